@@ -1,0 +1,2 @@
+//! Maintenance commands of the project.
+fn main() {}

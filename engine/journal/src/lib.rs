@@ -1,0 +1,1 @@
+//! Append, recover, locks, inbox and queries over SQLite.

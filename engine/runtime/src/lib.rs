@@ -1,0 +1,1 @@
+//! Performs the kernel's commands and records what happened.

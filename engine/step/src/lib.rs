@@ -1,0 +1,33 @@
+//! The contract between the engine and a step type.
+//!
+//! A step type is a value that implements [`Step`]: a [`Declaration`] as data, and the few
+//! functions that touch the world through a [`Context`]. Everything that the engine knows of a
+//! step (its parameters, its page, its completion, what it writes, how it is undone) follows
+//! from the declaration; the engine never asks which step type it has in its hands.
+//!
+//! What this crate deliberately does not know: tokio, the kernel, the journal, a clock.
+
+mod call;
+mod context;
+mod declaration;
+mod outcome;
+mod registry;
+mod step;
+mod types;
+mod value;
+mod world;
+
+pub use call::Call;
+pub use context::{
+    Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream, Net,
+    ProcessError, ProcessExit, ProcessRequest, Processes,
+};
+pub use declaration::{
+    Check, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind,
+};
+pub use outcome::{Failure, FailureKind, Outcome, Success, Verdict};
+pub use registry::Registry;
+pub use step::{BoxFuture, Step};
+pub use types::{Field, Type, TypeError};
+pub use value::{Map, Secret, SecretPart, Value};
+pub use world::{Change, ChangeSource, Resource, World};

@@ -1,0 +1,13 @@
+//! The versioned record of an event: pure data, what the journal stores and views read.
+//!
+//! Compatibility: fields are only ever added, with a default; a variant is never reused. `tests/compat` holds records
+//! of every version that was released.
+
+mod outline;
+mod record;
+
+pub use outline::{Entry, EntryKind, Outline, Place, Promise};
+pub use record::{About, Answer, Body, Failure, Grade, Person, Probe, Record, Result, Task, Timer, Via};
+
+/// The version of the record format.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,223 @@
+//! Events as they are stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One event of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1 for the run's first event; without gaps.
+    pub seq: u64,
+    /// Wall time, milliseconds since the Unix epoch.
+    pub wall_ms: u64,
+    /// Run-elapsed time, milliseconds.
+    pub elapsed_ms: u64,
+    /// Which executor wrote it; rises by one with each take-over.
+    pub epoch: u32,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// A node at run time. `frame` and `node` are the kernel's ids, `path` is for people: `broker[kafka4].joined`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Task {
+    pub frame: u32,
+    pub node: u32,
+    pub path: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Body {
+    /// The first event.
+    RunCreated {
+        run: String,
+        runbook: String,
+        /// Path of the runbook as it was given.
+        file: String,
+        /// Digest of the plan: resolved runbook, environment and every file it names.
+        plan: String,
+        environment: Option<String>,
+        /// Inputs as given and defaulted; secrets by reference.
+        inputs: BTreeMap<String, Value>,
+        requester: Person,
+        /// Feeds jitter.
+        seed: u64,
+        /// The kernel semantics that wrote this run.
+        semantics: u32,
+        version: String,
+        #[serde(default)]
+        unattended: bool,
+    },
+    /// A process took the run (the first one too). `gap_ms`: elapsed time that no executor watched.
+    ExecutorStarted { pid: u32, host: String, resumed: bool, gap_ms: u64 },
+    /// The process stops with the run unfinished: a signal, `stop here`, or waiting for a person.
+    ExecutorStopped { reason: String },
+    LockTaken { name: String },
+    LockReleased { name: String },
+    Skipped { task: Task, reason: String },
+    /// A group began; of a call, with the inputs it was called with.
+    Entered { task: Task, #[serde(default, skip_serializing_if = "BTreeMap::is_empty")] inputs: BTreeMap<String, Value> },
+    /// The items of a `for_each`, evaluated once.
+    Items { task: Task, keys: Vec<String>, items: Vec<Value> },
+    Branch { task: Task, case: u32, label: String },
+    /// The intent: on disk before a write starts.
+    Started {
+        task: Task,
+        attempt: u32,
+        #[serde(default)]
+        incarnation: u32,
+        /// Rendered parameters; of a human node, what it shows.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        params: BTreeMap<String, Value>,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        prepared: Value,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        key: String,
+    },
+    /// A process group of this attempt.
+    Spawned { task: Task, attempt: u32, pid: u32, start_time: u64 },
+    Ended {
+        task: Task,
+        attempt: u32,
+        result: Result,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warning: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
+    GateClosed { task: Task, gate: Task, reason: String },
+    Checked { task: Task, probe: Probe, grade: Grade, message: String },
+    Closed { task: Task, outputs: BTreeMap<String, Value>, failure: Option<Failure> },
+    Fired { task: Task, timer: Timer },
+    /// A question was put (informational: derived from the state, kept so that a reader sees since when it waits).
+    Asked { about: About, question: String, #[serde(default)] show: BTreeMap<String, Value>, deadline_wall_ms: Option<u64> },
+    Answered {
+        about: About,
+        answer: Answer,
+        by: Person,
+        via: Via,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    CancelRequested { by: Person, reason: String },
+    Paused { by: Person },
+    Unpaused { by: Person },
+    RollbackRequested { by: Person, to: Option<Task> },
+    /// The last event of a run, until somebody asks for a rollback.
+    Finished {
+        /// `succeeded`, `succeeded_with_failures`, `failed`, `cancelled`.
+        forward: String,
+        /// `none`, `nothing_to_undo`, `complete`, `incomplete`, `declined`.
+        rollback: String,
+        exit_code: i32,
+        outputs: BTreeMap<String, Value>,
+    },
+}
+
+/// A person, as the operating system knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Result {
+    Done,
+    Failed,
+    NotDone,
+    Unknown,
+}
+
+/// Why it failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// `timeout`, `exit:3`, `signal:9`, `connect`, `lost`, `http:503`, `check`, `inconclusive`, `invalid`, `cancelled`, `error`.
+    pub class: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    Until,
+    Verify,
+    NotDone,
+    Guard(u32),
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    Pass,
+    Fail,
+    Inconclusive,
+}
+
+/// A timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    Retry,
+    Deadline,
+    Wait,
+    Poll(Probe),
+    GiveUp(Option<Probe>),
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", content = "task", rename_all = "snake_case")]
+pub enum About {
+    Human(Task),
+    InDoubt(Task),
+    Warning(Task),
+    Rollback(Option<Task>),
+    AfterPivot,
+    Drift(Task),
+}
+
+/// An answer, with what came along.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    Approve,
+    Reject,
+    /// A prompt's answer.
+    Value { value: Value },
+    /// One checklist item.
+    Item { item: String, done: bool, evidence: Option<String> },
+    Done,
+    NotDone,
+    Undo,
+    Keep,
+    Retry,
+    Skip,
+    Fail,
+}
+
+/// How an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// Asked on the executor's own terminal.
+    Terminal,
+    /// Another command (`approve`, `reject`, `answer`).
+    Command,
+    /// An answers file; marked as such wherever it is shown.
+    AnswersFile,
+}

@@ -1,0 +1,1 @@
+//! The standard step types, one file each.
