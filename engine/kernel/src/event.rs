@@ -14,34 +14,70 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// The run begins. `seed` feeds jitter.
-    Began { seed: u64 },
+    Began {
+        seed: u64,
+    },
     /// A new executor took the run over. Attempts that were under way: pure and read ones are issued again, writes and
     /// notifications are in doubt. `gap` is the part of the elapsed time in which no executor watched: guarded waits
     /// do not count it.
-    Resumed { gap: Ms },
+    Resumed {
+        gap: Ms,
+    },
     /// Answer to `Prepare`: `when` is false.
-    Skipped { task: TaskId },
+    Skipped {
+        task: TaskId,
+    },
     /// Answer to `Prepare` of a group.
-    Entered { task: TaskId },
+    Entered {
+        task: TaskId,
+    },
     /// Answer to `Prepare` of a `for_each`.
-    Items { task: TaskId, count: u32 },
+    Items {
+        task: TaskId,
+        count: u32,
+    },
     /// Answer to `Prepare` of a switch.
-    Branch { task: TaskId, case: u32 },
+    Branch {
+        task: TaskId,
+        case: u32,
+    },
     /// Answer to `Prepare` of an action, a wait or a human node: rendered, prepared, its gates hold; the intent.
-    Started { task: TaskId, attempt: u32 },
+    Started {
+        task: TaskId,
+        attempt: u32,
+    },
     /// Answer to `Prepare`: a gate that had been passed no longer holds (an approval expired, a window closed). The gate
     /// waits again and the task prepares again once it is passed.
-    GateClosed { task: TaskId, gate: TaskId },
+    GateClosed {
+        task: TaskId,
+        gate: TaskId,
+    },
     /// Answer to `Prepare` (could not render, prepare failed, a target check is false) or to `Perform`.
-    Ended { task: TaskId, attempt: u32, how: Ended },
+    Ended {
+        task: TaskId,
+        attempt: u32,
+        how: Ended,
+    },
     /// Answer to `Check`.
-    Checked { task: TaskId, probe: Probe, seen: Seen },
+    Checked {
+        task: TaskId,
+        probe: Probe,
+        seen: Seen,
+    },
     /// Answer to `Close`. `ok: false`: an output could not be computed, which fails the group.
-    Closed { task: TaskId, ok: bool },
+    Closed {
+        task: TaskId,
+        ok: bool,
+    },
     /// Answer to `Arm`.
-    Fired { timer: Timer },
+    Fired {
+        timer: Timer,
+    },
     /// A person, or an answers file, answered an `Ask`.
-    Answered { about: About, answer: Answer },
+    Answered {
+        about: About,
+        answer: Answer,
+    },
     /// Somebody wants the run to end under its failure policy.
     CancelRequested,
     /// Nothing new starts until `Unpaused`.
@@ -49,7 +85,9 @@ pub enum Fact {
     Unpaused,
     /// Somebody wants an ended run rolled back (again, where a rollback was declined or incomplete); with `to`, only
     /// what came after that task.
-    RollbackRequested { to: Option<TaskId> },
+    RollbackRequested {
+        to: Option<TaskId>,
+    },
     /// Answer to `Finish`.
     Finished,
 }

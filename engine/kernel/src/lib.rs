@@ -15,9 +15,9 @@ mod program;
 pub use command::{About, Command, Probe, Timer, TimerPurpose};
 pub use event::{Answer, Ended, Event, Fact, FailureClass, PersonId, Seen};
 pub use program::{
-    AfterPivot, Batch, BatchSize, Each, EachUndo, Effect, Frame, FrameRole, Guard, Human, InDoubt, Kind, Ms, Node, NodeId,
-    OnFailure, OnWarning, Poll, Program, Retry, RetryOnly, RollbackPolicy, Scope, ScopeId, ScopeRole, TaskId, Undo,
-    Verify,
+    AfterPivot, Batch, BatchSize, Each, EachUndo, Effect, Frame, FrameRole, Guard, Human, InDoubt, Kind, Ms,
+    Node, NodeId, OnFailure, OnWarning, Poll, Program, Retry, RetryOnly, RollbackPolicy, Scope, ScopeId,
+    ScopeRole, TaskId, Undo, Verify,
 };
 
 /// The version of what a program and its events mean. A journal written by another one is refused.

@@ -10,6 +10,6 @@
 mod model;
 
 pub use model::{
-    ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module, ModuleId,
-    Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Work,
+    ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,
+    ModuleId, Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Work,
 };

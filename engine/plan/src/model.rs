@@ -120,15 +120,24 @@ pub struct PlanNode {
 pub enum Work {
     Step(Invocation),
     /// [`runbook_step::Step::undo`] of this node's step, with what its `Started` stored.
-    OwnUndo { of: NodeId },
+    OwnUndo {
+        of: NodeId,
+    },
     WaitFor,
     WaitUntil(Invocation),
     Approval(ApprovalSpec),
     Checklist(Vec<ChecklistItemSpec>),
     Prompt(PromptSpec),
     Group,
-    Call { inputs: Vec<(String, Template)> },
-    Switch { on: Template, labels: Vec<String>, default: Option<u32>, outputs: Vec<Vec<(String, Template)>> },
+    Call {
+        inputs: Vec<(String, Template)>,
+    },
+    Switch {
+        on: Template,
+        labels: Vec<String>,
+        default: Option<u32>,
+        outputs: Vec<Vec<(String, Template)>>,
+    },
     Each {
         items: Template,
         name: String,

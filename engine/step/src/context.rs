@@ -178,7 +178,12 @@ pub trait Net: Send + Sync {
 pub trait Files: Send + Sync {
     fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
     /// Writes beside and renames, so that a reader sees the old content or the new. `mode` as in chmod.
-    fn write<'a>(&'a self, path: &'a str, content: &'a [u8], mode: Option<u32>) -> BoxFuture<'a, Result<(), FileError>>;
+    fn write<'a>(
+        &'a self,
+        path: &'a str,
+        content: &'a [u8],
+        mode: Option<u32>,
+    ) -> BoxFuture<'a, Result<(), FileError>>;
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), FileError>>;
     /// The permission bits of a file; `None` where there is no such file.
     fn mode<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<u32>, FileError>>;

@@ -19,12 +19,10 @@ mod world;
 
 pub use call::Call;
 pub use context::{
-    Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream, Net,
-    ProcessError, ProcessExit, ProcessRequest, Processes,
+    Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream,
+    Net, ProcessError, ProcessExit, ProcessRequest, Processes,
 };
-pub use declaration::{
-    Check, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind,
-};
+pub use declaration::{Check, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind};
 pub use outcome::{Failure, FailureKind, Outcome, Success, Verdict};
 pub use registry::Registry;
 pub use step::{BoxFuture, Step};

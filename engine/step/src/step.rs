@@ -18,7 +18,11 @@ pub trait Step: Send + Sync {
     fn declaration(&self) -> &Declaration;
 
     /// Gathers, read-only, what `undo` and `verify` will need. Stored before the effect.
-    fn prepare<'a>(&'a self, _call: &'a Call, _ctx: &'a dyn Context) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn prepare<'a>(
+        &'a self,
+        _call: &'a Call,
+        _ctx: &'a dyn Context,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async { Ok(Value::Null) })
     }
 

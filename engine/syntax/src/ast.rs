@@ -231,8 +231,14 @@ pub enum StepKind {
     Approval(Spanned<Approval>),
     Checklist(Spanned<Checklist>),
     Prompt(Spanned<Prompt>),
-    Switch { on: Spanned<Data>, cases: Vec<Case> },
-    Call { path: Spanned<String>, inputs: Entries<Spanned<Data>> },
+    Switch {
+        on: Spanned<Data>,
+        cases: Vec<Case>,
+    },
+    Call {
+        path: Spanned<String>,
+        inputs: Entries<Spanned<Data>>,
+    },
     Group(Vec<Step>),
     /// The kind could not be told; reported. The rest of the step is still looked at.
     Broken,
@@ -251,7 +257,12 @@ pub struct Case {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wait {
     For(Spanned<Data>),
-    Until { check: ActionUse, every: Option<Spanned<Data>>, hold: Option<Spanned<Data>>, timeout: Option<Spanned<Data>> },
+    Until {
+        check: ActionUse,
+        every: Option<Spanned<Data>>,
+        hold: Option<Spanned<Data>>,
+        timeout: Option<Spanned<Data>>,
+    },
 }
 
 /// `approval:`.

@@ -54,17 +54,43 @@ pub enum Body {
         unattended: bool,
     },
     /// A process took the run (the first one too). `gap_ms`: elapsed time that no executor watched.
-    ExecutorStarted { pid: u32, host: String, resumed: bool, gap_ms: u64 },
+    ExecutorStarted {
+        pid: u32,
+        host: String,
+        resumed: bool,
+        gap_ms: u64,
+    },
     /// The process stops with the run unfinished: a signal, `stop here`, or waiting for a person.
-    ExecutorStopped { reason: String },
-    LockTaken { name: String },
-    LockReleased { name: String },
-    Skipped { task: Task, reason: String },
+    ExecutorStopped {
+        reason: String,
+    },
+    LockTaken {
+        name: String,
+    },
+    LockReleased {
+        name: String,
+    },
+    Skipped {
+        task: Task,
+        reason: String,
+    },
     /// A group began; of a call, with the inputs it was called with.
-    Entered { task: Task, #[serde(default, skip_serializing_if = "BTreeMap::is_empty")] inputs: BTreeMap<String, Value> },
+    Entered {
+        task: Task,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        inputs: BTreeMap<String, Value>,
+    },
     /// The items of a `for_each`, evaluated once.
-    Items { task: Task, keys: Vec<String>, items: Vec<Value> },
-    Branch { task: Task, case: u32, label: String },
+    Items {
+        task: Task,
+        keys: Vec<String>,
+        items: Vec<Value>,
+    },
+    Branch {
+        task: Task,
+        case: u32,
+        label: String,
+    },
     /// The intent: on disk before a write starts.
     Started {
         task: Task,
@@ -80,7 +106,12 @@ pub enum Body {
         key: String,
     },
     /// A process group of this attempt.
-    Spawned { task: Task, attempt: u32, pid: u32, start_time: u64 },
+    Spawned {
+        task: Task,
+        attempt: u32,
+        pid: u32,
+        start_time: u64,
+    },
     Ended {
         task: Task,
         attempt: u32,
@@ -94,12 +125,34 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },
-    GateClosed { task: Task, gate: Task, reason: String },
-    Checked { task: Task, probe: Probe, grade: Grade, message: String },
-    Closed { task: Task, outputs: BTreeMap<String, Value>, failure: Option<Failure> },
-    Fired { task: Task, timer: Timer },
+    GateClosed {
+        task: Task,
+        gate: Task,
+        reason: String,
+    },
+    Checked {
+        task: Task,
+        probe: Probe,
+        grade: Grade,
+        message: String,
+    },
+    Closed {
+        task: Task,
+        outputs: BTreeMap<String, Value>,
+        failure: Option<Failure>,
+    },
+    Fired {
+        task: Task,
+        timer: Timer,
+    },
     /// A question was put (informational: derived from the state, kept so that a reader sees since when it waits).
-    Asked { about: About, question: String, #[serde(default)] show: BTreeMap<String, Value>, deadline_wall_ms: Option<u64> },
+    Asked {
+        about: About,
+        question: String,
+        #[serde(default)]
+        show: BTreeMap<String, Value>,
+        deadline_wall_ms: Option<u64>,
+    },
     Answered {
         about: About,
         answer: Answer,
@@ -108,10 +161,20 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
     },
-    CancelRequested { by: Person, reason: String },
-    Paused { by: Person },
-    Unpaused { by: Person },
-    RollbackRequested { by: Person, to: Option<Task> },
+    CancelRequested {
+        by: Person,
+        reason: String,
+    },
+    Paused {
+        by: Person,
+    },
+    Unpaused {
+        by: Person,
+    },
+    RollbackRequested {
+        by: Person,
+        to: Option<Task>,
+    },
     /// The last event of a run, until somebody asks for a rollback.
     Finished {
         /// `succeeded`, `succeeded_with_failures`, `failed`, `cancelled`.
@@ -198,9 +261,15 @@ pub enum Answer {
     Approve,
     Reject,
     /// A prompt's answer.
-    Value { value: Value },
+    Value {
+        value: Value,
+    },
     /// One checklist item.
-    Item { item: String, done: bool, evidence: Option<String> },
+    Item {
+        item: String,
+        done: bool,
+        evidence: Option<String>,
+    },
     Done,
     NotDone,
     Undo,

@@ -21,7 +21,8 @@ pub struct Source {
 pub fn sources() -> Vec<Source> {
     let root = root();
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["engine", "stdlib-steps", "tests"].iter().map(|d| root.join(d)).collect();
+    let mut folders: Vec<PathBuf> =
+        ["engine", "stdlib-steps", "tests"].iter().map(|d| root.join(d)).collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder of the workspace can be read") {
             let path = entry.expect("an entry of the workspace can be read").path();
@@ -127,5 +128,8 @@ pub fn crate_of(path: &str) -> Option<String> {
 
 /// Whether a path is part of the shipped program (not a test, bench or example).
 pub fn is_shipped(path: &str) -> bool {
-    path.contains("/src/") && !path.starts_with("tests/") && !path.ends_with("/tests.rs") && !path.contains("/tests/")
+    path.contains("/src/")
+        && !path.starts_with("tests/")
+        && !path.ends_with("/tests.rs")
+        && !path.contains("/tests/")
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runbook_tidy::{Source, architecture, crate_of, import_violations, is_shipped, never_violations, root, sources};
+use runbook_tidy::{
+    Source, architecture, crate_of, import_violations, is_shipped, never_violations, root, sources,
+};
 
 fn document() -> String {
     std::fs::read_to_string(root().join("docs/architecture.md")).unwrap()
@@ -16,7 +18,8 @@ fn actual() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .filter(|package| !package.manifest_path.as_str().contains("/tests/"))
         .map(|package| {
-            let imports = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+            let imports =
+                package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
             let ours = imports.filter(|d| d.path.is_some()).map(|d| d.name.clone()).collect();
             (package.name.to_string(), ours)
         })
@@ -33,7 +36,10 @@ fn an_injected_import_is_noticed() {
     let mut actual = actual();
     actual.get_mut("runbook-kernel").unwrap().insert("runbook-wire".to_owned());
     let violations = import_violations(&architecture(&document()), &actual);
-    assert_eq!(violations, ["runbook-kernel imports runbook-wire, which docs/architecture.md does not allow"]);
+    assert_eq!(
+        violations,
+        ["runbook-kernel imports runbook-wire, which docs/architecture.md does not allow"]
+    );
 }
 
 #[test]
@@ -65,7 +71,8 @@ fn an_injected_never_is_noticed() {
     let table = architecture(&document());
     let never = &table["runbook-kernel"].1;
     let inject = |line: &str| {
-        let text = format!("//! std::fs in a comment is fine\n{line}\n#[cfg(test)]\nmod tests {{ use std::fs; }}\n");
+        let text =
+            format!("//! std::fs in a comment is fine\n{line}\n#[cfg(test)]\nmod tests {{ use std::fs; }}\n");
         never_violations(never, &Source { path: "engine/kernel/src/injected.rs".into(), text }).len()
     };
     assert_eq!(inject("use std::fs;"), 1);
