@@ -3,9 +3,11 @@
 //! Compatibility: fields are only ever added, with a default; a variant is never reused. `tests/compat` holds records
 //! of every version that was released.
 
+mod codec;
 mod outline;
 mod record;
 
+pub use codec::{DecodeError, EncodeError, MAX_DEPTH};
 pub use outline::{Entry, EntryKind, Outline, Place, Promise};
 pub use record::{About, Answer, Body, Failure, Grade, Person, Probe, Record, Result, Task, Timer, Via};
 

@@ -186,6 +186,64 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// The `type` of every event that this version knows.
+    pub const TYPES: &[&str] = &[
+        "run_created",
+        "executor_started",
+        "executor_stopped",
+        "lock_taken",
+        "lock_released",
+        "skipped",
+        "entered",
+        "items",
+        "branch",
+        "started",
+        "spawned",
+        "ended",
+        "gate_closed",
+        "checked",
+        "closed",
+        "fired",
+        "asked",
+        "answered",
+        "cancel_requested",
+        "paused",
+        "unpaused",
+        "rollback_requested",
+        "finished",
+    ];
+
+    /// The `type` of this event.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::RunCreated { .. } => "run_created",
+            Body::ExecutorStarted { .. } => "executor_started",
+            Body::ExecutorStopped { .. } => "executor_stopped",
+            Body::LockTaken { .. } => "lock_taken",
+            Body::LockReleased { .. } => "lock_released",
+            Body::Skipped { .. } => "skipped",
+            Body::Entered { .. } => "entered",
+            Body::Items { .. } => "items",
+            Body::Branch { .. } => "branch",
+            Body::Started { .. } => "started",
+            Body::Spawned { .. } => "spawned",
+            Body::Ended { .. } => "ended",
+            Body::GateClosed { .. } => "gate_closed",
+            Body::Checked { .. } => "checked",
+            Body::Closed { .. } => "closed",
+            Body::Fired { .. } => "fired",
+            Body::Asked { .. } => "asked",
+            Body::Answered { .. } => "answered",
+            Body::CancelRequested { .. } => "cancel_requested",
+            Body::Paused { .. } => "paused",
+            Body::Unpaused { .. } => "unpaused",
+            Body::RollbackRequested { .. } => "rollback_requested",
+            Body::Finished { .. } => "finished",
+        }
+    }
+}
+
 /// A person, as the operating system knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Person {
