@@ -94,8 +94,22 @@ pub enum Segment {
 pub struct Expr {
     /// Trimmed source text.
     pub source: String,
-    /// Where `source` stands. In a folded or escaped scalar: the whole scalar.
+    /// Where `source` stands.
     pub span: Span,
+    /// What it reads, in the order of the text. Empty where the expression is wrong (which has been reported).
+    pub reads: Vec<Read>,
+}
+
+/// A name that an expression reads, with the attributes that follow it: `steps.target.outputs.colour`.
+/// The expression language binds no names, so that every name is read from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// `["steps", "target", "outputs", "colour"]`; never empty. It ends before a subscript (`[0]`), a call or a filter.
+    pub path: Vec<String>,
+    /// Where the path stands.
+    pub span: Span,
+    /// Absence is provided for: the path is what `default` is applied to, or what is asked to be `defined` or `none`.
+    pub guarded: bool,
 }
 
 /// An input's declaration.
@@ -169,13 +183,16 @@ pub struct Defaults {
 pub struct ActionUse {
     pub span: Span,
     pub action: Action,
+    /// Over the `env` of the step that it belongs to.
+    pub env: Entries<Spanned<Data>>,
+    pub cwd: Option<Spanned<Data>>,
 }
 
 /// What a leaf does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// `run:`, a script.
-    Run { script: Spanned<Text>, shell: Option<Spanned<String>> },
+    /// `run:`, a script. It holds no expressions.
+    Run { script: Spanned<String>, shell: Option<Spanned<String>> },
     /// `argv:`, a program and its arguments.
     Argv(Vec<Spanned<Data>>),
     /// `uses:` and `with:`.
@@ -198,8 +215,10 @@ pub struct Step {
     pub cwd: Option<Spanned<Data>>,
     /// `stdout: json`.
     pub stdout: Option<Spanned<String>>,
-    /// Of a group: `name: expression`. Of a script: `name: type` (a type name or a declaration).
+    /// Of a group or a switch: what it gives to the outside.
     pub outputs: Entries<Spanned<Data>>,
+    /// Of an action: the names and types of what it returns (scripts, and step types whose outputs the step declares).
+    pub output_types: Entries<TypeDecl>,
     pub for_each: Option<ForEach>,
     pub retry: Option<Retry>,
     pub timeout: Option<Spanned<Data>>,
