@@ -1,1 +1,20 @@
 //! Performs the kernel's commands and records what happened.
+//!
+//! One loop ([`Execution::drive`]) selects among everything that can happen, turns it into a record, feeds the record
+//! to the kernel and performs what the kernel wants. The kernel is only ever fed what a record says, by the same code
+//! live and on resume: so resume *is* replay.
+//!
+//! What this crate deliberately does not know: any concrete step type, the terminal, the process's own environment,
+//! arguments and signals (they come in as a [`Host`] and through a [`Control`]).
+
+mod clock;
+mod control;
+mod execution;
+mod host;
+mod observer;
+
+pub use clock::Clock;
+pub use control::{Control, Refusal};
+pub use execution::{Execution, ExecutionError, Exit, NewRun, Outcome};
+pub use host::Host;
+pub use observer::{LogLine, Observer, Unobserved};

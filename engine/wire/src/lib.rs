@@ -4,10 +4,12 @@
 //! of every version that was released.
 
 mod codec;
+mod message;
 mod outline;
 mod record;
 
 pub use codec::{DecodeError, EncodeError, MAX_DEPTH};
+pub use message::{Message, Request};
 pub use outline::{Entry, EntryKind, Outline, Place, Promise};
 pub use record::{About, Answer, Body, Failure, Grade, Person, Probe, Record, Result, Task, Timer, Via};
 
