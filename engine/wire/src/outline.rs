@@ -13,6 +13,9 @@ pub struct Outline {
     /// Node numbers of the runbook's own steps, in the order of the file.
     pub steps: Vec<u32>,
     pub finally: Vec<u32>,
+    /// The runbook's `on_failure.rollback`: `auto`, `ask`, `none`.
+    #[serde(default)]
+    pub rollback: String,
 }
 
 /// One node.
@@ -40,6 +43,67 @@ pub struct Entry {
     pub place: Place,
     /// Labels of a switch's cases, with the nodes of each.
     pub cases: Vec<(String, Vec<u32>)>,
+    #[serde(default)]
+    pub role: Role,
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// Which list of its owner (of the runbook, where it has no parent) a node stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Steps that run forward: the runbook's, a group's, a case's, an item's.
+    #[default]
+    Body,
+    /// Between two batches of a `for_each`.
+    Between,
+    /// A probe that must hold before the owner is undone.
+    Require,
+    /// Brings the owner's effect back.
+    Undo,
+    Finally,
+    /// `on_failure.first`.
+    First,
+    /// `on_failure.after_pivot`.
+    AfterPivot,
+    Revert,
+}
+
+/// What the plan fixed about a node, as far as a reader must know it to say what the node waits for, who can act, when
+/// it gives up, and what a failure of it means. Times are milliseconds. What does not apply is `None`, 0 or empty.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// `timeout`: of one attempt, of a wait, of a question.
+    pub timeout_ms: Option<u64>,
+    /// `deadline`: of all attempts together.
+    pub deadline_ms: Option<u64>,
+    /// `wait.for`; of a `wait.until`, its `hold`.
+    pub hold_ms: Option<u64>,
+    /// `retry.max_attempts`; 0 and 1 mean no retry.
+    pub attempts: u32,
+    /// `retry.only`, as written; empty: any failure.
+    pub only: Vec<String>,
+    /// A failure does not fail the scope: `continue_on_error`, or a notification that is not `required`.
+    pub tolerated: bool,
+    /// There is a `verify` that runs after each `done`.
+    pub verify: bool,
+    /// Of each guard: this many in a row that did not pass trip it.
+    pub guards: Vec<u32>,
+    /// approval: how many people.
+    pub count: u32,
+    /// approval: as written (`role:release_manager`); empty: anybody. checklist: the items' owners.
+    pub who: Vec<String>,
+    pub exclude_requester: bool,
+    /// checklist: ids of the required items.
+    pub items: Vec<String>,
+    /// `for_each`: tolerated failures in all.
+    pub max_failures: u32,
+    /// `for_each`: sizes of the batches as written (`1`, `25%`, `rest`); empty: one batch.
+    pub batches: Vec<String>,
+    /// A group's own `on_failure.rollback`; of a `for_each`, which items it undoes (`all`, `batch`, `failed`).
+    pub rollback: Option<String>,
 }
 
 /// How a node's effect comes back.
