@@ -8,13 +8,16 @@ use crate::{Ms, TaskId};
 pub enum Command {
     /// Evaluate `when`; find the items, the case; render; run the read-only `prepare`; check the gates. Answered by
     /// `Skipped`, `Entered`, `Items`, `Branch`, `Started`, `GateClosed`, or `Ended` with `Failed` or `NotDone`.
+    ///
+    /// `attempt` is never used twice for a task, across incarnations too; 1 is the first. (So it may exceed
+    /// `max_attempts`: attempts before a group's retry, and prepares that a closed gate cut short, have numbers as well.)
     Prepare { task: TaskId, attempt: u32 },
     /// Check the gates again and have the effect. Answered by `Ended`.
     Perform { task: TaskId, attempt: u32 },
-    /// Run one round of a probe. Answered by `Checked`.
-    Check { task: TaskId, probe: Probe },
+    /// Run one round of a probe. Answered by `Checked` with the same `round`, a number that is never used twice in a run.
+    Check { task: TaskId, probe: Probe, round: u32 },
     /// Compute what a group leaves behind. Answered by `Closed`.
-    Close { task: TaskId },
+    Close { task: TaskId, attempt: u32 },
     /// Answer with `Fired` at this elapsed time (at once if it is past). Arming again replaces.
     Arm { timer: Timer, due: Ms },
     /// Not needed any more.

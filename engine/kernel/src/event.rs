@@ -10,7 +10,8 @@ pub struct Event {
     pub fact: Fact,
 }
 
-/// A fact.
+/// A fact. An answer carries the `attempt` or `round` of the command that it answers: one that is late, or comes twice,
+/// names a command that is not outstanding any more, and is absorbed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// The run begins. `seed` feeds jitter.
