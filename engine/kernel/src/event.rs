@@ -27,19 +27,23 @@ pub enum Fact {
     /// Answer to `Prepare`: `when` is false.
     Skipped {
         task: TaskId,
+        attempt: u32,
     },
     /// Answer to `Prepare` of a group.
     Entered {
         task: TaskId,
+        attempt: u32,
     },
     /// Answer to `Prepare` of a `for_each`.
     Items {
         task: TaskId,
+        attempt: u32,
         count: u32,
     },
     /// Answer to `Prepare` of a switch.
     Branch {
         task: TaskId,
+        attempt: u32,
         case: u32,
     },
     /// Answer to `Prepare` of an action, a wait or a human node: rendered, prepared, its gates hold; the intent.
@@ -51,6 +55,7 @@ pub enum Fact {
     /// waits again and the task prepares again once it is passed.
     GateClosed {
         task: TaskId,
+        attempt: u32,
         gate: TaskId,
     },
     /// Answer to `Prepare` (could not render, prepare failed, a target check is false) or to `Perform`.
@@ -63,11 +68,13 @@ pub enum Fact {
     Checked {
         task: TaskId,
         probe: Probe,
+        round: u32,
         seen: Seen,
     },
     /// Answer to `Close`. `ok: false`: an output could not be computed, which fails the group.
     Closed {
         task: TaskId,
+        attempt: u32,
         ok: bool,
     },
     /// Answer to `Arm`.

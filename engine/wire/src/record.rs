@@ -72,22 +72,26 @@ pub enum Body {
     },
     Skipped {
         task: Task,
+        attempt: u32,
         reason: String,
     },
     /// A group began; of a call, with the inputs it was called with.
     Entered {
         task: Task,
+        attempt: u32,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         inputs: BTreeMap<String, Value>,
     },
     /// The items of a `for_each`, evaluated once.
     Items {
         task: Task,
+        attempt: u32,
         keys: Vec<String>,
         items: Vec<Value>,
     },
     Branch {
         task: Task,
+        attempt: u32,
         case: u32,
         label: String,
     },
@@ -127,17 +131,20 @@ pub enum Body {
     },
     GateClosed {
         task: Task,
+        attempt: u32,
         gate: Task,
         reason: String,
     },
     Checked {
         task: Task,
         probe: Probe,
+        round: u32,
         grade: Grade,
         message: String,
     },
     Closed {
         task: Task,
+        attempt: u32,
         outputs: BTreeMap<String, Value>,
         failure: Option<Failure>,
     },
