@@ -5,11 +5,17 @@
 //! hold for every step type alike.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::task::Poll;
 
 use crate::{BoxFuture, Secret, Value};
 
 /// The world of one attempt.
+///
+/// When the attempt is cancelled, what waits in [`Processes`], [`Http`] and [`Net`] ends by itself and says so in its
+/// result, because only the engine knows how far it had come. Everything else that waits must watch
+/// [`Context::cancelled`]; `ctx.pause(ms)` does.
 pub trait Context: Send + Sync {
     /// Child processes.
     fn processes(&self) -> &dyn Processes;
@@ -23,9 +29,9 @@ pub trait Context: Send + Sync {
     fn now_ms(&self) -> u64;
     /// Monotonic time in nanoseconds since an arbitrary start, for measuring.
     fn monotonic_ns(&self) -> u64;
-    /// Ends after this many milliseconds.
+    /// Ends after this many milliseconds, cancelled or not: step types want `pause`.
     fn sleep(&self, ms: u64) -> BoxFuture<'_, ()>;
-    /// Ends when the attempt should stop (its timeout, a cancel). A step that waits must select on it.
+    /// Ends when the attempt should stop (its timeout, a cancel), and never otherwise.
     fn cancelled(&self) -> BoxFuture<'_, Cancelled>;
     /// A line of the step's log; kept with the run, masked, shown by `runbook logs`.
     fn log(&self, stream: LogStream, line: &str);
@@ -33,6 +39,29 @@ pub trait Context: Send + Sync {
     fn progress(&self, line: &str);
     /// The content of a secret, at the moment of use. `Err` is one line in the provider's words.
     fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>>;
+}
+
+impl dyn Context + '_ {
+    /// Waits this many milliseconds, or less if the attempt is cancelled.
+    pub async fn pause(&self, ms: u64) -> Result<(), Cancelled> {
+        let mut sleep = self.sleep(ms);
+        let mut cancelled = self.cancelled();
+        poll_fn(|context| match cancelled.as_mut().poll(context) {
+            Poll::Ready(why) => Poll::Ready(Err(why)),
+            Poll::Pending => sleep.as_mut().poll(context).map(Ok),
+        })
+        .await
+    }
+
+    /// Whether the attempt should stop by now.
+    pub async fn stopping(&self) -> Option<Cancelled> {
+        let mut cancelled = self.cancelled();
+        poll_fn(|context| match cancelled.as_mut().poll(context) {
+            Poll::Ready(why) => Poll::Ready(Some(why)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
 }
 
 /// The attempt should stop, and why.
@@ -160,9 +189,12 @@ pub enum HttpError {
     /// Something was sent, and no whole answer came.
     #[error("{0}")]
     Lost(String),
-    /// As `Lost`, because time ran out (`sent` says whether anything had left).
+    /// No whole answer within the request's own time (`sent` says whether anything had left).
     #[error("{message}")]
     Timeout { message: String, sent: bool },
+    /// The attempt was cancelled before a whole answer came (`sent` says whether anything had left).
+    #[error("cancelled before an answer came")]
+    Cancelled { why: Cancelled, sent: bool },
     /// The body is longer than allowed.
     #[error("the body is longer than {0} bytes")]
     TooLong(usize),

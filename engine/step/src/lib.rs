@@ -10,20 +10,28 @@
 mod call;
 mod context;
 mod declaration;
+mod duration;
 mod outcome;
+mod path;
 mod registry;
+mod schema;
 mod step;
+mod step_type;
 mod types;
 mod value;
 mod world;
 
-pub use call::Call;
+pub use call::{BadParam, Call};
 pub use context::{
     Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream,
     Net, ProcessError, ProcessExit, ProcessRequest, Processes,
 };
-pub use declaration::{Check, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind};
-pub use outcome::{Failure, FailureKind, Outcome, Success, Verdict};
+pub use declaration::{
+    Check, Choice, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind,
+};
+pub use duration::{format_duration, parse_duration};
+pub use outcome::{Failure, FailureKind, Outcome, Success, UnknownKind, Verdict};
+pub use path::{Path, PathError};
 pub use registry::Registry;
 pub use step::{BoxFuture, Step};
 pub use types::{Field, Type, TypeError};

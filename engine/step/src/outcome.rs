@@ -1,6 +1,9 @@
 //! How an attempt ends (DESIGN §3.1).
 
-use crate::Map;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Map, Value};
 
 /// How an attempt of a step ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,4 +76,181 @@ pub enum Verdict {
     NotDone(String),
     /// Cannot tell, and why.
     Unknown(String),
+}
+
+impl Outcome {
+    /// Done, with these outputs.
+    pub fn done(outputs: Map) -> Self {
+        Outcome::Done(Success { outputs, ..Success::default() })
+    }
+
+    /// Failed; the effect may be partially there.
+    pub fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
+        Outcome::Failed(Failure::new(kind, message))
+    }
+
+    /// Failed, and provably nothing happened.
+    pub fn not_done(kind: FailureKind, message: impl Into<String>) -> Self {
+        Outcome::NotDone(Failure::new(kind, message))
+    }
+
+    /// Nobody knows whether the effect is there.
+    pub fn unknown(kind: FailureKind, message: impl Into<String>) -> Self {
+        Outcome::Unknown(Failure::new(kind, message))
+    }
+
+    /// Why it did not succeed, if it did not.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Outcome::Done(_) => None,
+            Outcome::Failed(failure) | Outcome::NotDone(failure) | Outcome::Unknown(failure) => Some(failure),
+        }
+    }
+
+    /// The outputs that are known, whichever way it ended.
+    pub fn outputs(&self) -> &Map {
+        match self {
+            Outcome::Done(success) => &success.outputs,
+            Outcome::Failed(failure) | Outcome::NotDone(failure) | Outcome::Unknown(failure) => {
+                &failure.outputs
+            }
+        }
+    }
+}
+
+/// So that a step type may be written with `?`: an async function that returns `Result<Success, Outcome>`.
+impl From<Result<Success, Outcome>> for Outcome {
+    fn from(result: Result<Success, Outcome>) -> Self {
+        match result {
+            Ok(success) => Outcome::Done(success),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+impl Success {
+    /// One line worth showing beside the step.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// It holds, but less well than it should.
+    #[must_use]
+    pub fn warning(mut self, warning: impl Into<String>) -> Self {
+        self.warning = Some(warning.into());
+        self
+    }
+
+    /// Adds an output.
+    #[must_use]
+    pub fn output(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.outputs.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Failure {
+    /// A failure without hint and outputs.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Failure { kind, message: message.into(), hint: None, outputs: Map::new() }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Outputs that are known all the same.
+    #[must_use]
+    pub fn outputs(mut self, outputs: Map) -> Self {
+        self.outputs = outputs;
+        self
+    }
+}
+
+/// As `retry.only` and the journal write it: `timeout`, `exit:75`, `http:503`.
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FailureKind::Exit(code) => write!(f, "exit:{code}"),
+            FailureKind::Signal(number) => write!(f, "signal:{number}"),
+            FailureKind::Http(status) => write!(f, "http:{status}"),
+            FailureKind::Timeout => f.write_str("timeout"),
+            FailureKind::Connect => f.write_str("connect"),
+            FailureKind::Lost => f.write_str("lost"),
+            FailureKind::Check => f.write_str("check"),
+            FailureKind::Inconclusive => f.write_str("inconclusive"),
+            FailureKind::Invalid => f.write_str("invalid"),
+            FailureKind::Cancelled => f.write_str("cancelled"),
+            FailureKind::Error => f.write_str("error"),
+        }
+    }
+}
+
+/// A text that names no kind of failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no kind of failure; there are timeout, exit:N, signal:N, connect, lost, http:N, check, inconclusive, \
+     invalid, cancelled, error"
+)]
+pub struct UnknownKind(pub String);
+
+impl FromStr for FailureKind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        let unknown = || UnknownKind(text.to_owned());
+        if let Some((kind, number)) = text.split_once(':') {
+            return match kind {
+                "exit" => number.parse().map(FailureKind::Exit).map_err(|_| unknown()),
+                "signal" => number.parse().map(FailureKind::Signal).map_err(|_| unknown()),
+                "http" => number.parse().map(FailureKind::Http).map_err(|_| unknown()),
+                _ => Err(unknown()),
+            };
+        }
+        match text {
+            "timeout" => Ok(FailureKind::Timeout),
+            "connect" => Ok(FailureKind::Connect),
+            "lost" => Ok(FailureKind::Lost),
+            "check" => Ok(FailureKind::Check),
+            "inconclusive" => Ok(FailureKind::Inconclusive),
+            "invalid" => Ok(FailureKind::Invalid),
+            "cancelled" => Ok(FailureKind::Cancelled),
+            "error" => Ok(FailureKind::Error),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn kinds_read_back() {
+        for text in [
+            "timeout",
+            "exit:75",
+            "exit:-1",
+            "signal:9",
+            "connect",
+            "lost",
+            "http:503",
+            "check",
+            "inconclusive",
+            "invalid",
+            "cancelled",
+            "error",
+        ] {
+            assert_eq!(text.parse::<FailureKind>().unwrap().to_string(), text);
+        }
+        for text in ["", "exit", "http:5xx", "exit:", "oops:1", "Timeout"] {
+            text.parse::<FailureKind>().unwrap_err();
+        }
+    }
 }
