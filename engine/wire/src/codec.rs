@@ -41,16 +41,16 @@ pub enum DecodeError {
 }
 
 impl Record {
-    /// The canonical bytes: what is stored, and what the hash chain covers. The same record always gives the same bytes.
+    /// The canonical text: what is stored, and what the hash chain covers. The same record always gives the same text.
     ///
     /// # Errors
     /// If a value is nested too deep to be read again.
-    pub fn encode(&self) -> std::result::Result<Vec<u8>, EncodeError> {
+    pub fn encode(&self) -> std::result::Result<String, EncodeError> {
         let seq = self.seq;
         if values(&self.body).any(|value| depth_exceeds(value, MAX_DEPTH)) {
             return Err(EncodeError::TooDeep { seq });
         }
-        serde_json::to_vec(self).map_err(|e| EncodeError::NotJson { seq, reason: e.to_string() })
+        serde_json::to_string(self).map_err(|e| EncodeError::NotJson { seq, reason: e.to_string() })
     }
 
     /// Reads what [`Record::encode`] wrote, in this version or an earlier one.

@@ -1,0 +1,92 @@
+//! Where things lie in the journal's folder, and with which permissions.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// The folder of a journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(root: &Path) -> io::Result<Folder> {
+        Ok(Folder { root: std::path::absolute(root)? })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("journal.db")
+    }
+
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    pub(crate) fn lock(&self, run: &str) -> PathBuf {
+        self.runs().join(format!("{run}.lock"))
+    }
+
+    pub(crate) fn socket(&self, run: &str) -> PathBuf {
+        self.runs().join(format!("{run}.sock"))
+    }
+
+    pub(crate) fn logs(&self, run: &str) -> PathBuf {
+        self.root.join("logs").join(run)
+    }
+
+    /// Makes the folder. One that we make belongs to its user alone: journals hold inputs and outputs. A team makes its
+    /// shared folder itself, and what we put there gets that folder's permissions.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
+        // The entry of a new folder has to last as well as what is written into it.
+        if let Some(parent) = self.root.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+        self.make_inner(&self.runs())
+    }
+
+    /// Makes a folder inside, with the root's permissions.
+    pub(crate) fn make_inner(&self, folder: &Path) -> io::Result<()> {
+        let mode = self.mode()?;
+        match fs::DirBuilder::new().mode(mode).create(folder) {
+            Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(mode)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Opens a file inside for reading and writing; a new one gets the root's permissions, without "execute".
+    pub(crate) fn open_file(&self, path: &Path) -> io::Result<File> {
+        let mode = self.mode()? & 0o666;
+        let mut options = File::options();
+        options.read(true).write(true).mode(mode);
+        match options.clone().create_new(true).open(path) {
+            Ok(file) => {
+                // The umask may have taken away what the team's folder grants.
+                file.set_permissions(fs::Permissions::from_mode(mode))?;
+                Ok(file)
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// An exclusive lock on the folder itself, held while the tables are made or migrated.
+    pub(crate) fn lock_whole(&self) -> io::Result<File> {
+        let folder = File::open(&self.root)?;
+        flock(&folder, FlockOperation::LockExclusive)?;
+        Ok(folder)
+    }
+
+    pub(crate) fn mode(&self) -> io::Result<u32> {
+        Ok(fs::metadata(&self.root)?.permissions().mode() & 0o2777)
+    }
+}

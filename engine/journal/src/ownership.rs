@@ -1,0 +1,153 @@
+//! Who executes a run: an operating-system lock per run, free the moment its process is gone.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::folder::Folder;
+
+/// The executor of a run, as its lock file names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    pub host: String,
+    pub epoch: u32,
+    /// Where it listens.
+    pub(crate) socket: PathBuf,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} on {}", self.pid, self.host)
+    }
+}
+
+/// The lock of a run; dropping it frees the run.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    file: File,
+    path: PathBuf,
+}
+
+/// Why the lock could not be taken.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Another process has it. `None`: it took the lock this moment and has not written its name yet.
+    Held(Option<Holder>),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Refusal::Io(error)
+    }
+}
+
+impl Ownership {
+    /// Takes the run's lock, or says who has it. Never waits for an executor.
+    ///
+    /// Readers that look whether a run is executed hold a shared lock for a moment, so a refusal may be theirs: if a
+    /// shared lock is granted to us as well, there is no executor, and we try again.
+    pub(crate) fn take(folder: &Folder, run: &str) -> Result<Ownership, Refusal> {
+        let path = folder.lock(run);
+        loop {
+            let file = match folder.open_file(&path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    folder.make_inner(&folder.runs())?;
+                    folder.open_file(&path)?
+                }
+                other => other?,
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // The file may have been removed by an executor that ended the run between our open and our lock; then
+                // what we locked is nobody's.
+                Ok(()) if is_at(&file, &path)? => return Ok(Ownership { file, path }),
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    match flock(&file, FlockOperation::NonBlockingLockShared) {
+                        Ok(()) => {}
+                        Err(rustix::io::Errno::WOULDBLOCK) => return Err(Refusal::Held(read_holder(&file)?)),
+                        Err(e) => return Err(Refusal::Io(e.into())),
+                    }
+                }
+                Err(e) => return Err(Refusal::Io(e.into())),
+            }
+        }
+    }
+
+    /// Writes who we are, for messages and for those who want to wake us.
+    pub(crate) fn sign(&self, holder: &Holder) -> io::Result<()> {
+        let mut line = serde_json::to_vec(holder)?;
+        line.push(b'\n');
+        // One write, so that a reader sees the old line, nothing, or this one; what is left of a longer old line lies
+        // behind the newline.
+        self.file.write_all_at(&line, 0)
+    }
+
+    /// The run is over: its lock file is not needed any more. (Otherwise the file stays and merely becomes free.)
+    pub(crate) fn remove_file(&self) {
+        // If it fails an unlocked file remains, which means the same.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Who executes the run; `None` if nobody does.
+pub(crate) fn holder(folder: &Folder, run: &str) -> io::Result<Option<Holder>> {
+    let file = match File::open(folder.lock(run)) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => return Ok(None),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(e) => return Err(e.into()),
+        }
+        if let Some(holder) = read_holder(&file)? {
+            return Ok(Some(holder));
+        }
+        // It took the lock this moment: its name follows in microseconds, or it dies and the lock is free.
+        std::thread::yield_now();
+    }
+}
+
+/// The first line; `None` if it is not there yet.
+fn read_holder(file: &File) -> io::Result<Option<Holder>> {
+    let mut text = Vec::with_capacity(512);
+    let mut from_start = ReadAt { file, at: 0 };
+    from_start.read_to_end(&mut text)?;
+    let Some(end) = text.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+    Ok(serde_json::from_slice(&text[..end]).ok())
+}
+
+struct ReadAt<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for ReadAt<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok(ours.dev() == there.dev() && ours.ino() == there.ino()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The name of this machine.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

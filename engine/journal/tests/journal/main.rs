@@ -1,0 +1,4 @@
+//! The journal on real files, with real processes.
+
+mod append;
+mod sample;
