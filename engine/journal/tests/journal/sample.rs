@@ -29,7 +29,7 @@ pub(crate) fn created(run: &str) -> Body {
 
 pub(crate) fn fact(n: u64) -> Body {
     let task = Task { frame: 0, node: 1, path: format!("step_{n}") };
-    Body::Skipped { task, reason: format!("reason {n}") }
+    Body::Skipped { task, attempt: 1, reason: format!("reason {n}") }
 }
 
 pub(crate) fn finished() -> Body {
