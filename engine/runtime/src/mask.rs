@@ -1,0 +1,212 @@
+//! The one sink that hides secrets: logs, progress, messages and recorded outputs pass through it.
+//!
+//! Best effort, and said so: it hides a secret's text, its base64, URL and JSON forms, each line of one that has
+//! several, and the text leaves of one that is JSON. It cannot hide what a program computes from a secret.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::{Arc, RwLock};
+
+use serde_json::Value as Json;
+
+/// What stands where a secret was.
+pub(crate) const MASKED: &str = "***";
+
+/// Shorter texts are not hidden: hiding `a` would only shred the log.
+const SHORTEST: usize = 4;
+
+/// Leaves and lines of a secret are hidden from this length on: `true` and `443` inside a JSON secret are no secrets.
+const SHORTEST_PART: usize = 8;
+
+/// Hides the secrets that have been revealed so far. Clones share what they know.
+#[derive(Clone, Default)]
+pub(crate) struct Mask {
+    /// Longest first, so that a secret that contains another is hidden whole.
+    needles: Arc<RwLock<Arc<Vec<String>>>>,
+}
+
+impl Mask {
+    /// From now on hides this text and its usual forms.
+    pub(crate) fn hide(&self, secret: &str) {
+        let mut wanted = Vec::new();
+        forms(secret.trim(), SHORTEST, &mut wanted);
+        for line in secret.lines().filter(|_| secret.trim().contains('\n')) {
+            forms(line.trim(), SHORTEST_PART, &mut wanted);
+        }
+        if let Ok(json @ (Json::Object(_) | Json::Array(_))) = serde_json::from_str(secret) {
+            leaves(&json, &mut wanted);
+        }
+        let mut needles = self.needles.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        wanted.retain(|form| !needles.contains(form));
+        if !wanted.is_empty() {
+            let mut all = needles.as_ref().clone();
+            all.append(&mut wanted);
+            all.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+            all.dedup();
+            *needles = Arc::new(all);
+        }
+    }
+
+    /// The text with every known secret replaced.
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for needle in self.needles().iter() {
+            if text.contains(needle.as_str()) {
+                text = Cow::Owned(text.replace(needle.as_str(), MASKED));
+            }
+        }
+        text
+    }
+
+    /// Replaces known secrets in all text inside a value, names of fields included.
+    pub(crate) fn json(&self, value: &mut Json) {
+        if self.needles().is_empty() {
+            return;
+        }
+        match value {
+            Json::String(text) => {
+                if let Cow::Owned(masked) = self.text(text) {
+                    *text = masked;
+                }
+            }
+            Json::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Json::Object(fields) => {
+                fields.values_mut().for_each(|field| self.json(field));
+                if fields.keys().any(|name| matches!(self.text(name), Cow::Owned(_))) {
+                    *fields = std::mem::take(fields)
+                        .into_iter()
+                        .map(|(name, field)| (self.text(&name).into_owned(), field))
+                        .collect();
+                }
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+
+    /// The length of the longest text that is hidden, in bytes: how much of a stream has to be seen at once.
+    pub(crate) fn longest(&self) -> usize {
+        self.needles().first().map_or(0, String::len)
+    }
+
+    fn needles(&self) -> Arc<Vec<String>> {
+        self.needles.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+fn leaves(json: &Json, out: &mut Vec<String>) {
+    match json {
+        Json::String(text) => forms(text, SHORTEST_PART, out),
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, out)),
+        Json::Object(fields) => fields.values().for_each(|field| leaves(field, out)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+fn forms(text: &str, shortest: usize, out: &mut Vec<String>) {
+    if text.len() < shortest {
+        return;
+    }
+    out.push(text.to_owned());
+    out.push(base64(text.as_bytes(), b"+/"));
+    out.push(base64(text.as_bytes(), b"-_"));
+    out.push(url(text));
+    let json = Json::String(text.to_owned()).to_string();
+    out.push(json[1..json.len() - 1].to_owned());
+}
+
+/// Base64 without the last, incomplete group: what follows the secret in the encoded text decides over that one.
+fn base64(bytes: &[u8], last_two: &[u8; 2]) -> String {
+    const FIRST: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let digit = |six: u32| {
+        let six = (six & 63) as usize;
+        char::from(if six < 62 { FIRST[six] } else { last_two[six - 62] })
+    };
+    let mut out = String::with_capacity(bytes.len() / 3 * 4 + 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        // Of an incomplete group, the digits that only the secret's own bits decide.
+        let digits = if chunk.len() == 3 { 4 } else { chunk.len() };
+        (0..digits).for_each(|n| out.push(digit(bits >> (18 - 6 * n))));
+    }
+    out
+}
+
+/// Everything but unreserved characters as `%XX`.
+fn url(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => write!(out, "%{byte:02X}").expect("writing to a String cannot fail"),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn masked(secret: &str, text: &str) -> String {
+        let mask = Mask::default();
+        mask.hide(secret);
+        mask.text(text).into_owned()
+    }
+
+    #[test]
+    fn the_text_and_its_usual_forms_are_hidden() {
+        let secret = "p/ss \"w0rd\"+";
+        for text in [
+            secret.to_owned(),
+            "cC9zcyAidzByZCIr".to_owned(),
+            "p%2Fss%20%22w0rd%22%2B".to_owned(),
+            serde_json::to_string(secret).unwrap(),
+        ] {
+            let out = masked(secret, &format!("before {text} after"));
+            assert!(out.starts_with("before ") && out.ends_with(" after") && out.contains(MASKED), "{out}");
+            assert!(!out.contains("w0rd") && !out.contains("cC9zcyAi"), "{out}");
+        }
+    }
+
+    #[test]
+    fn base64_of_every_length_is_found_in_a_longer_encoding() {
+        // The encoder under test against the digits that a longer text shares with its prefix.
+        for (secret, encoded_with_more) in
+            [("abcd", "YWJjZDEyMw=="), ("abcde", "YWJjZGUxMjM="), ("abcdef", "YWJjZGVmMTIz")]
+        {
+            let out = masked(secret, encoded_with_more);
+            assert!(out.starts_with(MASKED), "{secret}: {out}");
+        }
+    }
+
+    #[test]
+    fn json_leaves_and_lines_are_hidden() {
+        let secret = "{\"user\": \"svc\", \"private_key\": \"-----BEGIN\\nabcdefgh12\"}";
+        assert_eq!(masked(secret, "svc -----BEGIN\nabcdefgh12 x"), format!("svc {MASKED} x"));
+        assert_eq!(masked("first-line\nsecond-line", "x second-line y"), format!("x {MASKED} y"));
+    }
+
+    #[test]
+    fn short_texts_stay() {
+        assert_eq!(masked("abc", "abcabc"), "abcabc");
+        assert_eq!(masked("", "text"), "text");
+    }
+
+    #[test]
+    fn a_secret_inside_another_does_not_uncover_it() {
+        let mask = Mask::default();
+        mask.hide("token");
+        mask.hide("token-and-more");
+        assert_eq!(mask.text("is token-and-more"), format!("is {MASKED}"));
+    }
+
+    #[test]
+    fn names_and_leaves_of_json_are_masked() {
+        let mask = Mask::default();
+        mask.hide("hunter22");
+        let mut json = serde_json::json!({"hunter22": ["a hunter22", 3], "b": null});
+        mask.json(&mut json);
+        assert_eq!(json, serde_json::json!({"***": ["a ***", 3], "b": null}));
+    }
+}
