@@ -11,7 +11,10 @@ mod clock;
 mod control;
 mod execution;
 mod host;
+pub mod logs;
+mod mask;
 mod observer;
+mod stream;
 
 pub use clock::Clock;
 pub use control::{Control, Refusal};

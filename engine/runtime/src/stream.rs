@@ -149,9 +149,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_text_in_any_pieces_comes_out_as_it_was(
-            text in "([a-zé\\n]{0,40}|[x]{20000})*", cuts in proptest::collection::vec(0.0..1.0f64, 0..6)
+            text in "([a-zé\\n]{0,40}|x{20000}){0,4}", cuts in proptest::collection::vec(0.0..1.0f64, 0..6)
         ) {
             let bytes = text.as_bytes();
             let mut at: Vec<usize> = cuts.iter().map(|cut| (cut * bytes.len() as f64) as usize).collect();

@@ -11,7 +11,7 @@ mod record;
 pub use codec::{DecodeError, EncodeError, MAX_DEPTH};
 pub use message::{Message, Request};
 pub use outline::{Entry, EntryKind, Outline, Place, Policy, Promise, Role};
-pub use record::{About, Answer, Body, Failure, Grade, Person, Probe, Record, Result, Task, Timer, Via};
+pub use record::{About, Answer, Body, Failure, Grade, Log, Person, Probe, Record, Result, Task, Timer, Via};
 
 /// The version of the record format.
 pub const VERSION: u32 = 1;

@@ -128,6 +128,9 @@ pub enum Body {
         warning: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// What it said, in a file beside the journal; nothing, if it said nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<Log>,
     },
     GateClosed {
         task: Task,
@@ -141,6 +144,9 @@ pub enum Body {
         round: u32,
         grade: Grade,
         message: String,
+        /// Of a `verify` that found the effect: what the step would have returned, as far as that can be known.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, Value>,
     },
     Closed {
         task: Task,
@@ -275,6 +281,14 @@ pub struct Failure {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// The text log of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    pub bytes: u64,
+    /// Hex of BLAKE3 over the file's content.
+    pub blake3: String,
 }
 
 /// A probe.
