@@ -7,9 +7,16 @@
 //!
 //! What this crate deliberately does not know: the file system, the environment, tokio, clocks, the journal.
 
+mod evaluate;
+mod load;
 mod model;
+mod request;
+mod suggest;
 
+pub use evaluate::{FILTERS, FUNCTIONS, MAX_TEXT, TESTS};
+pub use load::{Bundle, LoadError, Loader};
 pub use model::{
     ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,
     ModuleId, Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Work,
 };
+pub use request::{EnvironmentFile, Given, GivenValue, Request};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use runbook_kernel::{Ms, NodeId, Program};
 use runbook_step::{Map, Type, Value};
-use runbook_syntax::{SourceFile, Span};
+use runbook_syntax::{Sources, Span};
 use runbook_wire::Outline;
+
+use crate::load::Bundle;
 
 /// Hex of BLAKE3 over the plan's content: sources, environment, inputs' declarations, pinned files and programs,
 /// kernel semantics. What people approve.
@@ -39,11 +41,36 @@ pub struct Plan {
     pub inputs: Map,
     /// The runbook's `outputs`.
     pub outputs: Vec<(String, Template)>,
-    /// Everything that was read, by the name it was asked for: enough to plan again, byte for byte.
-    pub sources: Vec<SourceFile>,
-    /// Files that steps read or run, pinned by content.
+    /// Source text, for places in messages: by [`runbook_syntax::FileId`].
+    pub sources: Sources,
+    /// What was asked and everything that was read for it: what is stored with a run.
+    pub bundle: Bundle,
+    /// Files that steps read or run, pinned by content; paths relative to the root.
     pub pinned: BTreeMap<String, Vec<u8>>,
+    /// Required inputs that have no value (of an incomplete request): such a plan must not be run.
+    pub missing: Vec<String>,
     pub digest: Digest,
+}
+
+impl Plan {
+    /// The name under which a secret of a module is known in the whole plan: [`runbook_step::SecretPart::Name`] holds
+    /// it. Those of the runbook that was asked for keep their names.
+    pub fn secret_name(module: ModuleId, name: &str) -> String {
+        match module {
+            ModuleId(0) => name.to_owned(),
+            ModuleId(number) => format!("{name}@{number}"),
+        }
+    }
+
+    /// The secret behind such a name, and the module whose folder a file or command of it is relative to.
+    pub fn secret(&self, name: &str) -> Option<(&Module, &SecretSpec)> {
+        let (name, number) = match name.rsplit_once('@') {
+            Some((name, number)) => (name, number.parse().ok()?),
+            None => (name, 0usize),
+        };
+        let module = self.modules.get(number)?;
+        Some((module, module.secrets.get(name)?))
+    }
 }
 
 /// A runbook in the plan.
@@ -52,7 +79,8 @@ pub struct Module {
     pub name: String,
     /// As shown.
     pub file: String,
-    /// The folder that relative paths of this module start from (scripts run there).
+    /// The folder that relative paths of this module start from (scripts run there), relative to the root; `""` is the
+    /// root itself.
     pub folder: String,
     /// The `call` that brought it in.
     pub caller: Option<NodeId>,
@@ -221,8 +249,10 @@ pub enum Reference {
     Environment,
     /// `steps.ID`: `{outputs: {…}, status: "…", each: […]}`.
     Step { id: String, node: NodeId },
-    /// The item of an enclosing `for_each`, under the name that its `as` gave: `{value fields…}`; `NAME_key` its key.
+    /// The item of an enclosing `for_each`, under the name that its `as` gave.
     Item { name: String, each: NodeId },
+    /// The key of that item; an expression writes it `NAME_key`.
+    ItemKey { name: String, each: NodeId },
     /// `secrets.NAME` of a module.
     Secret(ModuleId, String),
     /// `run`: `{id, status, name, started_at}`.

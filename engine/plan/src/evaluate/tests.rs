@@ -1,0 +1,332 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use runbook_kernel::NodeId;
+use runbook_step::{Map, Secret, SecretPart, Value};
+use runbook_syntax::{FileId, Span};
+
+use crate::model::{EvalError, Expression, ModuleId, Reference, Resolve, Template};
+
+/// Values by what refers to them.
+#[derive(Default)]
+struct Known(BTreeMap<Reference, Value>);
+
+impl Resolve for Known {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        Ok(self.0.get(reference).cloned().unwrap_or_default())
+    }
+}
+
+fn span(len: usize) -> Span {
+    Span { file: FileId(0), start: 100, end: 100 + len as u32 }
+}
+
+fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Map(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn text(value: &str) -> Value {
+    Value::Str(value.into())
+}
+
+fn known() -> Known {
+    let step = |id: &str| Reference::Step { id: id.into(), node: NodeId(0) };
+    let input = |name: &str| Reference::Input(ModuleId(0), name.into());
+    Known(BTreeMap::from([
+        (input("count"), Value::Int(3)),
+        (input("ratio"), Value::Float(2.5)),
+        (input("on"), Value::Bool(true)),
+        (input("version"), text("v1.2.3")),
+        (input("hosts"), Value::List(vec![text("a"), text("b")])),
+        (input("soak"), Value::Int(5_400_000)),
+        (input("token"), Value::Secret(Secret { parts: vec![SecretPart::Name("token".into())] })),
+        (
+            step("target"),
+            map([
+                ("status", text("done")),
+                (
+                    "outputs",
+                    map([("colour", text("blue")), ("gone", Value::Null), ("list", Value::List(vec![]))]),
+                ),
+            ]),
+        ),
+        (step("skipped"), map([("status", text("skipped")), ("outputs", map([("colour", Value::Null)]))])),
+        (
+            Reference::Environment,
+            map([
+                ("name", text("local")),
+                ("vars", map([("urls", map([("blue", text("http://b"))])), ("url", text("http://x"))])),
+            ]),
+        ),
+        (Reference::Secret(ModuleId(0), "slack".into()), {
+            Value::Secret(Secret { parts: vec![SecretPart::Name("slack".into())] })
+        }),
+        (Reference::Item { name: "host".into(), each: NodeId(7) }, map([("name", text("kafka4"))])),
+        (Reference::ItemKey { name: "host".into(), each: NodeId(7) }, text("kafka4")),
+    ]))
+}
+
+/// An expression whose references are all that `known` has and the source names.
+fn expression(source: &str) -> Expression {
+    let refs = known().0.into_keys().filter(|reference| {
+        let name = match reference {
+            Reference::Input(_, name) => format!("inputs.{name}"),
+            Reference::Step { id, .. } => format!("steps.{id}"),
+            Reference::Secret(_, name) => format!("secrets.{name}"),
+            Reference::Environment => "environment".into(),
+            Reference::Item { name, .. } | Reference::ItemKey { name, .. } => name.clone(),
+            _ => return false,
+        };
+        source.contains(&name)
+    });
+    Expression { source: source.into(), span: span(source.len()), refs: refs.collect() }
+}
+
+fn eval(source: &str) -> Result<Value, EvalError> {
+    Template::Expr(expression(source)).evaluate(&known())
+}
+
+fn error(source: &str) -> String {
+    let error = eval(source).unwrap_err();
+    let range = (error.span.start - 100) as usize..(error.span.end - 100) as usize;
+    format!("{} | at `{}` | {}", error.message, &source[range], error.hint.unwrap_or_default())
+}
+
+#[test]
+fn an_expression_keeps_its_type() {
+    for (source, wanted) in [
+        ("inputs.count", Value::Int(3)),
+        ("inputs.count + 1", Value::Int(4)),
+        ("inputs.count // 2", Value::Int(1)),
+        ("inputs.count / 2", Value::Float(1.5)),
+        ("-inputs.count", Value::Int(-3)),
+        ("inputs.on", Value::Bool(true)),
+        ("not inputs.on", Value::Bool(false)),
+        ("none", Value::Null),
+        ("null", Value::Null),
+        ("[1, 'a', true]", Value::List(vec![Value::Int(1), text("a"), Value::Bool(true)])),
+        ("{'a': 1.5}", map([("a", Value::Float(1.5))])),
+        ("inputs.hosts[1]", text("b")),
+        ("inputs.hosts | length", Value::Int(2)),
+        ("environment.vars.urls[steps.target.outputs.colour]", text("http://b")),
+        ("(environment.vars).url", text("http://x")),
+        ("'green' if steps.target.outputs.colour == 'blue' else 'blue'", text("green")),
+        ("host.name ~ '/' ~ host_key ~ '/' ~ true ~ null ~ 1.0", text("kafka4/kafka4/truenull1.0")),
+    ] {
+        assert_eq!(eval(source), Ok(wanted), "{source}");
+    }
+}
+
+#[test]
+fn text_around_expressions_becomes_text() {
+    let parts = ["inputs.count", "inputs.on", "inputs.ratio", "steps.target.outputs.gone", "inputs.hosts"];
+    let mut template = vec![Template::Const(text("v="))];
+    template.extend(parts.iter().map(|p| Template::Expr(expression(p))));
+    insta::assert_debug_snapshot!(
+        Template::Concat(template).evaluate(&known()).unwrap(),
+        @r#"
+    Str(
+        "v=3true2.5null[\"a\",\"b\"]",
+    )
+    "#
+    );
+}
+
+#[test]
+fn what_is_not_there_is_an_error_wherever_it_is_used() {
+    let errors = [
+        "steps.target.outputs.colur == 'blue'",
+        "1 if environment.vars.debug else 2",
+        "environment.vars.urls['green']",
+        "steps.skipped.outputs.colour.name",
+        "inputs.hosts[7]",
+        "inputs.count.x",
+        "'' ~ (steps.target.outputs.list | first)",
+        "inputs.count if false",
+        "inputs.count + 'a'",
+        "9223372036854775807 * 9",
+        "'x' | fromjson",
+    ]
+    .map(error)
+    .join("\n");
+    insta::assert_snapshot!(errors, @r"
+    `steps.target.outputs` has no `colur` | at `steps.target.outputs.colur` | did you mean `colour`?
+    `environment.vars` has no `debug` | at `environment.vars.debug` | it has: url, urls
+    `environment.vars.urls` has no `green` | at `environment.vars.urls['green']` | it has: blue
+    `steps.skipped.outputs.colour` is null, so it has no `name` | at `steps.skipped.outputs.colour.name` | `… | default(…)` covers what may be absent
+    `inputs.hosts` has 2 items, and no [7] | at `inputs.hosts[7]` | 
+    `inputs.count` is a number, which has no `x` | at `inputs.count.x` | 
+    `first` of an empty list has no value | at `first` | `… | first | default(…)` covers it
+    the result is undefined | at `inputs.count if false` | 
+    tried to use + operator on unsupported types number and string | at `inputs.count + 'a'` | 
+    83010348331692982263 is too large a whole number (64 bits) | at `9223372036854775807 * 9` | 
+    this is not JSON: expected value at line 1 column 1 | at `fromjson` |
+    ");
+}
+
+#[test]
+fn default_covers_the_undefined_and_the_null() {
+    for (source, wanted) in [
+        ("steps.target.outputs.colur | default('none')", text("none")),
+        ("steps.target.outputs.colur.deep.deeper | default('none')", text("none")),
+        ("steps.target.outputs.gone | default('none')", text("none")),
+        ("steps.skipped.outputs.colour.name | default('none')", text("none")),
+        ("steps.target.outputs.colour | default('none')", text("blue")),
+        ("steps.target.outputs.list | first | default(0)", Value::Int(0)),
+        ("false | default(true)", Value::Bool(false)),
+        ("steps.target.outputs.colur is defined", Value::Bool(false)),
+        ("steps.target.outputs.gone is none", Value::Bool(true)),
+        ("steps.target.outputs.colour is none", Value::Bool(false)),
+    ] {
+        assert_eq!(eval(source), Ok(wanted), "{source}");
+    }
+}
+
+#[test]
+fn filters_and_tests() {
+    for (source, wanted) in [
+        ("inputs.soak | duration", text("1h30m")),
+        ("'a,b' | split(',') | join('-')", text("a-b")),
+        ("[true, none, 1] | join(' ')", text("true null 1")),
+        ("{'b': 1, 'a': 2} | keys | sort | join", text("ab")),
+        ("{'a': 2} | tojson", text("{\"a\":2}")),
+        ("('{\"a\": [1, null]}' | fromjson).a[0]", Value::Int(1)),
+        ("'v1.2.3' is matching('^v[0-9]+')", Value::Bool(true)),
+        ("'v1.2.3' | regex_replace('^v', '')", text("1.2.3")),
+        ("inputs.version | replace('v', '') | upper", text("1.2.3")),
+        ("[{'n': 1}, {'n': 2}] | map(attribute='n') | sum", Value::Int(3)),
+        ("[3, 1, 3] | unique | sort | list", Value::List(vec![Value::Int(1), Value::Int(3)])),
+        ("range(3) | list", Value::List(vec![Value::Int(0), Value::Int(1), Value::Int(2)])),
+        ("2.4 | round | int", Value::Int(2)),
+        ("' x ' | trim", text("x")),
+    ] {
+        assert_eq!(eval(source), Ok(wanted), "{source}");
+    }
+}
+
+#[test]
+fn every_listed_filter_test_and_function_exists() {
+    let unknown = |source: String| match eval(&source) {
+        Ok(_) => false,
+        Err(error) => error.message.contains("unknown"),
+    };
+    for name in super::FILTERS {
+        assert!(!unknown(format!("'1' | {name}")), "{name}");
+    }
+    for name in super::TESTS {
+        assert!(!unknown(format!("'1' is {name}")), "{name}");
+    }
+    for name in super::FUNCTIONS {
+        assert!(!unknown(format!("{name}()")), "{name}");
+    }
+    assert!(unknown("'1' | nothing".into()));
+}
+
+#[test]
+fn a_secret_stays_opaque() {
+    let slack = Value::Secret(Secret { parts: vec![SecretPart::Name("slack".into())] });
+    assert_eq!(eval("secrets.slack"), Ok(slack));
+    let bearer = Template::Concat(vec![
+        Template::Const(text("Bearer ")),
+        Template::Expr(expression("secrets.slack")),
+        Template::Const(text("!")),
+    ]);
+    let parts = vec![
+        SecretPart::Text("Bearer ".into()),
+        SecretPart::Name("slack".into()),
+        SecretPart::Text("!".into()),
+    ];
+    assert_eq!(bearer.evaluate(&known()), Ok(Value::Secret(Secret { parts })));
+    for source in ["inputs.token ~ 'x'", "inputs.token == 'x'", "inputs.token | length", "[inputs.token]"] {
+        assert!(error(source).starts_with("a secret can only stand alone"), "{source}");
+    }
+}
+
+#[test]
+fn a_condition_is_a_boolean() {
+    assert_eq!(expression("inputs.count > 2").condition(&known()), Ok(true));
+    insta::assert_snapshot!(
+        expression("inputs.count").condition(&known()).unwrap_err().message,
+        @"a condition must be true or false, and this is a whole number"
+    );
+}
+
+#[test]
+fn work_is_bounded() {
+    for source in [
+        "range(9999) | map('string') | join('x' * 9999)",
+        "'x' * 999999999",
+        "range(99999) | map('string') | map('length') | map('string') | list",
+        "[1] * 99999999",
+        "[''] * 999999999 | join",
+        "([1] * 999999999) | tojson",
+        "[[1] * 99999] * 99999 | length | string ~ ([1] * 99999999 | sort)",
+    ] {
+        assert!(eval(source).is_err(), "{source}");
+    }
+}
+
+/// Sources that look like expressions.
+fn sources() -> impl Strategy<Value = String> {
+    let atom = prop::sample::select(vec![
+        "inputs.count",
+        "inputs.hosts",
+        "inputs.version",
+        "steps.target.outputs.colour",
+        "steps.target.outputs.typo",
+        "environment.vars",
+        "host",
+        "host_key",
+        "1",
+        "0",
+        "'a'",
+        "none",
+        "true",
+        "[]",
+        "{}",
+        "9223372036854775807",
+    ])
+    .prop_map(str::to_owned);
+    atom.prop_recursive(4, 24, 3, |inner| {
+        let operator =
+            prop::sample::select(vec!["+", "-", "*", "/", "//", "%", "~", "==", "<", "and", "or", "in"]);
+        let filter = prop::sample::select(super::FILTERS.to_vec());
+        prop_oneof![
+            (inner.clone(), operator, inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            (inner.clone(), filter).prop_map(|(a, filter)| format!("({a} | {filter})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} | default({b}))")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a})[{b}]")),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| format!("({a} if {b} else {c})")),
+            inner.prop_map(|a| format!("(not {a}).x")),
+        ]
+    })
+}
+
+proptest! {
+    /// Every expression has a value or an error: none panics, none hangs, and a value is one of ours.
+    #[test]
+    fn evaluation_is_total(source in sources()) {
+        let _ = eval(&source);
+    }
+
+    /// With all lookups there, strictness changes nothing: what is evaluated is what the engine itself would say.
+    #[test]
+    fn strictness_only_adds_errors(source in sources()) {
+        let plain = super::filters::environment().compile_expression(&source).and_then(|compiled| {
+            compiled.eval(super::conversion::root(&expression(&source), &known()).unwrap())
+        });
+        if let (Ok(plain), Ok(strict)) = (plain.map(|v| super::conversion::from_jinja(&v)), eval(&source))
+            && !source.contains(['~', '|'])
+        {
+            prop_assert_eq!(plain, Ok(strict));
+        }
+    }
+}
+
+#[test]
+fn maps_come_back_as_they_went_in() {
+    let value = map([("a", Value::List(vec![map([("b", Value::Null)])])), ("c", Value::Map(Map::new()))]);
+    let there = super::conversion::to_jinja(&value).unwrap();
+    assert_eq!(super::conversion::from_jinja(&there), Ok(value));
+}
