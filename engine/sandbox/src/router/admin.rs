@@ -1,0 +1,91 @@
+//! The router's administration: the live colour, the slots' addresses, what traffic there was.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Backend, Shared};
+use crate::Slot;
+use crate::serve::Refusal;
+
+pub(super) fn app(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/-/health", get(|| async { Json(json!({ "status": "healthy" })) }))
+        .route("/-/live", get(live).put(switch))
+        .route("/-/backends", get(backends))
+        .route("/-/backends/{slot}", put(add).delete(remove))
+        .route("/-/traffic", get(traffic))
+        .with_state(shared)
+}
+
+/// `GET /-/live`.
+async fn live(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let (live, previous) = shared.routes.live();
+    Json(json!({
+        "colour": live.as_ref().map(|live| live.colour),
+        "version": live.as_ref().map(|live| &live.version),
+        "since": live.as_ref().map(|live| &live.since),
+        "previous": previous,
+    }))
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    colour: String,
+}
+
+/// `PUT /-/live`: when it has answered, every request that arrives goes to the colour; those already forwarded end
+/// where they began.
+async fn switch(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(wish): Json<Wish>,
+) -> Result<Json<Value>, Refusal> {
+    let colour = slot(&wish.colour)?;
+    if !colour.is_colour() {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, format!("{colour} never takes live traffic")));
+    }
+    let Some(switch) = shared.routes.switch(colour)? else {
+        return Err(Refusal::new(StatusCode::CONFLICT, format!("nothing is deployed on {colour}")));
+    };
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let mut line = serde_json::to_value(&switch).unwrap_or(Value::Null);
+    line["key"] = key.into();
+    shared.switches.write(&line);
+    Ok(live(State(shared)).await)
+}
+
+/// `GET /-/backends`.
+async fn backends(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!(shared.routes.backends()))
+}
+
+async fn add(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Json(backend): Json<Backend>,
+) -> Result<StatusCode, Refusal> {
+    shared.routes.set_backend(slot(&name)?, Some(backend))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
+    shared.routes.set_backend(slot(&name)?, None)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /-/traffic`: what customers asked for since the router started, by the slot that answered.
+async fn traffic(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!(shared.routes.traffic()))
+}
+
+fn slot(name: &str) -> Result<Slot, Refusal> {
+    name.parse().map_err(|_| {
+        Refusal::new(StatusCode::BAD_REQUEST, format!("`{name}` is not a slot: blue, green or staging"))
+    })
+}

@@ -1,0 +1,142 @@
+//! Who is live, where each slot answers, and how many requests went well: the router's whole state.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::folder::{read_json, write_json};
+use crate::journal::now;
+use crate::{Error, Slot};
+
+/// Where a slot answers, and which version it says it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Backend {
+    pub(crate) address: SocketAddr,
+    pub(crate) version: String,
+}
+
+/// A colour that is, or was, live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Live {
+    pub(crate) colour: Slot,
+    pub(crate) version: String,
+    pub(crate) since: String,
+}
+
+/// What survives a restart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    live: Option<Live>,
+    /// What was live before.
+    previous: Option<Live>,
+    backends: BTreeMap<Slot, Backend>,
+}
+
+/// Requests of customers, by the slot that answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Traffic {
+    pub(crate) requests: u64,
+    /// Answered with a status of 500 or more, or not at all.
+    pub(crate) failed: u64,
+}
+
+/// The state, shared.
+#[derive(Debug)]
+pub(super) struct Routes {
+    path: PathBuf,
+    state: Mutex<State>,
+    traffic: Mutex<BTreeMap<Slot, Traffic>>,
+}
+
+/// A switch that took place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Switch {
+    pub(super) from: Option<Slot>,
+    pub(super) to: Slot,
+    pub(super) version: String,
+    /// False where it was live already.
+    pub(super) changed: bool,
+}
+
+impl Routes {
+    pub(super) fn load(path: PathBuf) -> Result<Self, Error> {
+        let state = read_json(&path)?.unwrap_or_default();
+        Ok(Self { path, state: Mutex::new(state), traffic: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores a new state: on disk first, so that a restarted router never contradicts an answer it gave.
+    fn replace(&self, mut guard: MutexGuard<'_, State>, next: State) -> Result<(), Error> {
+        write_json(&self.path, &next)?;
+        *guard = next;
+        Ok(())
+    }
+
+    /// The slot for a request of a customer, and where it is.
+    pub(super) fn live_backend(&self) -> Option<(Slot, Backend)> {
+        let state = self.state();
+        let colour = state.live.as_ref()?.colour;
+        Some((colour, state.backends.get(&colour)?.clone()))
+    }
+
+    pub(super) fn backend(&self, slot: Slot) -> Option<Backend> {
+        self.state().backends.get(&slot).cloned()
+    }
+
+    pub(super) fn backends(&self) -> BTreeMap<Slot, Backend> {
+        self.state().backends.clone()
+    }
+
+    /// What is live, and what was before.
+    pub(super) fn live(&self) -> (Option<Live>, Option<Live>) {
+        let state = self.state();
+        (state.live.clone(), state.previous.clone())
+    }
+
+    /// Makes a colour live for every request that arrives from now on. `Ok(None)`: nothing is deployed there.
+    pub(super) fn switch(&self, colour: Slot) -> Result<Option<Switch>, Error> {
+        let state = self.state();
+        let Some(backend) = state.backends.get(&colour) else { return Ok(None) };
+        let version = backend.version.clone();
+        let from = state.live.as_ref().map(|live| live.colour);
+        let switch = Switch { from, to: colour, version: version.clone(), changed: from != Some(colour) };
+        if switch.changed {
+            let next = State {
+                live: Some(Live { colour, version, since: now() }),
+                previous: state.live.clone(),
+                backends: state.backends.clone(),
+            };
+            self.replace(state, next)?;
+        }
+        Ok(Some(switch))
+    }
+
+    /// Says where a slot answers from now on, or that nothing runs there.
+    pub(super) fn set_backend(&self, slot: Slot, backend: Option<Backend>) -> Result<(), Error> {
+        let state = self.state();
+        let mut next = state.clone();
+        match backend {
+            Some(backend) => next.backends.insert(slot, backend),
+            None => next.backends.remove(&slot),
+        };
+        self.replace(state, next)
+    }
+
+    /// Counts an answer to a customer.
+    pub(super) fn count(&self, slot: Slot, failed: bool) {
+        let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = traffic.entry(slot).or_default();
+        entry.requests += 1;
+        entry.failed += u64::from(failed);
+    }
+
+    pub(super) fn traffic(&self) -> BTreeMap<Slot, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
