@@ -1,6 +1,7 @@
 //! Hash chains. Each link is SHA-256 over the link before it and what it covers.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -20,6 +21,26 @@ impl fmt::Display for Hash {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+impl FromStr for Hash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Hash, NotAHash> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+            return Err(NotAHash);
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| NotAHash)?;
+        }
+        Ok(Hash(bytes))
+    }
+}
+
+/// Not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is 64 hexadecimal digits")]
+pub struct NotAHash;
 
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

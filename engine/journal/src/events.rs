@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use runbook_wire::{DecodeError, Record};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use thiserror::Error;
 
 use crate::chain::{self, Hash};
@@ -43,6 +43,36 @@ pub enum Damage {
     /// The row of the run does not fit its last event.
     #[error("run {run}: its recorded head is not the hash of its last event {seq}")]
     Head { run: String, seq: u64 },
+    /// The ledger knows the run, and it is not there.
+    #[error("run {run} was deleted")]
+    RunDeleted { run: String },
+    /// The run is there, and the ledger does not know it.
+    #[error("run {run} is not in the ledger of runs: it was inserted, or the ledger was cut")]
+    RunInserted { run: String },
+    /// An event is not the one that the ledger has recorded as the run's head.
+    #[error("run {run}: event {seq} is not the one that the ledger of runs has recorded")]
+    NotAsRecorded { run: String, seq: u64 },
+    #[error("entry {n} of the ledger of runs was changed")]
+    LedgerChanged { n: u64 },
+    #[error("entry {n} of the ledger of runs is missing")]
+    LedgerMissing { n: u64 },
+}
+
+impl Damage {
+    /// The run that it is in; `None` for the ledger's own.
+    pub(crate) fn run(&self) -> Option<&str> {
+        match self {
+            Damage::Changed { run, .. }
+            | Damage::Missing { run, .. }
+            | Damage::OutOfPlace { run, .. }
+            | Damage::Inserted { run, .. }
+            | Damage::Head { run, .. }
+            | Damage::RunDeleted { run }
+            | Damage::RunInserted { run }
+            | Damage::NotAsRecorded { run, .. } => Some(run),
+            Damage::LedgerChanged { .. } | Damage::LedgerMissing { .. } => None,
+        }
+    }
 }
 
 /// The key of an event.
@@ -65,7 +95,7 @@ pub struct Events<'a> {
     next: u64,
     /// Hash of the event before `next`.
     previous: Option<Hash>,
-    page: VecDeque<Record>,
+    page: VecDeque<(Record, Hash)>,
     ended: bool,
 }
 
@@ -79,6 +109,18 @@ impl<'a> Events<'a> {
             page: VecDeque::new(),
             ended: false,
         }
+    }
+
+    /// The next event and its hash.
+    pub(crate) fn next_hashed(&mut self) -> Option<Result<(Record, Hash), ReadError>> {
+        if self.page.is_empty()
+            && !self.ended
+            && let Err(error) = self.fill()
+        {
+            self.ended = true;
+            return Some(Err(error));
+        }
+        self.page.pop_front().map(Ok)
     }
 
     fn fill(&mut self) -> Result<(), ReadError> {
@@ -96,20 +138,14 @@ impl Iterator for Events<'_> {
     type Item = Result<Record, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty()
-            && !self.ended
-            && let Err(error) = self.fill()
-        {
-            self.ended = true;
-            return Some(Err(error));
-        }
-        self.page.pop_front().map(Ok)
+        self.next_hashed().map(|next| next.map(|(record, _)| record))
     }
 }
 
 /// Some events in a row.
 pub(crate) struct Page {
-    pub(crate) records: Vec<Record>,
+    /// With their hashes.
+    pub(crate) records: Vec<(Record, Hash)>,
     /// Hash of the last one (of the one before the first, if there are none).
     pub(crate) head: Hash,
 }
@@ -168,7 +204,7 @@ pub(crate) fn read_page(
         if record.seq != expected {
             return Err(Damage::OutOfPlace { run: run.to_owned(), seq: expected, found: record.seq }.into());
         }
-        records.push(record);
+        records.push((record, hash));
         head = hash;
         expected += 1;
     }
@@ -188,8 +224,12 @@ fn changed(run: String, seq: u64) -> Damage {
     Damage::Changed { run, seq }
 }
 
-fn stored_hash(connection: &Connection, run: &str, ordinal: i64, seq: u64) -> Result<Hash, ReadError> {
-    use rusqlite::OptionalExtension;
+pub(crate) fn stored_hash(
+    connection: &Connection,
+    run: &str,
+    ordinal: i64,
+    seq: u64,
+) -> Result<Hash, ReadError> {
     let bytes: Option<Vec<u8>> = connection
         .prepare_cached("SELECT hash FROM events WHERE key = ?1")
         .and_then(|mut statement| statement.query_row([key(ordinal, seq)], |row| row.get(0)).optional())

@@ -6,11 +6,12 @@ use runbook_wire::{EncodeError, Record};
 use thiserror::Error;
 
 use crate::bell::Bell;
+use crate::locks::{Locking, Wanted};
 use crate::ownership::Ownership;
 use crate::plans::StoredPlan;
 use crate::progress::Fault;
 use crate::summary::Change;
-use crate::writer::{Batch, Encoded, RunKey, Writer};
+use crate::writer::{Batch, Encoded, RunKey, Task, Work, Writer};
 
 /// Holds a run: its lock, its socket and the right to append. Dropping it waits until everything is on disk and frees the
 /// run.
@@ -99,12 +100,42 @@ impl Executor {
         }
         let Some(last) = events.last() else { return Ok(self.next_seq - 1) };
         let finished = matches!(last.change, Change::Finished { .. });
-        let batch =
-            Batch { run: Arc::clone(&self.run), plan: self.plan.take(), events, taken: taken.to_vec() };
-        self.writer.push(batch)?;
+        let batch = Batch { plan: self.plan.take(), events, taken: taken.to_vec() };
+        self.write(Work::Append(batch))?;
         self.next_seq = next;
         self.finished = finished;
         Ok(next - 1)
+    }
+
+    /// Takes these named locks for the run, all of them or none, in one transaction after everything appended so far;
+    /// those that the run has already are its own still. If others hold some and `wait` is given, [`Wake::Nudged`] comes
+    /// when one of them is freed. Locks are given back by the `LockReleased` and `Finished` events.
+    ///
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// If the journal has stopped accepting.
+    ///
+    /// [`Wake::Nudged`]: crate::Wake::Nudged
+    pub fn try_take(&self, wanted: Wanted) -> Result<Locking, Fault> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.write(Work::Take(wanted, reply))?;
+        answer.recv().unwrap_or_else(|_| {
+            // The writer dropped the question because of a fault, which it is about to tell.
+            self.run.progress.wait(u64::MAX).and(Err(Fault::WriterGone))
+        })
+    }
+
+    /// Says of an inbox entry that it will not become an event, and why, in one sentence for the person who left it.
+    ///
+    /// # Errors
+    /// If the journal has stopped accepting.
+    pub fn refuse(&self, entry: i64, reason: &str) -> Result<(), Fault> {
+        self.write(Work::Refuse(entry, reason.to_owned()))
+    }
+
+    fn write(&self, work: Work) -> Result<(), Fault> {
+        self.writer.push(Task { run: Arc::clone(&self.run), work })
     }
 
     /// The last event that is on disk; with all before it.

@@ -72,7 +72,7 @@ impl<'a> Follow<'a> {
             self.previous = Some(page.head);
             if !page.records.is_empty() {
                 self.next += page.records.len() as u64;
-                return Ok(News::Events(page.records));
+                return Ok(News::Events(page.records.into_iter().map(|(record, _)| record).collect()));
             }
             if self.subscription.is_none() && self.attended != Some(false) {
                 self.attended = Some(false);

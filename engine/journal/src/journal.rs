@@ -18,7 +18,7 @@ use crate::plans::{self, StoredPlan};
 use crate::progress::{Progress, Wake};
 use crate::schema::{self, Found};
 use crate::store::StoreError;
-use crate::summary::{self, RunStatus, RunSummary};
+use crate::summary;
 use crate::writer::{RunKey, Writer};
 
 /// A journal. May be shared between threads; several processes may have it open.
@@ -217,26 +217,6 @@ impl Journal {
         Follow::new(self, run, from)
     }
 
-    /// One run; `None` if there is none of exactly this id.
-    ///
-    /// # Errors
-    /// If the journal cannot be read.
-    pub fn run(&self, id: &str) -> Result<Option<RunSummary>, StoreError> {
-        // First the lock, then the row: a run that is free and unfinished afterwards has no executor.
-        let holder = self.holder(id)?;
-        let row = self
-            .reader()
-            .prepare_cached(&format!("SELECT {} FROM runs WHERE id = ?1", summary::COLUMNS))?
-            .query_row([id], summary::read)
-            .optional()?;
-        Ok(row.map(|(mut summary, state)| {
-            if let (Some(holder), false) = (holder, matches!(state, summary::State::Finished { .. })) {
-                summary.status = RunStatus::Running(holder);
-            }
-            summary
-        }))
-    }
-
     /// The plan of this digest.
     ///
     /// # Errors
@@ -308,7 +288,7 @@ impl Journal {
         if let Some(writer) = &*slot {
             return Ok(Arc::clone(writer));
         }
-        let writer = Arc::new(Writer::start(self.folder.database())?);
+        let writer = Arc::new(Writer::start(self.folder.clone())?);
         *slot = Some(Arc::clone(&writer));
         Ok(writer)
     }

@@ -61,19 +61,21 @@ CREATE TABLE blobs (
 CREATE TABLE inbox (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     run     INTEGER NOT NULL,
-    payload TEXT NOT NULL,               -- JSON
-    left_by TEXT NOT NULL,
-    wall_ms INTEGER NOT NULL
+    message TEXT NOT NULL,               -- JSON
+    wall_ms INTEGER NOT NULL,
+    seq     INTEGER,                     -- the event that it became
+    refusal TEXT                         -- or why it did not
 ) STRICT;
-CREATE INDEX inbox_by_run ON inbox (run, id);
+CREATE INDEX inbox_open ON inbox (run, id) WHERE seq IS NULL AND refusal IS NULL;
 
--- Named locks across runs.
+-- Named locks across runs, and who waits for one.
 CREATE TABLE locks (
     name     TEXT PRIMARY KEY,
     run      INTEGER NOT NULL,
     reason   TEXT NOT NULL,
     since_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX locks_by_run ON locks (run);
 CREATE TABLE lock_waits (
     name TEXT NOT NULL,
     run  INTEGER NOT NULL,

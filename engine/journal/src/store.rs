@@ -14,6 +14,8 @@ pub enum StoreError {
     Busy,
     #[error("the journal's file is damaged: {0}")]
     Damaged(String),
+    #[error("there is no run {0}")]
+    NoSuchRun(String),
     #[error("the journal could not be read or written: {0}")]
     Io(String),
 }

@@ -47,8 +47,18 @@ pub(crate) enum Change {
     None,
     Created(Box<NewRun>),
     Unfinished,
-    Stopped { reason: String },
-    Finished { forward: String, rollback: String, exit_code: i32 },
+    Stopped {
+        reason: String,
+    },
+    Finished {
+        forward: String,
+        rollback: String,
+        exit_code: i32,
+    },
+    /// A named lock was given back.
+    Released {
+        lock: String,
+    },
 }
 
 /// What a row begins with.
@@ -77,6 +87,7 @@ impl Change {
             }
             Body::ExecutorStarted { .. } | Body::RollbackRequested { .. } => Change::Unfinished,
             Body::ExecutorStopped { reason } => Change::Stopped { reason: reason.clone() },
+            Body::LockReleased { name } => Change::Released { lock: name.clone() },
             Body::Finished { forward, rollback, exit_code, .. } => Change::Finished {
                 forward: forward.clone(),
                 rollback: rollback.clone(),
@@ -166,7 +177,7 @@ pub(crate) fn advance(connection: &Connection, cursor: &Cursor, wall_ms: u64) ->
 /// Applies what an event changes, beyond position and time.
 pub(crate) fn apply(connection: &Connection, ordinal: i64, change: &Change) -> Result<(), StoreError> {
     let (state, reason, forward, rollback, exit_code) = match change {
-        Change::None | Change::Created(_) => return Ok(()),
+        Change::None | Change::Created(_) | Change::Released { .. } => return Ok(()),
         Change::Unfinished => ("unfinished", None, None, None, None),
         Change::Stopped { reason } => ("stopped", Some(reason), None, None, None),
         Change::Finished { forward, rollback, exit_code } => {

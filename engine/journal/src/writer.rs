@@ -1,24 +1,47 @@
 //! The one thread of this process that writes: whatever gathers while one commit is on its way to the disk goes into the
 //! next.
 
-use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use crate::bell;
 use crate::chain::{self, Hash};
 use crate::events::{MOST, key};
+use crate::folder::Folder;
+use crate::inbox;
+use crate::locks::{self, Locking, Wanted};
 use crate::plans::{self, StoredPlan};
 use crate::progress::{Fault, Progress};
 use crate::schema;
 use crate::store::StoreError;
 use crate::summary::{self, Change, Cursor};
 
+/// Something to write for a run.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) run: Arc<RunKey>,
+    pub(crate) work: Work,
+}
+
+/// What to write.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Append(Batch),
+    /// Named locks, all or none.
+    Take(Wanted, LockingReply),
+    /// An inbox entry that does not become an event, and why.
+    Refuse(i64, String),
+}
+
+/// Where the outcome of a [`Work::Take`] goes.
+pub(crate) type LockingReply = SyncSender<Result<Locking, Fault>>;
+
 /// Events to append.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) run: Arc<RunKey>,
     /// Of a new run.
     pub(crate) plan: Option<Arc<StoredPlan>>,
     pub(crate) events: Vec<Encoded>,
@@ -58,7 +81,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    batches: Vec<Batch>,
+    tasks: Vec<Task>,
     closing: bool,
     fault: Option<Fault>,
     /// Everybody who has to hear of a fault.
@@ -74,7 +97,7 @@ impl Queue {
     fn fail(&self, fault: &Fault) {
         let mut state = self.lock();
         state.fault.get_or_insert_with(|| fault.clone());
-        state.batches.clear();
+        state.tasks.clear();
         let runs = std::mem::take(&mut state.runs);
         drop(state);
         for run in runs.iter().filter_map(Weak::upgrade) {
@@ -85,12 +108,12 @@ impl Queue {
 
 impl Writer {
     /// Starts the thread. It opens its own connection while the caller goes on.
-    pub(crate) fn start(database: PathBuf) -> std::io::Result<Writer> {
+    pub(crate) fn start(folder: Folder) -> std::io::Result<Writer> {
         let queue = Arc::new(Queue::default());
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let _alarm = Alarm(&theirs);
-            if let Err(fault) = write_all(&theirs, database) {
+            if let Err(fault) = write_all(&theirs, &folder) {
                 theirs.fail(&fault);
             }
         })?;
@@ -104,13 +127,13 @@ impl Writer {
         state.runs.push(Arc::downgrade(run));
     }
 
-    /// Leaves a batch for the next commit.
-    pub(crate) fn push(&self, batch: Batch) -> Result<(), Fault> {
+    /// Leaves something for the next commit.
+    pub(crate) fn push(&self, task: Task) -> Result<(), Fault> {
         let mut state = self.queue.lock();
         if let Some(fault) = &state.fault {
             return Err(fault.clone());
         }
-        state.batches.push(batch);
+        state.tasks.push(task);
         drop(state);
         self.queue.filled.notify_one();
         Ok(())
@@ -141,113 +164,168 @@ impl Drop for Alarm<'_> {
     }
 }
 
-fn write_all(queue: &Queue, database: PathBuf) -> Result<(), Fault> {
-    let mut connection = schema::connect(&database, true)?;
+fn write_all(queue: &Queue, folder: &Folder) -> Result<(), Fault> {
+    let mut connection = schema::connect(&folder.database(), true)?;
     loop {
-        let batches = {
+        let tasks = {
             let mut state = queue.lock();
-            while state.batches.is_empty() {
+            while state.tasks.is_empty() {
                 if state.closing {
                     return Ok(());
                 }
                 state = queue.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-            std::mem::take(&mut state.batches)
+            std::mem::take(&mut state.tasks)
         };
-        for outcome in commit(&mut connection, batches)? {
-            match outcome {
-                Ok((run, seq)) => run.progress.reached(seq),
-                Err((run, fault)) => run.progress.fail(&fault),
-            }
+        commit(&mut connection, tasks)?.tell(folder);
+    }
+}
+
+/// What a transaction did, to be told once it is on disk.
+#[derive(Debug, Default)]
+struct Group {
+    appended: Vec<(Arc<RunKey>, u64)>,
+    refused: Vec<(Arc<RunKey>, Fault)>,
+    locking: Vec<(LockingReply, Result<Locking, Fault>)>,
+    /// Runs whose followers have news other than events.
+    ring: Vec<Arc<RunKey>>,
+    /// Runs that waited for a lock that is free now.
+    nudge: Vec<String>,
+}
+
+impl Group {
+    fn is_refused(&self, run: &Arc<RunKey>) -> Option<&Fault> {
+        self.refused.iter().find(|(other, _)| Arc::ptr_eq(other, run)).map(|(_, fault)| fault)
+    }
+
+    fn refuse(&mut self, run: Arc<RunKey>, fault: Fault) {
+        self.refused.push((run, fault));
+    }
+
+    fn tell(self, folder: &Folder) {
+        for (run, seq) in self.appended {
+            run.progress.reached(seq);
+        }
+        for (run, fault) in self.refused {
+            run.progress.fail(&fault);
+        }
+        for (reply, outcome) in self.locking {
+            // Whoever asked may have gone.
+            let _ = reply.send(outcome);
+        }
+        for run in self.ring {
+            run.progress.subscribers.ring();
+        }
+        for run in self.nudge {
+            // A run that cannot be reached sees that the lock is free when it asks again.
+            let _ = bell::nudge(folder, &run);
         }
     }
 }
 
-type Outcome = Result<(Arc<RunKey>, u64), (Arc<RunKey>, Fault)>;
-
-/// One transaction for everything that has gathered. A batch that is refused (its executor was fenced) changes nothing
-/// and leaves the others alone.
-fn commit(connection: &mut Connection, batches: Vec<Batch>) -> Result<Vec<Outcome>, StoreError> {
+/// One transaction for everything that has gathered. What is refused (its executor was fenced) changes nothing and leaves
+/// the others alone; after that nothing more of its run is written.
+fn commit(connection: &mut Connection, tasks: Vec<Task>) -> Result<Group, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(batches.len());
-    for batch in batches {
-        let refused =
-            outcomes.iter().any(|outcome| matches!(outcome, Err((run, _)) if Arc::ptr_eq(run, &batch.run)));
-        if refused {
-            continue;
-        }
-        match position(&transaction, &batch)? {
-            Ok(cursor) => {
-                let seq = append(&transaction, &batch, cursor)?;
-                outcomes.retain(|outcome| !matches!(outcome, Ok((run, _)) if Arc::ptr_eq(run, &batch.run)));
-                outcomes.push(Ok((batch.run, seq)));
+    let mut group = Group::default();
+    for Task { run, work } in tasks {
+        let refused = match group.is_refused(&run) {
+            Some(fault) => Err(fault.clone()),
+            None => position(&transaction, &run, &work)?,
+        };
+        match (refused, work) {
+            (Ok(cursor), Work::Append(batch)) => {
+                let seq = append(&transaction, &run, &batch, cursor, &mut group.nudge)?;
+                group.appended.retain(|(other, _)| !Arc::ptr_eq(other, &run));
+                group.appended.push((run, seq));
             }
-            Err(fault) => outcomes.push(Err((batch.run, fault))),
+            (Ok(cursor), Work::Take(wanted, reply)) => {
+                group.locking.push((reply, Ok(locks::take(&transaction, cursor.ordinal, &wanted)?)));
+            }
+            (Ok(cursor), Work::Refuse(id, reason)) => {
+                inbox::refuse(&transaction, cursor.ordinal, id, &reason)?;
+                group.ring.push(run);
+            }
+            (Err(fault), Work::Take(_, reply)) => {
+                group.locking.push((reply, Err(fault.clone())));
+                group.refuse(run, fault);
+            }
+            (Err(fault), Work::Append(_) | Work::Refuse(..)) => group.refuse(run, fault),
         }
     }
     transaction.commit()?;
-    Ok(outcomes)
+    Ok(group)
 }
 
-/// Where the batch goes, if its executor may append it.
-fn position(connection: &Connection, batch: &Batch) -> Result<Result<Cursor, Fault>, StoreError> {
-    let run = &batch.run;
-    let Some(first) = batch.events.first() else {
-        return Err(StoreError::Io("an empty batch".to_owned()));
+/// Where the run stands, if its executor may write there.
+fn position(connection: &Connection, run: &RunKey, work: &Work) -> Result<Result<Cursor, Fault>, StoreError> {
+    let first = match work {
+        Work::Append(batch) => batch.events.first(),
+        Work::Take(..) | Work::Refuse(..) => None,
     };
-    let cursor = match (&first.change, summary::cursor(connection, &run.id)?) {
-        (Change::Created(new), None) => {
-            if let Some(plan) = &batch.plan {
-                plans::store(connection, plan)?;
-            }
+    let cursor = match (summary::cursor(connection, &run.id)?, first.map(|event| (event, &event.change))) {
+        (Some(cursor), _) => cursor,
+        (None, Some((first, Change::Created(new)))) => {
             summary::insert(connection, &run.id, new, first.wall_ms, run.epoch, chain::run_origin(&run.id))?
         }
-        (_, Some(cursor)) => cursor,
-        (_, None) => {
-            return Ok(Err(Fault::Displaced { run: run.id.clone(), expected: first.seq - 1, found: 0 }));
+        (None, first) => {
+            let expected = first.map_or(1, |(first, _)| first.seq - 1);
+            return Ok(Err(Fault::Displaced { run: run.id.clone(), expected, found: 0 }));
         }
     };
     if cursor.epoch != run.epoch {
         return Ok(Err(Fault::Fenced { run: run.id.clone(), ours: run.epoch, now: cursor.epoch }));
     }
-    if cursor.last_seq + 1 != first.seq {
-        let fault = Fault::Displaced { run: run.id.clone(), expected: first.seq - 1, found: cursor.last_seq };
-        return Ok(Err(fault));
+    match first {
+        Some(first) if cursor.last_seq + 1 != first.seq => {
+            let (expected, found) = (first.seq - 1, cursor.last_seq);
+            Ok(Err(Fault::Displaced { run: run.id.clone(), expected, found }))
+        }
+        _ => Ok(Ok(cursor)),
     }
-    Ok(Ok(cursor))
 }
 
 /// Appends; returns the last event's number.
-fn append(connection: &Connection, batch: &Batch, mut cursor: Cursor) -> Result<u64, StoreError> {
+fn append(
+    connection: &Connection,
+    run: &RunKey,
+    batch: &Batch,
+    mut cursor: Cursor,
+    nudge: &mut Vec<String>,
+) -> Result<u64, StoreError> {
+    if let Some(plan) = &batch.plan {
+        plans::store(connection, plan)?;
+    }
     let mut insert =
         connection.prepare_cached("INSERT INTO events (key, record, hash) VALUES (?1, ?2, ?3)")?;
     let mut wall_ms = 0;
     for event in &batch.events {
         if event.seq > MOST {
-            return Err(StoreError::Io(format!("run {} has more events than a run can have", batch.run.id)));
+            return Err(StoreError::Io(format!("run {} has more events than a run can have", run.id)));
         }
         cursor.head = chain::event(&cursor.head, event.text.as_bytes());
         cursor.last_seq = event.seq;
         insert.execute((key(cursor.ordinal, event.seq), &event.text, cursor.head.0))?;
         summary::apply(connection, cursor.ordinal, &event.change)?;
+        match &event.change {
+            Change::Released { lock } => locks::release(connection, cursor.ordinal, Some(lock), nudge)?,
+            Change::Finished { .. } => locks::release(connection, cursor.ordinal, None, nudge)?,
+            _ => {}
+        }
         if event.change.marks() {
-            mark(connection, &batch.run.id, &cursor)?;
+            mark(connection, &run.id, &cursor)?;
         }
         wall_ms = event.wall_ms;
     }
     summary::advance(connection, &cursor, wall_ms)?;
-    if !batch.taken.is_empty() {
-        let mut delete = connection.prepare_cached("DELETE FROM inbox WHERE id = ?1 AND run = ?2")?;
-        for id in &batch.taken {
-            delete.execute((id, cursor.ordinal))?;
-        }
+    for id in &batch.taken {
+        inbox::take(connection, cursor.ordinal, *id, cursor.last_seq)?;
     }
     Ok(cursor.last_seq)
 }
 
 /// Writes the run's head into the ledger.
 fn mark(connection: &Connection, run: &str, cursor: &Cursor) -> Result<(), StoreError> {
-    use rusqlite::OptionalExtension;
     let last: Option<Vec<u8>> = connection
         .prepare_cached("SELECT hash FROM ledger ORDER BY n DESC LIMIT 1")?
         .query_row([], |row| row.get(0))

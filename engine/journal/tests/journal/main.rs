@@ -1,4 +1,7 @@
 //! The journal on real files, with real processes.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod append;
+mod listing;
+mod people;
 mod sample;
