@@ -277,7 +277,7 @@ pub struct Case {
 pub enum Wait {
     For(Spanned<Data>),
     Until {
-        check: ActionUse,
+        check: Box<ActionUse>,
         every: Option<Spanned<Data>>,
         hold: Option<Spanned<Data>>,
         timeout: Option<Spanned<Data>>,

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        assert_eq!(position("é: ü\n  b", 5), (1, 5));
+        assert_eq!(position("é: ü\n  b", 6), (1, 5));
         assert_eq!(position("a\r\nb: c", 6), (2, 4));
     }
 
