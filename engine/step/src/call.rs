@@ -14,6 +14,9 @@ pub struct Call {
     /// Outputs that the step in the file declares with their types; for step types that say
     /// [`crate::Declaration::outputs_declared`].
     pub declared: BTreeMap<String, Type>,
+    /// For messages: the expression that a parameter came from, and what its names stood for, where the engine knows
+    /// it. By place: `that`, `that[0].that`.
+    pub written: BTreeMap<String, String>,
     /// What `prepare` returned in this incarnation; `Null` before it.
     pub prepared: Value,
     /// The outputs of `run`, where it came to an end; for `undo` and `verify`.

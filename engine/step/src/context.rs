@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::task::Poll;
 
 use crate::{BoxFuture, Secret, Value};
@@ -53,6 +54,20 @@ impl dyn Context + '_ {
         .await
     }
 
+    /// What a future comes to, if it ends within this many milliseconds and before the attempt is cancelled.
+    pub async fn within<T>(&self, ms: u64, future: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut future = pin!(future);
+        let mut pause = pin!(self.pause(ms));
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => pause.as_mut().poll(context).map(|paused| match paused {
+                Ok(()) => Err(Stopped::TooLong),
+                Err(why) => Err(Stopped::Cancelled(why)),
+            }),
+        })
+        .await
+    }
+
     /// Whether the attempt should stop by now.
     pub async fn stopping(&self) -> Option<Cancelled> {
         let mut cancelled = self.cancelled();
@@ -62,6 +77,15 @@ impl dyn Context + '_ {
         })
         .await
     }
+}
+
+/// Why `within` gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// The time that was given is over.
+    TooLong,
+    /// The attempt should stop.
+    Cancelled(Cancelled),
 }
 
 /// The attempt should stop, and why.

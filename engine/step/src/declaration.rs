@@ -256,10 +256,9 @@ impl Declaration {
         self
     }
 
-    /// Only looks, and says whether something holds: may stand wherever a check may.
+    /// It says whether something holds, and changes nothing: may stand wherever a check may.
     #[must_use]
     pub fn checks(mut self) -> Self {
-        self.effect = Effect::Read;
         self.is_check = true;
         self
     }

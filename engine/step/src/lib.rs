@@ -17,6 +17,8 @@ mod registry;
 mod schema;
 mod step;
 mod step_type;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod types;
 mod value;
 mod world;
@@ -24,7 +26,7 @@ mod world;
 pub use call::{BadParam, Call};
 pub use context::{
     Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream,
-    Net, ProcessError, ProcessExit, ProcessRequest, Processes,
+    Net, ProcessError, ProcessExit, ProcessRequest, Processes, Stopped,
 };
 pub use declaration::{
     Check, Choice, Declaration, Effect, Idempotence, Output, Param, ResourceUse, UndoKind,

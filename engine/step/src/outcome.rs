@@ -172,6 +172,14 @@ impl Failure {
     }
 }
 
+impl FailureKind {
+    /// Of a check: whether it could not be seen at all, rather than seen to be wrong. Neither ever passes.
+    pub fn is_inconclusive(self) -> bool {
+        use FailureKind::{Cancelled, Connect, Inconclusive, Lost, Timeout};
+        matches!(self, Inconclusive | Connect | Lost | Timeout | Cancelled)
+    }
+}
+
 /// As `retry.only` and the journal write it: `timeout`, `exit:75`, `http:503`.
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,7 +236,6 @@ impl FromStr for FailureKind {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -126,7 +126,6 @@ pub(crate) fn push_name(out: &mut impl fmt::Write, first: bool, name: &str) -> f
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use proptest::prelude::*;
 
     use super::*;

@@ -1,0 +1,136 @@
+//! One request and its answer: the parameters that all HTTP step types share, and what they return.
+
+use std::collections::BTreeMap;
+
+use runbook_step::{
+    BadParam, Call, Cancelled, Declaration, Failure, FailureKind, HttpError, HttpRequest, HttpResponse, Map,
+    Param, Type, Value,
+};
+
+/// Bytes of a body that become the output `body`.
+const EXCERPT: usize = 4 * 1024;
+
+/// A JSON body longer than this does not become the output `json`, which the journal keeps.
+const LONGEST_JSON: usize = 64 * 1024;
+
+/// Parameters of every request.
+pub(super) fn declare_request(it: Declaration) -> Declaration {
+    it.param(
+        Param::optional("headers", Type::map_of(Type::printable()))
+            .doc("Request headers. Values may be secrets."),
+    )
+    .param(
+        Param::optional("redirects", Type::integer_in(0, 20))
+            .default(0)
+            .doc("How many redirects to follow. Without it a redirect is the answer."),
+    )
+    .param(
+        Param::optional("timeout", Type::positive_duration())
+            .default("10s")
+            .doc("How long one request may take, from connecting to the last byte."),
+    )
+    .param(
+        Param::optional("max_body", Type::integer_in(1, 64 << 20))
+            .default(1 << 20)
+            .doc("The longest body that is read, in bytes."),
+    )
+}
+
+/// Outputs of every answer.
+pub(super) fn declare_response(it: Declaration) -> Declaration {
+    it.output("status", Type::integer(), "The status of the answer.")
+        .output("headers", Type::map_of(Type::string()), "Its headers, names in lower case.")
+        .output("body", Type::string(), "The first 4 KiB of the body, as text.")
+        .output("json", Type::Any, "The body, if it is JSON of at most 64 KiB; else `null`.")
+        .output("latency", Type::number(), "Milliseconds from connecting to the last byte of the body.")
+}
+
+/// The request that the parameters of [`declare_request`] describe, without a body.
+pub(super) fn request(call: &Call, method: &str) -> Result<HttpRequest, BadParam> {
+    let url = call.value("url")?;
+    if let Some(text) = url.as_str()
+        && !text.starts_with("http://")
+        && !text.starts_with("https://")
+    {
+        return Err(BadParam::new("url", format!("`{text}` does not begin with `http://` or `https://`")));
+    }
+    Ok(HttpRequest {
+        method: method.to_owned(),
+        url: url.clone(),
+        headers: match call.get("headers") {
+            Some(_) => printed(call.map("headers")?),
+            None => BTreeMap::new(),
+        },
+        redirects: u32::try_from(call.int("redirects")?).unwrap_or(0),
+        max_body: usize::try_from(call.int("max_body")?).unwrap_or(0),
+        timeout_ms: Some(call.duration("timeout")?),
+        ..HttpRequest::default()
+    })
+}
+
+/// Values as they go over the wire: text, or secrets.
+pub(super) fn printed(values: &Map) -> BTreeMap<String, Value> {
+    let print = |value: &Value| match value {
+        Value::Secret(_) => value.clone(),
+        plain => Value::Str(plain.to_string()),
+    };
+    values.iter().map(|(name, value)| (name.clone(), print(value))).collect()
+}
+
+/// `GET http://shop/health`, for messages; secrets in the URL stay references.
+pub(super) fn target(request: &HttpRequest) -> String {
+    format!("{} {}", request.method, request.url)
+}
+
+/// The outputs of [`declare_response`].
+pub(super) fn outputs(response: &HttpResponse) -> Map {
+    let body = &response.body[..response.body.len().min(EXCERPT)];
+    let json = if response.body.len() <= LONGEST_JSON { json(response) } else { None };
+    let headers: Map =
+        response.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    Map::from([
+        ("status".into(), response.status.into()),
+        ("headers".into(), headers.into()),
+        ("body".into(), String::from_utf8_lossy(body).into_owned().into()),
+        ("json".into(), json.into()),
+        ("latency".into(), latency_ms(response).into()),
+    ])
+}
+
+/// The body as JSON, if it is.
+pub(super) fn json(response: &HttpResponse) -> Option<Value> {
+    serde_json::from_slice(&response.body).ok().map(Value::from_json)
+}
+
+/// Milliseconds, in hundredths.
+pub(super) fn latency_ms(response: &HttpResponse) -> f64 {
+    (response.elapsed_ns as f64 / 10_000.0).round() / 100.0
+}
+
+/// Why there is no answer, and whether anything had been sent by then.
+pub(super) fn failure(request: &HttpRequest, error: &HttpError) -> (Failure, bool) {
+    let (kind, sent) = match error {
+        HttpError::Invalid(_) => (FailureKind::Invalid, false),
+        HttpError::Connect(_) => (FailureKind::Connect, false),
+        HttpError::Lost(_) => (FailureKind::Lost, true),
+        HttpError::Timeout { sent, .. } => (FailureKind::Timeout, *sent),
+        HttpError::Cancelled { why: Cancelled::Timeout, sent } => (FailureKind::Timeout, *sent),
+        HttpError::Cancelled { why: Cancelled::Run, sent } => (FailureKind::Cancelled, *sent),
+        HttpError::TooLong(_) => (FailureKind::Error, true),
+    };
+    let failure = Failure::new(kind, format!("{}: {error}", target(request)));
+    let failure = match error {
+        HttpError::TooLong(_) => failure.hint("raise `max_body`"),
+        _ => failure,
+    };
+    (failure, sent)
+}
+
+/// What to say of a redirect that was not followed.
+pub(super) fn redirect_hint(request: &HttpRequest, response: &HttpResponse) -> Option<String> {
+    let location = response.headers.get("location").filter(|_| (300..400).contains(&response.status))?;
+    Some(match request.redirects {
+        0 => format!("it redirects to {location}; ask there, or set `redirects`"),
+        followed => format!("after {followed} redirects it redirects to {location}"),
+    })
+}

@@ -1,0 +1,280 @@
+//! What is wanted of an answer, and where an answer differs.
+
+use regex::Regex;
+use runbook_step::{BadParam, Field, HttpResponse, Map, Path, Type, Value};
+
+use super::exchange::{json, latency_ms};
+use crate::comparison::Comparison;
+
+/// `expect:`, taken apart.
+pub(super) struct Expect {
+    /// Any of these; empty: any from 200 to 299.
+    status: Vec<StatusRange>,
+    headers: Vec<(String, HeaderWanted)>,
+    contains: Vec<String>,
+    matches: Option<Regex>,
+    json: Vec<(Path, Value)>,
+    latency: Option<Comparison>,
+}
+
+/// Statuses from the first to the second, as they were written.
+struct StatusRange(u16, u16, String);
+
+enum HeaderWanted {
+    Present,
+    Absent,
+    Equals(String),
+    Matches(Regex),
+}
+
+/// An answer that is not what is wanted.
+pub(super) struct Mismatch {
+    /// Every difference: `status = 503, wanted 200; json.queue = 12, wanted < 10`.
+    pub(super) message: String,
+    /// The status is one of the differences.
+    pub(super) status: bool,
+}
+
+/// The type of `expect.status` alone.
+pub(super) fn status_type() -> Type {
+    let one = Type::either([Type::integer_in(100, 599), Type::pattern("^[1-5]xx$")]);
+    Type::either([one.clone(), Type::list(one)])
+}
+
+/// The type of `expect`.
+pub(super) fn expect_type() -> Type {
+    let header = Type::either([
+        Type::Boolean,
+        Type::string(),
+        Type::record([Field::required("matches", Type::string()).doc("A regular expression.")]),
+    ]);
+    let body = Type::either([
+        Type::string(),
+        Type::record([
+            Field::optional("contains", Type::either([Type::string(), Type::list(Type::string())]))
+                .doc("Text that must be in it."),
+            Field::optional("matches", Type::string()).doc("A regular expression that must match somewhere."),
+        ]),
+    ]);
+    Type::record([
+        Field::optional("status", status_type()).doc("A status, a class such as `2xx`, or a list. Default `2xx`."),
+        Field::optional("headers", Type::map_of(header))
+            .doc("By name: the value, `{matches: REGEX}`, `true` (is there) or `false` (is not)."),
+        Field::optional("body", body).doc("Text that must be in the body, or `{contains: …, matches: REGEX}`."),
+        Field::optional("json", Type::Any).doc(
+            "What must be in the JSON body: names or paths (`checks[0].ok`) to values. More may be there. `< 10` compares.",
+        ),
+        Field::optional("latency", Comparison::duration_type()).doc("Such as `< 500ms`."),
+    ])
+}
+
+impl Expect {
+    /// From the parameter `expect`, or its absence.
+    pub(super) fn read(expect: Option<&Value>) -> Result<Self, BadParam> {
+        let nothing = Map::new();
+        let expect = expect.and_then(Value::as_map).unwrap_or(&nothing);
+        let body = expect.get("body");
+        let of_body = |name: &str| body.and_then(Value::as_map).and_then(|body| body.get(name));
+        let contains = match body {
+            Some(Value::Str(text)) => vec![text.clone()],
+            _ => of_body("contains").map(texts).unwrap_or_default(),
+        };
+        let matches = of_body("matches").and_then(Value::as_str);
+        let latency = expect.get("latency").and_then(Value::as_str);
+        Ok(Expect {
+            status: expect.get("status").map(statuses).unwrap_or_default(),
+            headers: match expect.get("headers") {
+                Some(Value::Map(headers)) => headers.iter().map(header).collect::<Result<_, _>>()?,
+                _ => Vec::new(),
+            },
+            contains,
+            matches: matches.map(|pattern| regex("expect.body.matches", pattern)).transpose()?,
+            json: expect.get("json").map(json_wanted).transpose()?.unwrap_or_default(),
+            latency: latency
+                .map(|text| {
+                    Comparison::of_duration(text).map_err(|error| BadParam::new("expect.latency", error))
+                })
+                .transpose()?,
+        })
+    }
+
+    /// Whether the answer is as wanted; if not, every difference.
+    pub(super) fn judge(&self, response: &HttpResponse) -> Result<(), Mismatch> {
+        let mut differences = Vec::new();
+        let status = response.status;
+        let status_differs = match self.status.as_slice() {
+            [] => !(200..300).contains(&status),
+            wanted => !wanted.iter().any(|StatusRange(from, to, _)| (*from..=*to).contains(&status)),
+        };
+        if status_differs {
+            let wanted: Vec<_> = self.status.iter().map(|StatusRange(_, _, text)| text.as_str()).collect();
+            let wanted = if wanted.is_empty() { "2xx".to_owned() } else { wanted.join(" or ") };
+            differences.push(format!("status = {status}, wanted {wanted}"));
+        }
+        differences.extend(
+            self.headers.iter().filter_map(|(name, wanted)| header_difference(response, name, wanted)),
+        );
+        if !self.contains.is_empty() || self.matches.is_some() {
+            differences.extend(self.body_differences(&String::from_utf8_lossy(&response.body)));
+        }
+        if !self.json.is_empty() {
+            match json(response) {
+                Some(found) => json_differences(&self.json, &found, &mut differences),
+                None => differences.push(format!("body is not JSON: {}", quoted(&response.body))),
+            }
+        }
+        if let Some(wanted) = self.latency.as_ref().filter(|wanted| !wanted.holds(latency_ms(response))) {
+            differences.push(format!("latency = {}ms, wanted {wanted}", latency_ms(response)));
+        }
+        match differences.is_empty() {
+            true => Ok(()),
+            false => Err(Mismatch { message: differences.join("; "), status: status_differs }),
+        }
+    }
+
+    fn body_differences(&self, body: &str) -> Vec<String> {
+        let missing = self.contains.iter().filter(|text| !body.contains(text.as_str()));
+        let mut differences: Vec<_> = missing.map(|text| format!("body lacks {text:?}")).collect();
+        if let Some(regex) = self.matches.as_ref().filter(|regex| !regex.is_match(body)) {
+            differences.push(format!("body does not match `{regex}`"));
+        }
+        if let Some(last) = differences.last_mut() {
+            last.push_str(&format!(", it is {}", quoted(body.as_bytes())));
+        }
+        differences
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::List(items) => items.iter().map(ToString::to_string).collect(),
+        one => vec![one.to_string()],
+    }
+}
+
+fn statuses(value: &Value) -> Vec<StatusRange> {
+    let one = |value: &Value| {
+        let text = value.to_string();
+        let (from, to) =
+            match (value.as_int().and_then(|status| u16::try_from(status).ok()), text.as_bytes().first()) {
+                (Some(status), _) => (status, status),
+                (None, digit) => {
+                    let class = u16::from(digit.map_or(0, |digit| digit.saturating_sub(b'0'))) * 100;
+                    (class, class + 99)
+                }
+            };
+        StatusRange(from, to, text)
+    };
+    match value {
+        Value::List(items) => items.iter().map(one).collect(),
+        value => vec![one(value)],
+    }
+}
+
+fn header((name, wanted): (&String, &Value)) -> Result<(String, HeaderWanted), BadParam> {
+    let wanted = match wanted {
+        Value::Bool(true) => HeaderWanted::Present,
+        Value::Bool(false) => HeaderWanted::Absent,
+        Value::Map(wanted) => {
+            let pattern = wanted.get("matches").and_then(Value::as_str).unwrap_or_default();
+            HeaderWanted::Matches(regex(&format!("expect.headers.{name}.matches"), pattern)?)
+        }
+        text => HeaderWanted::Equals(text.to_string()),
+    };
+    Ok((name.to_lowercase(), wanted))
+}
+
+fn regex(param: &str, pattern: &str) -> Result<Regex, BadParam> {
+    Regex::new(pattern).map_err(|_| BadParam::new(param, format!("`{pattern}` is not a regular expression")))
+}
+
+/// The places that `json:` names. Its top-level names are paths; anything but a map is the whole body.
+fn json_wanted(wanted: &Value) -> Result<Vec<(Path, Value)>, BadParam> {
+    let Value::Map(wanted) = wanted else { return Ok(vec![(Path::default(), wanted.clone())]) };
+    let place = |(name, value): (&String, &Value)| match name.parse() {
+        Ok(path) => Ok((path, value.clone())),
+        Err(error) => Err(BadParam::new("expect.json", runbook_step::PathError::to_string(&error))),
+    };
+    wanted.iter().map(place).collect()
+}
+
+fn header_difference(response: &HttpResponse, name: &str, wanted: &HeaderWanted) -> Option<String> {
+    match (wanted, response.headers.get(name)) {
+        (HeaderWanted::Absent, None) | (HeaderWanted::Present, Some(_)) => None,
+        (HeaderWanted::Absent, Some(found)) => Some(format!("header {name} = {found:?}, wanted none")),
+        (HeaderWanted::Equals(wanted), Some(found)) if found == wanted => None,
+        (HeaderWanted::Equals(wanted), Some(found)) => {
+            Some(format!("header {name} = {found:?}, wanted {wanted:?}"))
+        }
+        (HeaderWanted::Matches(regex), Some(found)) if regex.is_match(found) => None,
+        (HeaderWanted::Matches(regex), Some(found)) => {
+            Some(format!("header {name} = {found:?}, wanted a match of `{regex}`"))
+        }
+        (_, None) => Some(format!("header {name} is missing")),
+    }
+}
+
+fn json_differences(wanted: &[(Path, Value)], found: &Value, differences: &mut Vec<String>) {
+    for (path, wanted) in wanted {
+        let place = match path.to_string() {
+            path if path.is_empty() || path.starts_with('[') => format!("json{path}"),
+            path => format!("json.{path}"),
+        };
+        match found.at(path) {
+            Some(found) => subset(&place, wanted, found, differences),
+            None => differences.push(format!("{place} is missing, wanted {}", literal(wanted))),
+        }
+    }
+}
+
+/// Every name in a wanted map must be there, and its value as wanted; a list must be of the same length.
+fn subset(place: &str, wanted: &Value, found: &Value, differences: &mut Vec<String>) {
+    match (wanted, found) {
+        (Value::Map(wanted), Value::Map(found)) => {
+            for (name, wanted) in wanted {
+                let place = format!("{place}.{name}");
+                match found.get(name) {
+                    Some(found) => subset(&place, wanted, found, differences),
+                    None => differences.push(format!("{place} is missing, wanted {}", literal(wanted))),
+                }
+            }
+        }
+        (Value::List(wanted), Value::List(found)) if wanted.len() == found.len() => {
+            for (index, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+                subset(&format!("{place}[{index}]"), wanted, found, differences);
+            }
+        }
+        (Value::Str(text), Value::Int(_) | Value::Float(_)) => {
+            let number = found.as_float().unwrap_or(f64::NAN);
+            match Comparison::of_number(text) {
+                Ok(comparison) if comparison.holds(number) => {}
+                Ok(comparison) => differences.push(format!("{place} = {found}, wanted {comparison}")),
+                Err(_) => differences.push(format!("{place} = {found}, wanted {}", literal(wanted))),
+            }
+        }
+        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_))
+            if wanted.as_float() == found.as_float() => {}
+        (wanted, found) if wanted == found => {}
+        (wanted, found) => {
+            differences.push(format!("{place} = {}, wanted {}", literal(found), literal(wanted)))
+        }
+    }
+}
+
+/// A value as JSON, cut where it is long.
+fn literal(value: &Value) -> String {
+    cut(&value.to_json().to_string())
+}
+
+/// The beginning of a body, on one line.
+fn quoted(body: &[u8]) -> String {
+    format!("{:?}", cut(&String::from_utf8_lossy(&body[..body.len().min(512)])))
+}
+
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,7 @@
+//! Step types that speak HTTP.
+
+mod check;
+mod exchange;
+mod expect;
+
+pub use check::HttpCheck;

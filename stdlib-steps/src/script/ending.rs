@@ -1,0 +1,125 @@
+//! How a program ended, as an outcome.
+
+use runbook_step::{
+    Call, Cancelled, Failure, FailureKind, Map, Outcome, ProcessError, ProcessExit, Success, Value,
+};
+
+use super::wants_json;
+
+/// What became of it.
+pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>) -> Outcome {
+    let exit = match ended {
+        Ok(exit) => exit,
+        Err(ProcessError { message, hint }) => {
+            return Outcome::NotDone(Failure { hint, ..Failure::new(FailureKind::Error, message) });
+        }
+    };
+    if let Some(why) = exit.cancelled {
+        let (kind, why) = match why {
+            Cancelled::Timeout => (FailureKind::Timeout, "its time was over"),
+            Cancelled::Run => (FailureKind::Cancelled, "the run asked it to stop"),
+        };
+        return Outcome::Unknown(Failure::new(kind, with_last_words(&format!("stopped: {why}"), &exit)));
+    }
+    match (exit.code, exit.signal) {
+        (Some(0), _) => succeeded(call, &exit),
+        (Some(code), _) => {
+            let mut outputs = declared_outputs(call, &exit).0;
+            outputs.insert("exit_code".into(), code.into());
+            let message = with_last_words(&format!("exit code {code}"), &exit);
+            Outcome::Failed(Failure::new(FailureKind::Exit(code), message).outputs(outputs))
+        }
+        // Whoever sent the signal, nobody knows how far it had come.
+        (None, Some(signal)) => {
+            let message = with_last_words(&format!("ended by signal {signal}{}", signal_name(signal)), &exit);
+            Outcome::Unknown(Failure::new(FailureKind::Signal(signal), message))
+        }
+        (None, None) => Outcome::unknown(FailureKind::Error, "ended, and the system does not say how"),
+    }
+}
+
+fn succeeded(call: &Call, exit: &ProcessExit) -> Outcome {
+    let (mut outputs, faults) = declared_outputs(call, exit);
+    outputs.insert("exit_code".into(), 0.into());
+    if faults.is_empty() {
+        return Outcome::Done(Success { outputs, ..Success::default() });
+    }
+    let failure = Failure::new(FailureKind::Error, format!("it ended well, but {}", faults.join("; ")));
+    Outcome::Failed(failure.outputs(outputs))
+}
+
+/// The outputs that the step in the file declares, and what is wrong with them.
+fn declared_outputs(call: &Call, exit: &ProcessExit) -> (Map, Vec<String>) {
+    let mut outputs = Map::new();
+    if call.declared.is_empty() && !wants_json(call) {
+        return (outputs, Vec::new());
+    }
+    let returned = match returned(call, exit) {
+        Ok(returned) => returned,
+        Err(fault) => return (outputs, vec![fault]),
+    };
+    let mut faults = Vec::new();
+    for (name, ty) in &call.declared {
+        let typed = match returned.get(name) {
+            Some(Returned::Text(text)) => ty.parse(text),
+            Some(Returned::Data(value)) => ty.coerce(value.clone()),
+            None => {
+                faults.push(format!("did not return the output `{name}`"));
+                continue;
+            }
+        };
+        match typed {
+            Ok(value) => drop(outputs.insert(name.clone(), value)),
+            Err(error) => {
+                let error = error.inside(name);
+                faults.push(format!("its output `{}` is wrong: {}", error.path, error.message));
+            }
+        }
+    }
+    (outputs, faults)
+}
+
+/// A value as the program gave it.
+enum Returned {
+    Text(String),
+    Data(Value),
+}
+
+fn returned(call: &Call, exit: &ProcessExit) -> Result<std::collections::BTreeMap<String, Returned>, String> {
+    if !wants_json(call) {
+        let texts = exit.outputs.clone().map_err(|error| format!("its outputs cannot be read: {error}"))?;
+        return Ok(texts.into_iter().map(|(name, text)| (name, Returned::Text(text))).collect());
+    }
+    match serde_json::from_str(&exit.stdout) {
+        Ok(serde_json::Value::Object(fields)) => Ok(fields
+            .into_iter()
+            .map(|(name, json)| (name, Returned::Data(Value::from_json(json))))
+            .collect()),
+        Ok(other) => {
+            Err(format!("its standard output is {}, not a JSON object", Value::from_json(other).kind()))
+        }
+        Err(error) => Err(format!("its standard output is not JSON: {error}")),
+    }
+}
+
+/// The last line that it wrote to standard error says most about why.
+fn with_last_words(message: &str, exit: &ProcessExit) -> String {
+    match exit.stderr_tail.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) => format!("{message}: {line}"),
+        None => message.to_owned(),
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => " (HUP)",
+        2 => " (INT)",
+        3 => " (QUIT)",
+        6 => " (ABRT)",
+        9 => " (KILL)",
+        11 => " (SEGV)",
+        13 => " (PIPE)",
+        15 => " (TERM)",
+        _ => "",
+    }
+}
