@@ -6,16 +6,16 @@ use std::io;
 use rustix::process::Pid;
 
 /// A process that was found by the key in its environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) pid: Pid,
     pub(crate) group: Pid,
 }
 
-#[cfg(target_os = "linux")]
-pub(crate) use linux::*;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::*;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -49,13 +49,14 @@ mod linux {
     /// Processes whose environment holds one of these entries (`NAME=value`). Other users' are not seen.
     pub(crate) fn with_environment(entries: &BTreeSet<String>) -> Vec<Found> {
         let holds = |environ: &[u8]| {
-            environ.split(|byte| *byte == 0).any(|entry| {
-                std::str::from_utf8(entry).is_ok_and(|entry| entries.contains(entry))
-            })
+            environ
+                .split(|byte| *byte == 0)
+                .any(|entry| std::str::from_utf8(entry).is_ok_and(|entry| entries.contains(entry)))
         };
         pids()
             .filter(|pid| {
-                fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).is_ok_and(|environ| holds(&environ))
+                fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()))
+                    .is_ok_and(|environ| holds(&environ))
             })
             .filter_map(|pid| {
                 let stat = stat(pid).filter(|stat| !stat.exited)?;

@@ -15,8 +15,8 @@ use std::pin::{Pin, pin};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use runbook_step::{Cancelled, LogStream, ProcessError};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
@@ -353,7 +353,8 @@ impl<'w> Child<'w> {
     ) -> Result<Exit, ProcessError> {
         self.drain(Instant::now() + patience.drain).await;
         if !self.silent() {
-            self.watch.note("a process outside the step's group still holds its output open; it is not waited for");
+            self.watch
+                .note("a process outside the step's group still holds its output open; it is not waited for");
         }
         self.watch.output(LogStream::Stdout, None);
         self.watch.output(LogStream::Stderr, None);
@@ -390,3 +391,6 @@ impl Exit {
         self.status.and_then(|status| status.signal())
     }
 }
+
+#[cfg(test)]
+mod tests;

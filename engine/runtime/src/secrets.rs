@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runbook_plan::{Module, ModuleId, SecretSpec};
+use runbook_plan::{Module, ModuleId, Plan, SecretSpec};
 use runbook_step::{Cancelled, LogStream, Secret, SecretPart};
 use rustix::process::Pid;
 use secrecy::{ExposeSecret, SecretString};
@@ -38,19 +38,19 @@ struct Provider {
     folder: PathBuf,
 }
 
-/// The name under which a module's secret is referred to in values: its own in the runbook that was asked for, else
-/// with the module's number.
-pub(crate) fn reference(module: ModuleId, name: &str) -> String {
-    if module.0 == 0 { name.to_owned() } else { format!("{name}@{}", module.0) }
-}
-
 impl Secrets {
-    pub(crate) fn new(modules: &[Module], root: &Path, ours: Environment, passed: Environment, mask: Mask) -> Secrets {
+    pub(crate) fn new(
+        modules: &[Module],
+        root: &Path,
+        ours: Environment,
+        passed: Environment,
+        mask: Mask,
+    ) -> Secrets {
         let mut providers = BTreeMap::new();
         for (number, module) in (0..).zip(modules) {
             for (name, spec) in &module.secrets {
                 let provider = Provider { spec: spec.clone(), folder: root.join(&module.folder) };
-                providers.insert(reference(ModuleId(number), name), provider);
+                providers.insert(Plan::secret_name(ModuleId(number), name), provider);
             }
         }
         Secrets { providers, ours, passed, mask }
@@ -103,14 +103,14 @@ impl Secrets {
         };
         let cancel = Cancel::new();
         let mut output = Output::default();
-        let run = process::run(launch, &cancel, Patience::default(), &mut output);
-        let mut run = std::pin::pin!(run);
+        let timeout = async {
+            tokio::time::sleep(COMMAND_TIME).await;
+            cancel.cancel(Cancelled::Timeout);
+            std::future::pending().await
+        };
         let exit = tokio::select! {
-            exit = &mut run => exit,
-            () = tokio::time::sleep(COMMAND_TIME) => {
-                cancel.cancel(Cancelled::Timeout);
-                run.await
-            }
+            exit = process::run(launch, &cancel, Patience::default(), &mut output) => exit,
+            never = timeout => never,
         };
         let exit = exit.map_err(|error| error.message)?;
         if exit.cancelled.is_some() {
@@ -184,7 +184,8 @@ mod tests {
             inputs: Vec::new(),
             secrets: specs.iter().map(|(name, spec)| ((*name).to_owned(), spec.clone())).collect(),
         };
-        let ours = BTreeMap::from([("TOKEN".into(), "hunter22".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
+        let ours =
+            BTreeMap::from([("TOKEN".into(), "hunter22".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
         let passed = BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]);
         (Secrets::new(&[module], folder, ours, passed, mask.clone()), mask)
     }
@@ -210,9 +211,8 @@ mod tests {
         assert_eq!(reveal(&secrets, "file").await.unwrap(), "in-a-file");
         assert_eq!(reveal(&secrets, "command").await.unwrap(), "is from-a-command");
         assert_eq!(mask.text("hunter22, in-a-file, is from-a-command"), "***, ***, ***");
-        let mixed = Secret {
-            parts: vec![SecretPart::Text("Bearer ".into()), SecretPart::Name("variable".into())],
-        };
+        let mixed =
+            Secret { parts: vec![SecretPart::Text("Bearer ".into()), SecretPart::Name("variable".into())] };
         assert_eq!(secrets.reveal(&mixed).await.unwrap().expose_secret(), "Bearer hunter22");
     }
 

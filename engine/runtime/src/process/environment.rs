@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
 use runbook_step::ProcessError;
+use rustix::fs::{Access, access};
 
 /// What every process may see (DESIGN §2.3).
 const ALLOWED: [&str; 7] = ["PATH", "HOME", "USER", "LANG", "TZ", "SSH_AUTH_SOCK", "KUBECONFIG"];
@@ -27,7 +27,9 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),
         Some((b'*', rest)) => (0..=name.len()).any(|skip| matches(rest, &name[skip..])),
-        Some((first, rest)) => name.split_first().is_some_and(|(byte, name)| byte == first && matches(rest, name)),
+        Some((first, rest)) => {
+            name.split_first().is_some_and(|(byte, name)| byte == first && matches(rest, name))
+        }
     }
 }
 
@@ -60,7 +62,13 @@ mod tests {
 
     #[test]
     fn only_the_allowlist_and_the_patterns_pass() {
-        let ours = environment(&[("PATH", "/bin"), ("SECRET", "x"), ("AWS_REGION", "r"), ("MY_AWS_X", "y"), ("LANG", "C")]);
+        let ours = environment(&[
+            ("PATH", "/bin"),
+            ("SECRET", "x"),
+            ("AWS_REGION", "r"),
+            ("MY_AWS_X", "y"),
+            ("LANG", "C"),
+        ]);
         let passed = passed(&ours, &["AWS_*".to_owned()]);
         assert_eq!(passed.keys().collect::<Vec<_>>(), ["AWS_REGION", "LANG", "PATH"]);
     }
@@ -68,8 +76,13 @@ mod tests {
     #[test]
     fn patterns() {
         for (pattern, name, wanted) in [
-            ("*", "", true), ("A*B", "AB", true), ("A*B", "AxxB", true), ("A*B", "AxBC", false),
-            ("*_URL", "DB_URL", true), ("A", "AB", false), ("", "A", false),
+            ("*", "", true),
+            ("A*B", "AB", true),
+            ("A*B", "AxxB", true),
+            ("A*B", "AxBC", false),
+            ("*_URL", "DB_URL", true),
+            ("A", "AB", false),
+            ("", "A", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), wanted, "{pattern} {name}");
         }

@@ -19,7 +19,9 @@ pub(crate) fn take(path: &Path) -> Result<BTreeMap<String, String>, String> {
     // Left over, it would only cost space: the folder goes with the run.
     let _ = fs::remove_file(path);
     match read {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err("$RUNBOOK_OUTPUT is not UTF-8".into()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err("$RUNBOOK_OUTPUT is not UTF-8".into())
+        }
         Err(error) => Err(format!("$RUNBOOK_OUTPUT: {error}")),
         Ok(read) if read as u64 > LIMIT => Err(format!("$RUNBOOK_OUTPUT is longer than {LIMIT} bytes")),
         Ok(_) => parse(&text),
