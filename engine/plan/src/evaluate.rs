@@ -10,8 +10,6 @@ use minijinja::machinery::{CodeGenerator, parse_expr};
 use runbook_step::{Secret, SecretPart, Value};
 use runbook_syntax::Span;
 
-pub use filters::{FILTERS, FUNCTIONS, TESTS};
-
 use crate::model::{EvalError, Expression, Reference, Resolve, Template};
 
 /// The most bytes that a text may have after its expressions are filled in.
@@ -93,7 +91,7 @@ impl Expression {
             Value::Bool(value) => Ok(value),
             other => Err(self.error(
                 format!("a condition must be true or false, and this is {}", other.kind()),
-                Some("compare it with something: `… == …`, `… is none`, `… | length > 0`".into()),
+                Some("Compare it with something: `… == …`, `… is none`, `… | length > 0`.".into()),
             )),
         }
     }

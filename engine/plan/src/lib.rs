@@ -11,9 +11,8 @@ mod evaluate;
 mod load;
 mod model;
 mod request;
-mod suggest;
 
-pub use evaluate::{FILTERS, FUNCTIONS, MAX_TEXT, TESTS};
+pub use evaluate::MAX_TEXT;
 pub use load::{Bundle, LoadError, Loader};
 pub use model::{
     ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,

@@ -26,7 +26,7 @@ pub(super) fn root(expression: &Expression, scope: &dyn Resolve) -> Result<Jinja
         let value = to_jinja(&scope.resolve(reference)?).ok_or_else(|| EvalError {
             span: expression.span,
             message: "a secret can only stand alone, not inside an expression".into(),
-            hint: Some("write `${{ secrets.name }}` with nothing around it inside the braces".into()),
+            hint: Some("Write `${{ secrets.name }}` with nothing around it inside the braces.".into()),
         })?;
         match reference {
             Reference::Input(_, name) => inputs.insert(name, value),

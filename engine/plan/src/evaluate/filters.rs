@@ -1,4 +1,4 @@
-//! The filters, tests and functions that expressions may use, and the environment that holds them.
+//! The filters, tests and functions that [`runbook_syntax::vocabulary`] lists, and the environment that holds them.
 
 use std::sync::OnceLock;
 
@@ -10,77 +10,6 @@ use regex::RegexBuilder;
 use runbook_step::{Value, format_duration};
 
 use super::conversion;
-
-/// Filters by name, sorted.
-pub const FILTERS: &[&str] = &[
-    "abs",
-    "default",
-    "duration",
-    "first",
-    "float",
-    "fromjson",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "keys",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "regex_replace",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "selectattr",
-    "sort",
-    "split",
-    "string",
-    "sum",
-    "tojson",
-    "trim",
-    "unique",
-    "upper",
-    "urlencode",
-    "values",
-];
-
-/// Tests (`x is …`) by name, sorted.
-pub const TESTS: &[&str] = &[
-    "boolean",
-    "defined",
-    "divisibleby",
-    "endingwith",
-    "eq",
-    "even",
-    "float",
-    "ge",
-    "gt",
-    "in",
-    "integer",
-    "le",
-    "lt",
-    "mapping",
-    "matching",
-    "ne",
-    "none",
-    "number",
-    "odd",
-    "sequence",
-    "startingwith",
-    "string",
-    "undefined",
-];
-
-/// Functions by name, sorted.
-pub const FUNCTIONS: &[&str] = &["range"];
 
 /// Work that one expression may do; a unit is an instruction, or 64 bytes of data.
 const FUEL: u64 = 200_000;
@@ -196,7 +125,7 @@ pub(super) fn explain(error: &Error) -> (String, Option<String>) {
     if error.kind() == ErrorKind::OutOfFuel {
         return (
             "the expression takes too much work".into(),
-            Some("compute less here, or do it in a step".into()),
+            Some("Compute less here, or do it in a step.".into()),
         );
     }
     let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
@@ -223,16 +152,19 @@ fn get(base: &Jinja, key: &Jinja, path: &str) -> Result<Jinja, Error> {
     Err(match base.kind() {
         ValueKind::None => fail(
             format!("`{path}` is null, so it has no `{key_text}`"),
-            Some("`… | default(…)` covers what may be absent".into()),
+            Some("`… | default(…)` covers what may be absent.".into()),
         ),
         ValueKind::Map => {
             let names: Vec<String> =
                 base.try_iter().map(|keys| keys.map(|k| k.to_string()).collect()).unwrap_or_default();
-            let hint = match crate::suggest::nearest(&key_text, names.iter().map(String::as_str)) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None if names.is_empty() => "it is empty".into(),
-                None if names.len() <= 12 => format!("it has: {}", names.join(", ")),
-                None => "`… | default(…)` covers what may be absent".into(),
+            let hint = match runbook_syntax::nearest(&key_text, names.iter().map(String::as_str)) {
+                Some(name) => format!("Did you mean `{name}`?"),
+                None if names.is_empty() => "It is empty.".into(),
+                None if names.len() <= 12 => format!(
+                    "It has {}.",
+                    runbook_syntax::alternatives(names.iter().map(String::as_str)).replace(" or ", " and ")
+                ),
+                None => "`… | default(…)` covers what may be absent.".into(),
             };
             fail(format!("`{path}` has no `{key_text}`"), Some(hint))
         }
@@ -252,7 +184,7 @@ fn present(value: Jinja, filter: &str) -> Result<Jinja, Error> {
     if value.is_undefined() {
         return Err(fail(
             format!("`{filter}` of an empty list has no value"),
-            Some(format!("`… | {filter} | default(…)` covers it")),
+            Some(format!("`… | {filter} | default(…)` covers it.")),
         ));
     }
     Ok(value)

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use runbook_kernel::NodeId;
 use runbook_step::{Map, Secret, SecretPart, Value};
-use runbook_syntax::{FileId, Span};
+use runbook_syntax::{FileId, Span, vocabulary};
 
 use crate::model::{EvalError, Expression, ModuleId, Reference, Resolve, Template};
 
@@ -150,13 +150,13 @@ fn what_is_not_there_is_an_error_wherever_it_is_used() {
     .map(error)
     .join("\n");
     insta::assert_snapshot!(errors, @r"
-    `steps.target.outputs` has no `colur` | at `steps.target.outputs.colur` | did you mean `colour`?
-    `environment.vars` has no `debug` | at `environment.vars.debug` | it has: url, urls
-    `environment.vars.urls` has no `green` | at `environment.vars.urls['green']` | it has: blue
-    `steps.skipped.outputs.colour` is null, so it has no `name` | at `steps.skipped.outputs.colour.name` | `… | default(…)` covers what may be absent
+    `steps.target.outputs` has no `colur` | at `steps.target.outputs.colur` | Did you mean `colour`?
+    `environment.vars` has no `debug` | at `environment.vars.debug` | It has `url` and `urls`.
+    `environment.vars.urls` has no `green` | at `environment.vars.urls['green']` | It has `blue`.
+    `steps.skipped.outputs.colour` is null, so it has no `name` | at `steps.skipped.outputs.colour.name` | `… | default(…)` covers what may be absent.
     `inputs.hosts` has 2 items, and no [7] | at `inputs.hosts[7]` | 
     `inputs.count` is a number, which has no `x` | at `inputs.count.x` | 
-    `first` of an empty list has no value | at `first` | `… | first | default(…)` covers it
+    `first` of an empty list has no value | at `first` | `… | first | default(…)` covers it.
     the result is undefined | at `inputs.count if false` | 
     tried to use + operator on unsupported types number and string | at `inputs.count + 'a'` | 
     83010348331692982263 is too large a whole number (64 bits) | at `9223372036854775807 * 9` | 
@@ -210,13 +210,13 @@ fn every_listed_filter_test_and_function_exists() {
         Ok(_) => false,
         Err(error) => error.message.contains("unknown"),
     };
-    for name in super::FILTERS {
+    for name in vocabulary::FILTERS {
         assert!(!unknown(format!("'1' | {name}")), "{name}");
     }
-    for name in super::TESTS {
+    for name in vocabulary::TESTS {
         assert!(!unknown(format!("'1' is {name}")), "{name}");
     }
-    for name in super::FUNCTIONS {
+    for name in vocabulary::FUNCTIONS {
         assert!(!unknown(format!("{name}()")), "{name}");
     }
     assert!(unknown("'1' | nothing".into()));
@@ -290,7 +290,7 @@ fn sources() -> impl Strategy<Value = String> {
     atom.prop_recursive(4, 24, 3, |inner| {
         let operator =
             prop::sample::select(vec!["+", "-", "*", "/", "//", "%", "~", "==", "<", "and", "or", "in"]);
-        let filter = prop::sample::select(super::FILTERS.to_vec());
+        let filter = prop::sample::select(vocabulary::FILTERS.to_vec());
         prop_oneof![
             (inner.clone(), operator, inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
             (inner.clone(), filter).prop_map(|(a, filter)| format!("({a} | {filter})")),
