@@ -1,1 +1,32 @@
 //! What a run looks like: folds of recorded events.
+//!
+//! [`Run`] folds records; [`Tree`] says how every step, group and item stands; [`render`] lays that out as lines. The
+//! live terminal, `watch`, `show`, reports and later the web page read the same ones.
+//!
+//! What this crate deliberately does not know: tokio, the file system, the environment, a clock (the reader's moment
+//! comes in as [`Now`]), colours, and every other crate but `wire`.
+
+mod exit;
+mod line;
+mod lines;
+mod moment;
+mod render;
+mod run;
+mod summary;
+mod tree;
+mod value;
+
+pub use exit::{exit_code, exit_meaning, standing};
+pub use line::{Line, Span, Tone, wrap};
+pub use lines::lines;
+pub use moment::{Now, Stamp, clock, date_time, length, relative, rfc3339, running, time_of_day};
+pub use render::{Style, mark, render, trend};
+pub use run::{
+    Attempt, Created, Executor, Finished, Given, Item, Key, Lock, Phase, ProbeState, Question, Run, Sample,
+    Shape, TaskState,
+};
+pub use summary::{
+    Brought, Counts, Failed, Next, Summary, answers, first_failure, logs, next, place, undo_text, who,
+};
+pub use tree::{Forward, Node, Rollback, Status, Tree, Undoing};
+pub use value::{readable, short};

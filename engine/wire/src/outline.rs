@@ -102,6 +102,8 @@ pub struct Policy {
     pub max_failures: u32,
     /// `for_each`: sizes of the batches as written (`1`, `25%`, `rest`); empty: one batch.
     pub batches: Vec<String>,
+    /// Tolerated failures of each of the `batches`.
+    pub batch_failures: Vec<u32>,
     /// A group's own `on_failure.rollback`; of a `for_each`, which items it undoes (`all`, `batch`, `failed`).
     pub rollback: Option<String>,
 }

@@ -1,0 +1,55 @@
+//! Exit codes in words (DESIGN §6).
+
+use crate::{Forward, Rollback, Run};
+
+/// What an exit code of a run means, in a few words.
+pub fn exit_meaning(code: i32) -> String {
+    match code {
+        0 => "succeeded".into(),
+        1 => "stopped unexpectedly".into(),
+        2 => "wrong usage".into(),
+        3 => "succeeded with failures".into(),
+        10 => "the runbook is not valid".into(),
+        20 => "failed or cancelled, and rolled back, or there was nothing to undo".into(),
+        21 => "failed, not rolled back".into(),
+        22 => "rollback incomplete".into(),
+        23 => "in doubt".into(),
+        24 => "waiting for a person".into(),
+        25 => "rejected or expired".into(),
+        30 => "a lock is held by somebody else".into(),
+        31 => "journal fault".into(),
+        129..=192 => format!("the executor stopped on signal {}, the run is unfinished", code - 128),
+        _ => format!("exit code {code}"),
+    }
+}
+
+/// The exit code that the records give: that of the last one, else what the unfinished run waits for. `None` while it
+/// goes on.
+pub fn exit_code(run: &Run) -> Option<i32> {
+    run.finished.as_ref().map(|f| f.exit_code)
+}
+
+/// How a run ended, or stands, as one phrase: `failed, rolled back`.
+pub fn standing(forward: Forward, rollback: Rollback) -> String {
+    let forward = match forward {
+        Forward::NotBegun => "not begun",
+        Forward::Running => "running",
+        Forward::WaitingForPerson => "waiting for a person",
+        Forward::InDoubt => "in doubt",
+        Forward::Failed => "failed",
+        Forward::Cancelled => "cancelled",
+        Forward::Succeeded => "succeeded",
+        Forward::SucceededWithFailures => "succeeded with failures",
+    };
+    let rollback = match rollback {
+        Rollback::None => return forward.to_owned(),
+        Rollback::NothingToUndo => "nothing to undo",
+        Rollback::Pending => "rollback follows",
+        Rollback::Asked => "rollback to be decided",
+        Rollback::Declined => "not rolled back",
+        Rollback::Running => "rolling back",
+        Rollback::Complete => "rolled back",
+        Rollback::Incomplete => "rollback incomplete",
+    };
+    format!("{forward}, {rollback}")
+}

@@ -1,0 +1,170 @@
+//! The last lines: what failed, what it waits for, how it ended, and the next command.
+
+use super::{Page, detail::time_left};
+use crate::{
+    Forward, Line, Node, Question, Status, Tone, exit,
+    line::wrap,
+    moment,
+    summary::{self, Summary},
+};
+
+pub(super) fn foot(page: &Page<'_>) -> Vec<Line> {
+    let run = page.tree.run;
+    let mut lines = Vec::new();
+    for question in page.tree.open_questions() {
+        lines.extend(ask(page, question));
+    }
+    if run.finished.is_some() {
+        lines.extend(ended(page));
+    } else if !run.interrupted(page.now) {
+        lines.extend(waiting(page));
+    }
+    let asked: Vec<String> = page
+        .tree
+        .open_questions()
+        .into_iter()
+        .flat_map(|q| summary::answers(&page.tree, q))
+        .map(|n| n.command)
+        .collect();
+    let next: Vec<_> =
+        summary::next(&page.tree, page.now).into_iter().filter(|n| !asked.contains(&n.command)).collect();
+    for next in next {
+        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, next.command);
+        lines.extend(line.broken(page.width, 6));
+    }
+    lines
+}
+
+/// `FAILED at 02:51:37: …`, at once and at the end.
+pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
+    let tree = &page.tree;
+    let run = tree.run;
+    let zone = &page.style.zone;
+    let text = if let Some((by, reason, at)) = &run.cancel {
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        format!("CANCELLED at {} by {}{why}.", moment::time_of_day(at.wall_ms, zone), by.name)
+    } else if tree.forward == Forward::Failed {
+        let Some(node) = tree.steps.iter().find(|n| n.failing) else { return Vec::new() };
+        let at = summary::first_failure(tree).and_then(|f| f.at).or(node.ended).or(run.last);
+        let at = at.map_or_else(String::new, |at| format!(" at {}", moment::time_of_day(at.wall_ms, zone)));
+        let stops = if run.finished.is_some() { "" } else { " Nothing new starts." };
+        match each_failed(node) {
+            Some(each) => {
+                let policy = &each.entry.policy;
+                let stops = if run.finished.is_some() {
+                    String::new()
+                } else {
+                    format!(" No new {} will start.", each.label())
+                };
+                format!("FAILED{at}: max_failures {} reached.{stops}", policy.max_failures)
+            }
+            None => {
+                let path = summary::first_failure(tree).map_or_else(|| node.path.clone(), |f| f.path);
+                format!("FAILED{at}: {path}.{stops}")
+            }
+        }
+    } else {
+        return Vec::new();
+    };
+    let lines = wrap(&text, page.width - 2);
+    lines.into_iter().map(|t| Line::of(Tone::Plain, "  ").with(Tone::Fail, t)).collect()
+}
+
+/// The `for_each` whose limit was reached, if that is what failed here.
+fn each_failed<'n, 'a>(node: &'n Node<'a>) -> Option<&'n Node<'a>> {
+    if node.is_each() {
+        return node.failing.then_some(node);
+    }
+    node.children.iter().filter(|n| n.failing).find_map(each_failed)
+}
+
+/// A question, who can answer, until when, and how.
+fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
+    let mut pieces = vec![Line::of(Tone::Warn, "  ?")];
+    let what = crate::lines::about(&question.about);
+    pieces.push(Line::of(Tone::Warn, format!("{what}:")));
+    pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
+    let mut lines = page.flow(pieces, 1, 4);
+    for (name, value) in &question.show {
+        let text = format!("{name}: {}", crate::value::short(value));
+        lines.extend(
+            wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
+        );
+    }
+    let mut pieces = vec![Line::of(Tone::Dim, format!("      who: {}", summary::who(&page.tree, question)))];
+    if let Some(deadline) = question.deadline_ms {
+        let at = moment::time_of_day(deadline, &page.style.zone);
+        let left = moment::relative(deadline, page.now.wall_ms);
+        pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
+    }
+    lines.extend(page.flow(pieces, 2, 6));
+    let commands = summary::answers(&page.tree, question);
+    let mut pieces: Vec<Line> = commands
+        .into_iter()
+        .map(|n| Line::of(Tone::Dim, format!("{}: ", n.what)).with(Tone::Accent, n.command))
+        .collect();
+    if let Some(first) = pieces.first_mut() {
+        first.spans.insert(0, crate::Span { text: "      ".into(), tone: Tone::Plain });
+    }
+    lines.extend(page.flow(pieces, 3, 6));
+    lines
+}
+
+/// What goes on now: `waiting: kafka4 in sync    gives up in …    logs: …`.
+fn waiting(page: &Page<'_>) -> Vec<Line> {
+    let tree = &page.tree;
+    let mut all: Vec<&Node<'_>> = Vec::new();
+    tree.walk(&mut |node| {
+        all.push(node);
+        node.undo.iter().for_each(|n| n.walk(&mut |n| all.push(n)));
+    });
+    tree.revert.iter().for_each(|n| n.walk(&mut |n| all.push(n)));
+    let goes_on = |n: &&Node<'_>| {
+        !n.is_scope() && matches!(n.status, Status::Running | Status::Verifying | Status::Retrying)
+    };
+    let active: Vec<&Node<'_>> = all.into_iter().filter(goes_on).collect();
+    let Some(first) = active.iter().min_by_key(|n| time_left(page, n).unwrap_or(u64::MAX)) else {
+        return Vec::new();
+    };
+    let others = if active.len() > 1 { format!(" and {} more", active.len() - 1) } else { String::new() };
+    let mut pieces =
+        vec![Line::of(Tone::Dim, "  waiting: ").with(Tone::Plain, format!("{}{others}", first.path))];
+    if let Some(left) = time_left(page, first) {
+        pieces.push(Line::of(Tone::Dim, format!("at most {} more", moment::running(left))));
+    }
+    let next = summary::logs(tree.run.id(), &first.path);
+    pieces.push(Line::of(Tone::Dim, "logs: ").with(Tone::Accent, next));
+    page.flow(pieces, 4, 4)
+}
+
+/// How it ended.
+fn ended(page: &Page<'_>) -> Vec<Line> {
+    let tree = &page.tree;
+    let Some(finished) = &tree.run.finished else { return Vec::new() };
+    let summary = Summary::of(tree);
+    let standing = exit::standing(tree.forward, tree.rollback);
+    let tone = match finished.exit_code {
+        0 => Tone::Ok,
+        3 | 20 => Tone::Warn,
+        _ => Tone::Fail,
+    };
+    let mut line = Line::new().with(tone, standing.to_uppercase());
+    line.push(Tone::Plain, format!(" in {}", moment::clock(page.elapsed_ms)));
+    let mut lines = vec![Line::new()];
+    let counts = Line::of(Tone::Dim, summary.steps.words());
+    let exit = Line::of(Tone::Dim, format!("exit {}", finished.exit_code));
+    lines.extend(page.flow(vec![line, counts, exit], 3, 2));
+    if summary.answers_from_file > 0 {
+        let n = summary.answers_from_file;
+        let answers = if n == 1 { "answer" } else { "answers" };
+        lines.push(Line::of(
+            Tone::Warn,
+            format!("  {n} {answers} came from an answers file, not from a person"),
+        ));
+    }
+    for (name, value) in &finished.outputs {
+        let text = format!("  {name} = {}", crate::value::short(value));
+        lines.extend(Line::of(Tone::Plain, text).broken(page.width, 6));
+    }
+    lines
+}

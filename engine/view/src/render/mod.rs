@@ -1,0 +1,120 @@
+//! A run as lines: what the live terminal repaints, what `show` prints once, what a replay shows.
+
+mod detail;
+mod fold;
+mod foot;
+mod head;
+mod rollback;
+mod steps;
+
+use jiff::tz::TimeZone;
+
+use crate::{Line, Now, Run, Tone, Tree};
+
+pub(crate) use detail::{detail, failure_lines};
+pub use detail::{mark, trend};
+
+/// How to lay a run out.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// No character outside ASCII of our own (what steps say stays as it is).
+    pub ascii: bool,
+    /// The reader's time zone.
+    pub zone: TimeZone,
+    /// At most this many lines: groups fold, what is done shares lines, and what is left out is said so. `None`: as
+    /// many as it takes, folded only when long.
+    pub max_lines: Option<usize>,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style { ascii: false, zone: TimeZone::UTC, max_lines: None }
+    }
+}
+
+/// Everything that lines are made from.
+pub(crate) struct Page<'a> {
+    pub(crate) tree: Tree<'a>,
+    pub(crate) now: Now,
+    pub(crate) elapsed_ms: u64,
+    pub(crate) width: usize,
+    pub(crate) style: &'a Style,
+}
+
+/// Below this a line holds nothing useful; narrower terminals get lines of this width.
+const MIN_WIDTH: usize = 20;
+
+/// A run without `max_lines` is folded when it takes more lines than this.
+const LONG: usize = 60;
+
+/// The screen of a run. No line is wider than `width` (or than 20 columns, if that is less).
+pub fn render(run: &Run, now: Now, width: usize, style: &Style) -> Vec<Line> {
+    let width = width.max(MIN_WIDTH);
+    let page = Page { tree: Tree::of(run), now, elapsed_ms: run.elapsed_ms(now), width, style };
+    let head = head::head(&page);
+    let rollback = rollback::rollback(&page);
+    let failed = foot::failed(&page);
+    let foot = foot::foot(&page);
+    let room = style
+        .max_lines
+        .unwrap_or(LONG)
+        .saturating_sub(head.len() + failed.len() + rollback.len() + foot.len());
+    let mut rows = Vec::new();
+    for level in fold::LEVELS {
+        rows = steps::steps(&page, level);
+        if rows.len() <= room {
+            break;
+        }
+    }
+    if style.max_lines.is_some() {
+        rows = fold::clamp(rows, room.max(1), style.ascii);
+    }
+    let mut lines = head;
+    lines.extend(rows.into_iter().map(|row| row.line));
+    lines.extend(failed);
+    lines.extend(rollback);
+    lines.extend(foot);
+    if let Some(max) = style.max_lines
+        && lines.len() > max.max(1)
+    {
+        // Too small for everything: the end says what to do.
+        lines.drain(1.min(lines.len())..lines.len() - max.max(1) + 1);
+    }
+    lines.into_iter().map(|line| line.cut(width, style.ascii)).collect()
+}
+
+impl Page<'_> {
+    /// An arrow, a dash: the sign, or its ASCII stand-in.
+    pub(crate) fn sign(&self, sign: &'static str, ascii: &'static str) -> &'static str {
+        if self.style.ascii { ascii } else { sign }
+    }
+
+    /// Pieces one after the other, as many on a line as fit, later lines indented.
+    pub(crate) fn flow(&self, pieces: Vec<Line>, gap: usize, indent: usize) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        let room = self.width.saturating_sub(indent);
+        for piece in pieces.into_iter().filter(|p| !p.spans.is_empty()) {
+            if piece.width() > room {
+                let (mut piece, indent) = (piece, if lines.is_empty() { indent + 2 } else { indent });
+                if !lines.is_empty() {
+                    piece.spans.insert(0, crate::Span { text: " ".repeat(indent), tone: Tone::Plain });
+                }
+                lines.extend(piece.broken(self.width, indent));
+                continue;
+            }
+            match lines.last_mut() {
+                Some(line) if line.width() + gap + piece.width() <= self.width => {
+                    line.push(Tone::Plain, " ".repeat(gap));
+                    line.spans.extend(piece.spans);
+                }
+                Some(_) => {
+                    let mut line = Line::of(Tone::Plain, " ".repeat(indent));
+                    line.spans.extend(piece.spans);
+                    lines.push(line);
+                }
+                None => lines.push(piece),
+            }
+        }
+        lines
+    }
+}

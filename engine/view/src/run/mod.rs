@@ -1,0 +1,184 @@
+//! The state of a run: a fold over its records.
+//!
+//! [`Run`] keeps what the records say, node by node. What follows from it (how a group stands, what was undone, what
+//! never started) is derived when somebody looks: see [`crate::Tree`].
+
+mod apply;
+mod outline;
+mod question;
+mod task;
+
+use std::collections::BTreeMap;
+
+use runbook_wire::{Outline, Person};
+use serde_json::Value;
+
+use crate::Stamp;
+
+pub use outline::Shape;
+pub(crate) use question::subject;
+pub use question::{Given, Question};
+pub use task::{Attempt, Item, Key, Phase, ProbeState, Sample, TaskState};
+
+/// A run, as far as its records tell.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub outline: Outline,
+    pub shape: Shape,
+    /// What `RunCreated` said; `None` before it.
+    pub created: Option<Created>,
+    /// The first and the last record.
+    pub first: Option<Stamp>,
+    pub last: Option<Stamp>,
+    pub executor: Executor,
+    /// How often a process took the run over after the first.
+    pub resumes: u32,
+    pub locks: Vec<Lock>,
+    pub tasks: BTreeMap<Key, TaskState>,
+    /// Frames that were opened by items of a `for_each`: the `for_each` and the item's index.
+    pub frames: BTreeMap<u32, (Key, usize)>,
+    /// Every question that was put, in order; see [`crate::Tree::open_questions`].
+    pub questions: Vec<Question>,
+    /// Every answer, in order.
+    pub answers: Vec<Given>,
+    pub cancel: Option<(Person, String, Stamp)>,
+    pub paused: Option<(Person, Stamp)>,
+    /// Somebody asked for a rollback: who, down to which step, when.
+    pub rollback_requested: Option<(Person, Option<String>, Stamp)>,
+    /// The first record of an undo, that of a tolerated item's failure included.
+    pub rollback_began: Option<Stamp>,
+    /// Set by the last event; taken back when somebody asks for a rollback afterwards.
+    pub finished: Option<Finished>,
+    /// How it went forward, kept while a later rollback goes on.
+    pub forward: Option<String>,
+    /// Records of kinds that this version does not know.
+    pub unknown: u64,
+}
+
+/// What the first record says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    pub run: String,
+    pub runbook: String,
+    pub file: String,
+    pub plan: String,
+    pub environment: Option<String>,
+    pub inputs: BTreeMap<String, Value>,
+    pub requester: Person,
+    pub semantics: u32,
+    pub version: String,
+    pub unattended: bool,
+    pub at: Stamp,
+}
+
+/// Who executes the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Executor {
+    /// Nobody yet.
+    None,
+    Running {
+        pid: u32,
+        host: String,
+        since: Stamp,
+    },
+    Stopped {
+        reason: String,
+        at: Stamp,
+    },
+}
+
+/// A named lock that the run took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    pub name: String,
+    pub taken: Stamp,
+    pub released: Option<Stamp>,
+}
+
+/// What the last record says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    pub forward: String,
+    pub rollback: String,
+    pub exit_code: i32,
+    pub outputs: BTreeMap<String, Value>,
+    pub at: Stamp,
+}
+
+impl Run {
+    /// A run of this plan, before its first record.
+    pub fn new(outline: Outline) -> Run {
+        let shape = Shape::of(&outline);
+        Run {
+            outline,
+            shape,
+            created: None,
+            first: None,
+            last: None,
+            executor: Executor::None,
+            resumes: 0,
+            locks: Vec::new(),
+            tasks: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            questions: Vec::new(),
+            answers: Vec::new(),
+            cancel: None,
+            paused: None,
+            rollback_requested: None,
+            rollback_began: None,
+            finished: None,
+            forward: None,
+            unknown: 0,
+        }
+    }
+
+    /// A run from all its records.
+    pub fn replay<'a>(outline: Outline, records: impl IntoIterator<Item = &'a runbook_wire::Record>) -> Run {
+        let mut run = Run::new(outline);
+        for record in records {
+            run.apply(record);
+        }
+        run
+    }
+
+    /// The run's id; empty before the first record.
+    pub fn id(&self) -> &str {
+        self.created.as_ref().map_or("", |c| &c.run)
+    }
+
+    /// The runbook's name.
+    pub fn name(&self) -> &str {
+        self.created.as_ref().map_or(&self.outline.name, |c| &c.runbook)
+    }
+
+    /// Run-elapsed time at the reader's moment, in milliseconds; that of the last record once it is finished.
+    pub fn elapsed_ms(&self, now: crate::Now) -> u64 {
+        let Some(last) = self.last else { return 0 };
+        if self.finished.is_some() {
+            return last.elapsed_ms;
+        }
+        last.elapsed_ms + now.wall_ms.saturating_sub(last.wall_ms)
+    }
+
+    /// Whether the run is neither finished nor executed by anybody.
+    pub fn interrupted(&self, now: crate::Now) -> bool {
+        self.finished.is_none()
+            && match (&self.executor, now.executor_alive) {
+                (Executor::Stopped { .. }, None) => true,
+                (_, Some(alive)) => !alive,
+                (_, None) => false,
+            }
+    }
+
+    /// What a step says that it is doing now; not recorded, lost with the process.
+    pub fn progress(&mut self, task: &runbook_wire::Task, text: &str) {
+        if let Some(state) = self.tasks.get_mut(&Key::of(task)) {
+            state.progress = Some(text.to_owned());
+        }
+    }
+
+    /// The task's state; `None` before its first record.
+    pub fn task(&self, key: Key) -> Option<&TaskState> {
+        self.tasks.get(&key)
+    }
+}

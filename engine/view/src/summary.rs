@@ -1,0 +1,300 @@
+//! What came of a run, and what to type next.
+
+use runbook_wire::{About, EntryKind, Promise, Via};
+
+use crate::{Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing};
+
+/// Counts and lists over a run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Summary {
+    /// Steps (not groups, items or undos) by how they stand.
+    pub steps: Counts,
+    /// What was undone, in the order it happened.
+    pub undone: Vec<Brought>,
+    /// Where the undo goes on, or waits for its turn.
+    pub undoing: Vec<Brought>,
+    /// Where the undo failed, was refused, or is in doubt.
+    pub stuck: Vec<Brought>,
+    /// What was not undone because of that.
+    pub blocked: Vec<Brought>,
+    /// What was left as it is, and why.
+    pub left: Vec<Brought>,
+    /// What ran, changed nothing, and so needed no undo: paths.
+    pub needed_none: Vec<String>,
+    /// Failures, first to last.
+    pub failures: Vec<Failed>,
+    /// Answers that came from an answers file.
+    pub answers_from_file: u32,
+}
+
+/// How many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub all: u32,
+    pub done: u32,
+    pub failed: u32,
+    pub skipped: u32,
+    pub active: u32,
+    pub waiting: u32,
+    pub cancelled: u32,
+    pub not_started: u32,
+}
+
+/// A step and what became of its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    pub path: String,
+    /// How, or why not.
+    pub text: String,
+    pub undoing: Undoing,
+    pub began: Option<Stamp>,
+}
+
+/// A failure and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    pub path: String,
+    pub message: String,
+    pub hint: Option<String>,
+    /// `file:line`.
+    pub place: String,
+    pub tolerated: bool,
+    pub at: Option<Stamp>,
+}
+
+/// A command that makes sense now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// What it does: `approve`, `undo`.
+    pub what: String,
+    /// To be typed as it stands.
+    pub command: String,
+}
+
+impl Summary {
+    /// Counts everything.
+    pub fn of(tree: &Tree<'_>) -> Summary {
+        let mut summary = Summary::default();
+        tree.walk(&mut |node| summary.take(node));
+        for node in &tree.revert {
+            summary.failures_in(node);
+        }
+        let by_start = |b: &Brought| b.began.map(|s| s.seq);
+        for list in [&mut summary.undone, &mut summary.undoing, &mut summary.stuck, &mut summary.blocked] {
+            list.sort_by_key(|b| std::cmp::Reverse(by_start(b)));
+        }
+        summary.failures.sort_by_key(|f| f.at.map(|s| s.seq));
+        summary.answers_from_file =
+            tree.run.answers.iter().filter(|g| g.via == Via::AnswersFile).count() as u32;
+        summary
+    }
+
+    fn take(&mut self, node: &Node<'_>) {
+        if !node.is_scope() {
+            self.steps.add(node.status);
+        }
+        let text = undo_text(node);
+        let brought = Brought { path: node.path.clone(), text, undoing: node.undoing, began: node.began };
+        match node.undoing {
+            Undoing::Undone => self.undone.push(brought),
+            Undoing::Pending | Undoing::Running => self.undoing.push(brought),
+            Undoing::Failed | Undoing::Refused | Undoing::InDoubt => self.stuck.push(brought),
+            Undoing::Blocked => self.blocked.push(brought),
+            Undoing::Left | Undoing::Kept => self.left.push(brought),
+            Undoing::Nothing if !node.is_scope() && matches!(node.status, Status::Done | Status::Failed) => {
+                if node.entry.effect != "write" && !node.is_human() {
+                    self.needed_none.push(node.path.clone());
+                }
+            }
+            Undoing::Nothing | Undoing::ByGroup => {}
+        }
+        self.failures_in_one(node);
+        for undo in &node.undo {
+            self.failures_in(undo);
+        }
+    }
+
+    fn failures_in(&mut self, node: &Node<'_>) {
+        node.walk(&mut |n| self.failures_in_one(n));
+    }
+
+    fn failures_in_one(&mut self, node: &Node<'_>) {
+        if let Some(failure) = node.task.and_then(|t| t.failure.as_ref())
+            && matches!(node.status, Status::Failed | Status::NotDone | Status::InDoubt)
+        {
+            self.failures.push(Failed {
+                path: node.path.clone(),
+                message: failure.message.clone(),
+                hint: failure.hint.clone(),
+                place: place(node),
+                tolerated: node.tolerated(),
+                at: node.ended,
+            });
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, status: Status) {
+        self.all += 1;
+        let count = match status {
+            Status::Done | Status::DoneWithFailures => &mut self.done,
+            Status::Failed | Status::NotDone => &mut self.failed,
+            Status::Skipped => &mut self.skipped,
+            Status::Waiting => &mut self.waiting,
+            Status::Cancelled => &mut self.cancelled,
+            Status::NotStarted => &mut self.not_started,
+            _ => &mut self.active,
+        };
+        *count += 1;
+    }
+
+    /// `3 of 9 done, 1 failed, 5 not started`.
+    pub fn words(self) -> String {
+        let mut words = format!("{} of {} done", self.done, self.all);
+        let rest = [
+            (self.failed, "failed"),
+            (self.active, "running"),
+            (self.skipped, "skipped"),
+            (self.cancelled, "cancelled"),
+            (self.waiting, "to come"),
+            (self.not_started, "not started"),
+        ];
+        for (count, word) in rest.into_iter().filter(|(count, _)| *count > 0) {
+            words.push_str(&format!(", {count} {word}"));
+        }
+        words
+    }
+
+    /// Counts of these nodes themselves.
+    pub fn of(nodes: &[Node<'_>]) -> Counts {
+        let mut counts = Counts::default();
+        nodes.iter().for_each(|n| counts.add(n.status));
+        counts
+    }
+}
+
+/// `file:line` of a node.
+pub fn place(node: &Node<'_>) -> String {
+    format!("{}:{}", node.entry.place.file, node.entry.place.line)
+}
+
+/// How it is brought back, or why not.
+pub fn undo_text(node: &Node<'_>) -> String {
+    let failure = |n: &Node<'_>| n.task.and_then(|t| t.failure.as_ref()).map(|f| f.message.clone());
+    match node.undoing {
+        Undoing::Failed | Undoing::Refused | Undoing::InDoubt => {
+            let message = node.undo.iter().rev().find_map(failure);
+            message.unwrap_or_else(|| node.undoing.words().to_owned())
+        }
+        Undoing::Blocked => "the undo of a later step did not complete".into(),
+        Undoing::Kept => "its undo was not run".into(),
+        _ => match &node.entry.promise {
+            Promise::Own(text) | Promise::None(text) | Promise::Irreversible(text) => text.clone(),
+            Promise::Missing => "it says nothing about how to undo it".into(),
+            Promise::Steps => {
+                let names =
+                    node.undo.iter().map(|n| n.entry.title.as_deref().unwrap_or(n.entry.what.as_str()));
+                names.collect::<Vec<_>>().join(", ")
+            }
+            Promise::NothingToUndo | Promise::Children => String::new(),
+        },
+    }
+}
+
+/// What to type now, most urgent first.
+pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
+    let run = tree.run;
+    let id = run.id();
+    let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
+    if run.finished.is_none() && run.interrupted(now) {
+        next.push(one("go on", format!("runbook resume {id}")));
+    } else if run.paused.is_some() && run.finished.is_none() {
+        next.push(one("go on", format!("runbook resume {id}")));
+    }
+    if run.finished.is_some() {
+        if let Some(failed) = first_failure(tree) {
+            next.push(one("its output", logs(id, &failed.path)));
+        }
+        match tree.rollback {
+            Rollback::Incomplete => {
+                next.push(one("try the rollback again", format!("runbook rollback {id}")))
+            }
+            Rollback::Declined => next.push(one("roll back", format!("runbook rollback {id}"))),
+            _ => {}
+        }
+        next.push(one("the record", format!("runbook report {id}")));
+    }
+    next
+}
+
+/// The failure that failed the run, by its first record.
+pub fn first_failure(tree: &Tree<'_>) -> Option<Failed> {
+    let failures = Summary::of(tree).failures;
+    failures.iter().find(|f| !f.tolerated).cloned()
+}
+
+/// The commands that answer a question.
+pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
+    let id = tree.run.id();
+    let step = question.subject().map_or_else(String::new, |t| format!(" {}", quote(&t.path)));
+    let answer = |what: &str, flag: &str| one(what, format!("runbook answer {id}{step} {flag}"));
+    match &question.about {
+        About::Human(task) => {
+            let kind = tree.run.outline.entries.get(task.node as usize).map(|e| e.kind);
+            match kind {
+                Some(EntryKind::Approval) => vec![
+                    one("approve", format!("runbook approve {id}{step}")),
+                    one("reject", format!("runbook reject {id}{step}")),
+                ],
+                Some(EntryKind::Window) => Vec::new(),
+                Some(EntryKind::Checklist) => vec![answer("tick an item", "ITEM=done")],
+                _ => vec![answer("answer", "VALUE")],
+            }
+        }
+        About::InDoubt(_) => vec![
+            answer("it happened", "--done"),
+            answer("it did not happen", "--not-done"),
+            answer("undo it", "--undo"),
+        ],
+        About::Warning(_) => vec![answer("go on", "--keep"), answer("fail", "--fail")],
+        About::Rollback(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
+        About::AfterPivot => vec![answer("keep", "--keep"), answer("try again", "--retry")],
+        About::Drift(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
+    }
+}
+
+/// Who can act on a question, in words.
+pub fn who(tree: &Tree<'_>, question: &Question) -> String {
+    let policy =
+        question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize)).map(|e| &e.policy);
+    match policy {
+        Some(policy) if !policy.who.is_empty() => {
+            let mut who = policy.who.clone();
+            who.dedup();
+            let but = if policy.exclude_requester { ", not the requester" } else { "" };
+            format!("{}{but}", who.join(" or "))
+        }
+        Some(policy) if policy.exclude_requester => "anybody but the requester".into(),
+        _ => "anybody".into(),
+    }
+}
+
+/// The command that shows what a step printed.
+pub fn logs(run: &str, path: &str) -> String {
+    format!("runbook logs {run} {}", quote(path))
+}
+
+/// A path as one word of a shell command.
+fn quote(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@%+=,".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+fn one(what: &str, command: String) -> Next {
+    Next { what: what.to_owned(), command }
+}

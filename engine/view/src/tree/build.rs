@@ -1,0 +1,134 @@
+//! The first pass: the outline's nodes with their records.
+
+use std::collections::BTreeMap;
+
+use runbook_wire::{Entry, EntryKind, Role};
+
+use super::{Forward, Node, Rollback, Status, Tree, Undoing};
+use crate::{Key, Phase, Run};
+
+pub(super) fn tree(run: &Run) -> Tree<'_> {
+    let mut between: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for key in run.tasks.keys() {
+        if run.outline.entries.get(key.node as usize).is_some_and(|e| e.role == Role::Between) {
+            between.entry(key.node).or_default().push(key.frame);
+        }
+    }
+    let build = Build { run, between };
+    let scope = |nodes: &[u32]| build.scope(nodes.iter().copied(), 0, "");
+    Tree {
+        run,
+        steps: scope(&run.outline.steps),
+        first: scope(&run.shape.first),
+        after_pivot: scope(&run.shape.after_pivot),
+        revert: scope(&run.shape.revert),
+        finally: scope(&run.outline.finally),
+        forward: Forward::NotBegun,
+        rollback: Rollback::None,
+    }
+}
+
+struct Build<'a> {
+    run: &'a Run,
+    /// Frames in which a node between batches has records.
+    between: BTreeMap<u32, Vec<u32>>,
+}
+
+impl<'a> Build<'a> {
+    fn scope(&self, nodes: impl IntoIterator<Item = u32>, frame: u32, parent: &str) -> Vec<Node<'a>> {
+        nodes.into_iter().filter_map(|node| self.node(Key { frame, node }, parent)).collect()
+    }
+
+    fn node(&self, key: Key, parent: &str) -> Option<Node<'a>> {
+        let run = self.run;
+        let entry = run.outline.entries.get(key.node as usize)?;
+        let task = run.task(key);
+        let path = task.map_or_else(|| join(parent, &entry.segment), |t| t.path.clone());
+        let mut node = leaf(key, entry, path);
+        node.task = task;
+        node.began = task.and_then(|t| t.began);
+        node.ended = task.and_then(|t| t.ended);
+        node.status = task.map_or(Status::Waiting, |t| status(t.phase, node.is_human()));
+        let owned = |role| run.shape.owned(&run.outline, key.node, role);
+        match entry.kind {
+            EntryKind::ForEach => {
+                node.children = self.items(&node);
+                for child in owned(Role::Between) {
+                    for &frame in self.between.get(&child).into_iter().flatten() {
+                        node.between.extend(self.node(Key { frame, node: child }, &node.path));
+                    }
+                }
+            }
+            EntryKind::Switch => {
+                let taken = task
+                    .and_then(|t| t.branch.as_ref())
+                    .and_then(|(case, _)| entry.cases.get(*case as usize));
+                let nodes = taken.map_or(&[][..], |(_, nodes)| nodes);
+                node.children = self.scope(nodes.iter().copied(), key.frame, &node.path);
+            }
+            _ => node.children = self.scope(entry.children.iter().copied(), key.frame, &node.path),
+        }
+        node.first = self.scope(owned(Role::First), key.frame, &node.path);
+        node.finally = self.scope(entry.finally.iter().copied(), key.frame, &node.path);
+        node.undo = self.scope(entry.undo.iter().copied(), key.frame, &node.path);
+        Some(node)
+    }
+
+    fn items(&self, each: &Node<'a>) -> Vec<Node<'a>> {
+        let items = each.task.and_then(|t| t.items.as_ref()).into_iter().flatten();
+        items
+            .enumerate()
+            .map(|(index, item)| {
+                let path = format!("{}[{}]", each.path, item.key);
+                let key = Key { frame: item.frame.unwrap_or(u32::MAX), node: each.key.node };
+                let mut node = leaf(key, each.entry, path);
+                node.item = Some((index, item.key.as_str()));
+                if let Some(frame) = item.frame {
+                    node.children = self.scope(each.entry.children.iter().copied(), frame, &node.path);
+                }
+                node
+            })
+            .collect()
+    }
+}
+
+fn leaf<'a>(key: Key, entry: &'a Entry, path: String) -> Node<'a> {
+    Node {
+        key,
+        entry,
+        item: None,
+        task: None,
+        path,
+        status: Status::Waiting,
+        undoing: Undoing::Nothing,
+        began: None,
+        ended: None,
+        children: Vec::new(),
+        between: Vec::new(),
+        first: Vec::new(),
+        finally: Vec::new(),
+        undo: Vec::new(),
+        failing: false,
+        ready: false,
+    }
+}
+
+fn join(parent: &str, segment: &str) -> String {
+    if parent.is_empty() { segment.to_owned() } else { format!("{parent}.{segment}") }
+}
+
+fn status(phase: Phase, human: bool) -> Status {
+    match phase {
+        Phase::Waiting => Status::Waiting,
+        Phase::Running if human => Status::WaitingForPerson,
+        Phase::Running => Status::Running,
+        Phase::Retrying => Status::Retrying,
+        Phase::Verifying => Status::Verifying,
+        Phase::InDoubt => Status::InDoubt,
+        Phase::Done => Status::Done,
+        Phase::Failed => Status::Failed,
+        Phase::NotDone => Status::NotDone,
+        Phase::Skipped => Status::Skipped,
+        Phase::Cancelled => Status::Cancelled,
+    }
+}

@@ -1,0 +1,377 @@
+//! How everything in a run stands: the outline with the records laid over it.
+//!
+//! Built when somebody looks, in three passes: what the records say of each node; what a failure means for the rest of
+//! its scope (nothing new starts, waits are cancelled); how far each effect was brought back.
+
+mod build;
+mod settle;
+mod undoing;
+
+pub(crate) use settle::batch_sizes;
+
+use runbook_wire::{About, Entry, EntryKind};
+
+use crate::{Key, Question, Run, Stamp, TaskState};
+
+/// A run, step by step.
+#[derive(Debug, Clone)]
+pub struct Tree<'a> {
+    pub run: &'a Run,
+    pub steps: Vec<Node<'a>>,
+    /// `on_failure.first`.
+    pub first: Vec<Node<'a>>,
+    /// `on_failure.after_pivot`.
+    pub after_pivot: Vec<Node<'a>>,
+    pub revert: Vec<Node<'a>>,
+    pub finally: Vec<Node<'a>>,
+    pub forward: Forward,
+    pub rollback: Rollback,
+}
+
+/// A step, or an item of a `for_each`.
+#[derive(Debug, Clone)]
+pub struct Node<'a> {
+    pub key: Key,
+    pub entry: &'a Entry,
+    /// The item, by index and key, where this is one; `entry` is then that of the `for_each`.
+    pub item: Option<(usize, &'a str)>,
+    /// `None` for items, and before the first record.
+    pub task: Option<&'a TaskState>,
+    pub path: String,
+    pub status: Status,
+    pub undoing: Undoing,
+    pub began: Option<Stamp>,
+    /// Once it is over.
+    pub ended: Option<Stamp>,
+    /// Steps of a group or of the case that was taken; items of a `for_each`; steps of an item.
+    pub children: Vec<Node<'a>>,
+    /// Of a `for_each`: the checks between batches, as far as they began.
+    pub between: Vec<Node<'a>>,
+    /// Its own `on_failure.first`.
+    pub first: Vec<Node<'a>>,
+    pub finally: Vec<Node<'a>>,
+    /// What brings it back: `require` probes, then the undo.
+    pub undo: Vec<Node<'a>>,
+    /// It failed in a way that fails its scope.
+    pub(crate) failing: bool,
+    /// Every node that it needs is satisfied.
+    pub(crate) ready: bool,
+}
+
+/// How a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// For what it needs.
+    Waiting,
+    /// What it needs is there: it is rendered, prepared, or waits for a free place or a gate.
+    Preparing,
+    Running,
+    /// It failed and will be tried again.
+    Retrying,
+    /// Done, and its `verify` looks whether the effect is there.
+    Verifying,
+    WaitingForPerson,
+    /// Nobody knows whether the effect is there.
+    InDoubt,
+    Done,
+    /// Items failed, as many as are tolerated.
+    DoneWithFailures,
+    Failed,
+    /// Failed, provably without effect.
+    NotDone,
+    Skipped,
+    /// It was under way when the run was halted.
+    Cancelled,
+    /// It never began and will not.
+    NotStarted,
+}
+
+/// How far a node's effect was brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undoing {
+    /// There is no rollback, or there is nothing to undo.
+    Nothing,
+    /// Its turn has not come.
+    Pending,
+    Running,
+    InDoubt,
+    Undone,
+    Failed,
+    /// A `require` did not hold: the undo was not tried.
+    Refused,
+    /// The undo of something that came after it failed.
+    Blocked,
+    /// `rollback: none`, `irreversible`, or nothing said.
+    Left,
+    /// A person, or a policy, left it as it is.
+    Kept,
+    /// Its group has an undo of its own.
+    ByGroup,
+}
+
+/// How the run stands, going forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    NotBegun,
+    Running,
+    WaitingForPerson,
+    InDoubt,
+    /// It failed; what runs is finishing.
+    Failed,
+    Cancelled,
+    Succeeded,
+    SucceededWithFailures,
+}
+
+/// How the rollback stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollback {
+    /// There is none.
+    None,
+    NothingToUndo,
+    /// It comes once everything that runs has finished.
+    Pending,
+    /// A person decides whether it happens.
+    Asked,
+    Declined,
+    Running,
+    Complete,
+    Incomplete,
+}
+
+impl Status {
+    /// Whether something goes on, or somebody is waited for.
+    pub fn is_active(self) -> bool {
+        matches!(
+            self,
+            Status::Running
+                | Status::Retrying
+                | Status::Verifying
+                | Status::WaitingForPerson
+                | Status::InDoubt
+                | Status::Preparing
+        )
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Status::Waiting => "waiting",
+            Status::Preparing => "preparing",
+            Status::Running => "running",
+            Status::Retrying => "will be tried again",
+            Status::Verifying => "verifying",
+            Status::WaitingForPerson => "waiting for a person",
+            Status::InDoubt => "in doubt",
+            Status::Done => "done",
+            Status::DoneWithFailures => "done with failures",
+            Status::Failed => "failed",
+            Status::NotDone => "failed, nothing was changed",
+            Status::Skipped => "skipped",
+            Status::Cancelled => "cancelled",
+            Status::NotStarted => "not started",
+        }
+    }
+
+    /// For programs; stable.
+    pub fn code(self) -> &'static str {
+        match self {
+            Status::Waiting => "waiting",
+            Status::Preparing => "preparing",
+            Status::Running => "running",
+            Status::Retrying => "retrying",
+            Status::Verifying => "verifying",
+            Status::WaitingForPerson => "waiting_for_person",
+            Status::InDoubt => "in_doubt",
+            Status::Done => "done",
+            Status::DoneWithFailures => "done_with_failures",
+            Status::Failed => "failed",
+            Status::NotDone => "not_done",
+            Status::Skipped => "skipped",
+            Status::Cancelled => "cancelled",
+            Status::NotStarted => "not_started",
+        }
+    }
+}
+
+impl Undoing {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Undoing::Nothing => "nothing to undo",
+            Undoing::Pending => "to be undone",
+            Undoing::Running => "being undone",
+            Undoing::InDoubt => "undo in doubt",
+            Undoing::Undone => "undone",
+            Undoing::Failed => "undo failed",
+            Undoing::Refused => "not undone: a condition for it does not hold",
+            Undoing::Blocked => "not undone: blocked",
+            Undoing::Left => "left as it is",
+            Undoing::Kept => "kept",
+            Undoing::ByGroup => "by its group",
+        }
+    }
+
+    /// For programs; stable.
+    pub fn code(self) -> &'static str {
+        match self {
+            Undoing::Nothing => "nothing_to_undo",
+            Undoing::Pending => "pending",
+            Undoing::Running => "running",
+            Undoing::InDoubt => "in_doubt",
+            Undoing::Undone => "undone",
+            Undoing::Failed => "failed",
+            Undoing::Refused => "refused",
+            Undoing::Blocked => "blocked",
+            Undoing::Left => "left",
+            Undoing::Kept => "kept",
+            Undoing::ByGroup => "by_group",
+        }
+    }
+}
+
+impl Forward {
+    /// For programs; stable. Equal to what `finished` records once the run is over.
+    pub fn code(self) -> &'static str {
+        match self {
+            Forward::NotBegun => "not_begun",
+            Forward::Running => "running",
+            Forward::WaitingForPerson => "waiting_for_person",
+            Forward::InDoubt => "in_doubt",
+            Forward::Failed => "failed",
+            Forward::Cancelled => "cancelled",
+            Forward::Succeeded => "succeeded",
+            Forward::SucceededWithFailures => "succeeded_with_failures",
+        }
+    }
+}
+
+impl Rollback {
+    /// For programs; stable. Equal to what `finished` records once the run is over.
+    pub fn code(self) -> &'static str {
+        match self {
+            Rollback::None => "none",
+            Rollback::NothingToUndo => "nothing_to_undo",
+            Rollback::Pending => "pending",
+            Rollback::Asked => "asked",
+            Rollback::Declined => "declined",
+            Rollback::Running => "running",
+            Rollback::Complete => "complete",
+            Rollback::Incomplete => "incomplete",
+        }
+    }
+
+    /// Whether it has begun, or is over.
+    pub fn is_there(self) -> bool {
+        !matches!(self, Rollback::None | Rollback::Pending)
+    }
+}
+
+impl<'a> Node<'a> {
+    /// What to call it: the item's key, else the id.
+    pub fn label(&self) -> &'a str {
+        match self.item {
+            Some((_, key)) => key,
+            None => &self.entry.segment,
+        }
+    }
+
+    /// Whether people are asked by it.
+    pub fn is_human(&self) -> bool {
+        self.item.is_none()
+            && matches!(
+                self.entry.kind,
+                EntryKind::Approval | EntryKind::Checklist | EntryKind::Prompt | EntryKind::Window
+            )
+    }
+
+    /// Whether it has steps or items below it.
+    pub fn is_scope(&self) -> bool {
+        self.item.is_some()
+            || matches!(
+                self.entry.kind,
+                EntryKind::Group | EntryKind::Call | EntryKind::Switch | EntryKind::ForEach
+            )
+    }
+
+    /// Whether it is a `for_each` (not one of its items).
+    pub fn is_each(&self) -> bool {
+        self.item.is_none() && self.entry.kind == EntryKind::ForEach
+    }
+
+    /// A failure of it is reported and goes no further.
+    pub fn tolerated(&self) -> bool {
+        self.item.is_none() && self.entry.policy.tolerated
+    }
+
+    /// How long it has taken by run-elapsed time; to `elapsed_ms` while it goes on.
+    pub fn took_ms(&self, elapsed_ms: u64) -> Option<u64> {
+        let end = self.ended.map_or(elapsed_ms, |e| e.elapsed_ms);
+        Some(end.saturating_sub(self.began?.elapsed_ms))
+    }
+
+    /// This node and everything below it that runs forward, in the order of the file.
+    pub fn walk<'t>(&'t self, visit: &mut dyn FnMut(&'t Node<'a>)) {
+        visit(self);
+        for child in self.first.iter().chain(&self.children).chain(&self.between).chain(&self.finally) {
+            child.walk(visit);
+        }
+    }
+}
+
+impl<'a> Tree<'a> {
+    /// How the run stands.
+    pub fn of(run: &'a Run) -> Tree<'a> {
+        let mut tree = build::tree(run);
+        settle::settle(&mut tree);
+        undoing::settle(&mut tree);
+        tree
+    }
+
+    /// Every node that runs forward, `finally` included, in the order of the file.
+    pub fn walk<'t>(&'t self, visit: &mut dyn FnMut(&'t Node<'a>)) {
+        for node in self.first.iter().chain(&self.steps).chain(&self.after_pivot).chain(&self.finally) {
+            node.walk(visit);
+        }
+    }
+
+    /// The node of a task.
+    pub fn find(&self, key: Key) -> Option<&Node<'a>> {
+        let mut found = None;
+        self.walk(&mut |node| {
+            if found.is_none() && node.item.is_none() && node.key == key {
+                found = Some(node);
+            }
+        });
+        found
+    }
+
+    /// Questions that somebody has to answer now, in the order they were put.
+    pub fn open_questions(&self) -> Vec<&'a Question> {
+        let stands = |q: &&Question| match &q.about {
+            About::Human(task) | About::InDoubt(task) => {
+                let state = self.run.task(Key::of(task));
+                let halted = self.halted() && !self.run.shape.undoes(&self.run.outline, task.node);
+                state.is_none_or(|s| s.phase.is_open()) && !(halted && matches!(q.about, About::Human(_)))
+            }
+            _ => true,
+        };
+        self.run.questions.iter().filter(|q| q.settled.is_none()).filter(stands).collect()
+    }
+
+    /// Whether nothing new starts, going forward.
+    pub fn halted(&self) -> bool {
+        self.run.finished.is_some() || self.run.cancel.is_some() || self.steps.iter().any(|n| n.failing)
+    }
+
+    /// Whether the point of no return was crossed, and by which step.
+    pub fn crossed_pivot(&self) -> Option<&Node<'a>> {
+        let mut found = None;
+        self.walk(&mut |node| {
+            if node.entry.pivot && node.item.is_none() && node.task.is_some_and(TaskState::touched) {
+                found.get_or_insert(node);
+            }
+        });
+        found
+    }
+}
