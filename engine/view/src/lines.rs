@@ -20,7 +20,7 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
         Body::ExecutorStopped { reason } => say(Tone::Warn, "", format!("stopped: {reason}")),
         Body::LockTaken { name } => say(Tone::Dim, "", format!("lock {name} taken")),
         Body::LockReleased { name } => say(Tone::Dim, "", format!("lock {name} released")),
-        Body::Skipped { task, reason } => say(Tone::Dim, &task.path, format!("skipped: {reason}")),
+        Body::Skipped { task, reason, .. } => say(Tone::Dim, &task.path, format!("skipped: {reason}")),
         Body::Entered { task, .. } => say(Tone::Dim, &task.path, "begins".into()),
         Body::Items { task, keys, .. } => {
             let what = if keys.len() == 1 { "item" } else { "items" };
@@ -58,10 +58,10 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
                 }
             }
         }
-        Body::GateClosed { task, gate, reason } => {
+        Body::GateClosed { task, gate, reason, .. } => {
             say(Tone::Warn, &task.path, format!("gate {} no longer holds: {reason}", gate.path));
         }
-        Body::Checked { task, probe, grade, message } => {
+        Body::Checked { task, probe, grade, message, .. } => {
             // A probe may look every second; a line says that what it sees has changed.
             let seen = run.task(Key::of(task)).and_then(|t| t.probe(*probe));
             if seen.is_none_or(|s| s.row == 1) {

@@ -207,9 +207,7 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
     let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
-    if run.finished.is_none() && run.interrupted(now) {
-        next.push(one("go on", format!("runbook resume {id}")));
-    } else if run.paused.is_some() && run.finished.is_none() {
+    if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
     }
     if run.finished.is_some() {

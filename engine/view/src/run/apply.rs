@@ -68,28 +68,28 @@ impl Run {
                     lock.released = Some(at);
                 }
             }
-            Body::Skipped { task, reason } => {
+            Body::Skipped { task, reason, .. } => {
                 let state = self.begin(task, at);
                 state.skipped = Some(reason.clone());
                 state.settle(Phase::Skipped, at);
             }
-            Body::Entered { task, inputs } => {
+            Body::Entered { task, inputs, .. } => {
                 self.begin_scope(task, at).inputs = inputs.clone();
             }
-            Body::Items { task, keys, items } => {
+            Body::Items { task, keys, items, .. } => {
                 let values = items.iter().cloned().chain(std::iter::repeat(serde_json::Value::Null));
                 let items = keys.iter().cloned().zip(values);
                 self.begin_scope(task, at).items =
                     Some(items.map(|(key, value)| Item { key, value, frame: None }).collect());
             }
-            Body::Branch { task, case, label } => {
+            Body::Branch { task, case, label, .. } => {
                 self.begin_scope(task, at).branch = Some((*case, label.clone()))
             }
             Body::Started { task, attempt, incarnation, params, .. } => {
                 self.started(task, *attempt, *incarnation, at).params = params.clone();
             }
             Body::Spawned { .. } => {}
-            Body::Ended { task, attempt, result, outputs, note, warning, failure } => {
+            Body::Ended { task, attempt, result, outputs, note, warning, failure, .. } => {
                 let policy = self.policy(task);
                 let state = self.touch(task);
                 state.outputs = outputs.clone();
@@ -98,14 +98,17 @@ impl Run {
                 state.failure = failure.clone();
                 end(state, &policy, *attempt, *result, at);
             }
-            Body::GateClosed { task, gate, reason } => self.gate_closed(task, gate, reason),
-            Body::Checked { task, probe, grade, message } => {
+            Body::GateClosed { task, gate, reason, .. } => self.gate_closed(task, gate, reason),
+            Body::Checked { task, probe, grade, message, outputs, .. } => {
                 let (policy, kind) = (self.policy(task), self.kind(task));
                 let state = self.touch(task);
+                if !outputs.is_empty() {
+                    state.outputs = outputs.clone();
+                }
                 state.saw(*probe, *grade, message, at);
                 checked(state, &policy, kind, *probe, at);
             }
-            Body::Closed { task, outputs, failure } => {
+            Body::Closed { task, outputs, failure, .. } => {
                 let state = self.touch(task);
                 state.outputs = outputs.clone();
                 state.failure = failure.clone();
@@ -406,15 +409,15 @@ fn end(state: &mut TaskState, policy: &Policy, number: u32, result: Result, at: 
         Result::Done => Phase::Done,
         Result::Unknown => Phase::InDoubt,
         _ if class == "cancelled" => Phase::Cancelled,
-        _ if retries(policy, number, class) => Phase::Retrying,
+        _ if retries(policy, state.attempts.len() as u32, class) => Phase::Retrying,
         Result::Failed => Phase::Failed,
         Result::NotDone => Phase::NotDone,
     };
     state.settle(phase, at);
 }
 
-/// Whether the retry policy takes this failure.
-fn retries(policy: &Policy, number: u32, class: &str) -> bool {
+/// Whether the retry policy takes this failure, after so many attempts in this incarnation.
+fn retries(policy: &Policy, attempts: u32, class: &str) -> bool {
     let takes = |only: &String| {
         class == only
             || class.strip_prefix(only.as_str()).is_some_and(|rest| rest.starts_with(':'))
@@ -422,7 +425,7 @@ fn retries(policy: &Policy, number: u32, class: &str) -> bool {
                 .strip_suffix("xx")
                 .is_some_and(|head| class.starts_with(head) && class.len() == only.len())
     };
-    number < policy.attempts && (policy.only.is_empty() || policy.only.iter().any(takes))
+    attempts < policy.attempts && (policy.only.is_empty() || policy.only.iter().any(takes))
 }
 
 fn checked(state: &mut TaskState, policy: &Policy, kind: EntryKind, probe: Probe, at: Stamp) {

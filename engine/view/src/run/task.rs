@@ -87,6 +87,7 @@ pub struct TaskState {
 /// An attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
+    /// As recorded: never used twice for a task.
     pub number: u32,
     /// `None`: it ended before anything started (it could not be rendered or prepared).
     pub began: Option<Stamp>,
@@ -152,9 +153,9 @@ impl TaskState {
         }
     }
 
-    /// The number of the latest attempt; 0 before the first.
+    /// Which attempt this is, in this incarnation; 0 before the first. (Recorded numbers go on across incarnations.)
     pub fn attempt(&self) -> u32 {
-        self.attempts.last().map_or(0, |a| a.number)
+        self.attempts.len() as u32
     }
 
     /// Whether an attempt started that is not known to have had no effect.

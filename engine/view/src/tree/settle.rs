@@ -140,7 +140,7 @@ fn is_satisfied(node: &Node<'_>) -> bool {
 
 fn settle_node(node: &mut Node<'_>, halted: bool, over: bool) {
     if node.is_scope() {
-        let inner = halted || (node.failing && !over) || node.failing;
+        let inner = halted || node.failing;
         let begun = node.began.is_some();
         let failed_once = node.failing || node.children.iter().any(|n| n.failing) && !node.is_each();
         settle_scope(&mut node.children, inner || failed_once, over);

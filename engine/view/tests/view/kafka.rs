@@ -4,7 +4,7 @@ use runbook_wire::{About, Body, EntryKind, Grade, Probe, Promise, Result, Role};
 
 use crate::scene::{START, Scene};
 
-pub fn kafka() -> Scene {
+pub(crate) fn kafka() -> Scene {
     let mut s = Scene::new("kafka_rolling_restart");
     s.read("nine", "kafka.brokers");
     s.read("healthy_before", "prometheus.check");
@@ -36,7 +36,7 @@ pub fn kafka() -> Scene {
     }
     let keys: Vec<String> = (1..=9).map(|n| format!("kafka{n}")).collect();
     let task = s.task(0, broker);
-    s.push(Body::Items { task, keys: keys.clone(), items: vec![serde_json::Value::Null; 9] });
+    s.push(Body::Items { task, attempt: 1, keys: keys.clone(), items: vec![serde_json::Value::Null; 9] });
     for frame in 1..=3u32 {
         for node in [restart, joined] {
             let segment = s.outline.entries[node as usize].segment.clone();

@@ -10,22 +10,22 @@ use runbook_wire::{
 use serde_json::Value;
 
 /// 2026-11-22 02:10:25 UTC.
-pub const START: u64 = 1_795_313_425_000;
+pub(crate) const START: u64 = 1_795_313_425_000;
 
 #[derive(Default)]
-pub struct Scene {
-    pub outline: Outline,
-    pub records: Vec<Record>,
-    pub elapsed_ms: u64,
+pub(crate) struct Scene {
+    pub(crate) outline: Outline,
+    pub(crate) records: Vec<Record>,
+    pub(crate) elapsed_ms: u64,
 }
 
-pub struct Adding<'s> {
+pub(crate) struct Adding<'s> {
     scene: &'s mut Scene,
-    pub node: u32,
+    pub(crate) node: u32,
 }
 
 impl Scene {
-    pub fn new(name: &str) -> Scene {
+    pub(crate) fn new(name: &str) -> Scene {
         let mut scene = Scene::default();
         scene.outline.name = name.into();
         scene.outline.rollback = "auto".into();
@@ -33,7 +33,7 @@ impl Scene {
     }
 
     /// A step of the runbook; needs the one before it.
-    pub fn step(&mut self, segment: &str, kind: EntryKind, what: &str, effect: &str) -> Adding<'_> {
+    pub(crate) fn step(&mut self, segment: &str, kind: EntryKind, what: &str, effect: &str) -> Adding<'_> {
         let before = self.outline.steps.last().copied();
         let node = self.entry(None, Role::Body, segment, kind, what, effect);
         self.outline.steps.push(node);
@@ -41,18 +41,17 @@ impl Scene {
         Adding { scene: self, node }
     }
 
-    pub fn read(&mut self, segment: &str, what: &str) -> u32 {
+    pub(crate) fn read(&mut self, segment: &str, what: &str) -> u32 {
         self.step(segment, EntryKind::Action, what, "read").node
     }
 
     /// A write with an undo of its own.
-    pub fn write(&mut self, segment: &str, what: &str, undo: &str) -> u32 {
-        let node = self.step(segment, EntryKind::Action, what, "write").own_undo(undo).node;
-        node
+    pub(crate) fn write(&mut self, segment: &str, what: &str, undo: &str) -> u32 {
+        self.step(segment, EntryKind::Action, what, "write").own_undo(undo).node
     }
 
     /// A step under another.
-    pub fn child(
+    pub(crate) fn child(
         &mut self,
         parent: u32,
         role: Role,
@@ -79,7 +78,7 @@ impl Scene {
         Adding { scene: self, node }
     }
 
-    pub fn finally(&mut self, segment: &str, what: &str) -> u32 {
+    pub(crate) fn finally(&mut self, segment: &str, what: &str) -> u32 {
         let node = self.entry(None, Role::Finally, segment, EntryKind::Action, what, "notify");
         self.outline.finally.push(node);
         node
@@ -117,29 +116,29 @@ impl Scene {
         node
     }
 
-    pub fn task(&self, frame: u32, node: u32) -> Task {
+    pub(crate) fn task(&self, frame: u32, node: u32) -> Task {
         self.task_at(frame, node, &self.outline.entries[node as usize].segment)
     }
 
-    pub fn task_at(&self, frame: u32, node: u32, path: &str) -> Task {
+    pub(crate) fn task_at(&self, frame: u32, node: u32, path: &str) -> Task {
         Task { frame, node, path: path.into() }
     }
 
     /// Moves on to this run-elapsed time.
-    pub fn at(&mut self, elapsed_ms: u64) -> &mut Scene {
+    pub(crate) fn at(&mut self, elapsed_ms: u64) -> &mut Scene {
         assert!(elapsed_ms >= self.elapsed_ms, "time runs forward");
         self.elapsed_ms = elapsed_ms;
         self
     }
 
-    pub fn push(&mut self, body: Body) -> &mut Scene {
+    pub(crate) fn push(&mut self, body: Body) -> &mut Scene {
         let seq = self.records.len() as u64 + 1;
         let wall_ms = START + self.elapsed_ms;
         self.records.push(Record { seq, wall_ms, elapsed_ms: self.elapsed_ms, epoch: 1, body });
         self
     }
 
-    pub fn begin(&mut self, run: &str, environment: &str, by: &str) -> &mut Scene {
+    pub(crate) fn begin(&mut self, run: &str, environment: &str, by: &str) -> &mut Scene {
         let runbook = self.outline.name.clone();
         self.push(Body::RunCreated {
             run: run.into(),
@@ -157,11 +156,11 @@ impl Scene {
         self.push(Body::ExecutorStarted { pid: 4711, host: "bastion".into(), resumed: false, gap_ms: 0 })
     }
 
-    pub fn start(&mut self, task: &Task) -> &mut Scene {
+    pub(crate) fn start(&mut self, task: &Task) -> &mut Scene {
         self.attempt(task, 1)
     }
 
-    pub fn attempt(&mut self, task: &Task, attempt: u32) -> &mut Scene {
+    pub(crate) fn attempt(&mut self, task: &Task, attempt: u32) -> &mut Scene {
         let (params, prepared) = (BTreeMap::new(), Value::Null);
         self.push(Body::Started {
             task: task.clone(),
@@ -173,15 +172,20 @@ impl Scene {
         })
     }
 
-    pub fn enter(&mut self, task: &Task) -> &mut Scene {
-        self.push(Body::Entered { task: task.clone(), inputs: BTreeMap::new() })
+    pub(crate) fn enter(&mut self, task: &Task) -> &mut Scene {
+        self.push(Body::Entered { task: task.clone(), attempt: 1, inputs: BTreeMap::new() })
     }
 
-    pub fn done(&mut self, task: &Task, note: &str) -> &mut Scene {
+    pub(crate) fn done(&mut self, task: &Task, note: &str) -> &mut Scene {
         self.done_with(task, note, BTreeMap::new())
     }
 
-    pub fn done_with(&mut self, task: &Task, note: &str, outputs: BTreeMap<String, Value>) -> &mut Scene {
+    pub(crate) fn done_with(
+        &mut self,
+        task: &Task,
+        note: &str,
+        outputs: BTreeMap<String, Value>,
+    ) -> &mut Scene {
         self.push(Body::Ended {
             task: task.clone(),
             attempt: 1,
@@ -190,10 +194,11 @@ impl Scene {
             note: Some(note.to_owned()).filter(|n| !n.is_empty()),
             warning: None,
             failure: None,
+            log: None,
         })
     }
 
-    pub fn ended(
+    pub(crate) fn ended(
         &mut self,
         task: &Task,
         attempt: u32,
@@ -209,25 +214,33 @@ impl Scene {
             note: None,
             warning: None,
             failure: Some(failure(class, message)),
+            log: None,
         })
     }
 
     /// Starts and is done after so many milliseconds.
-    pub fn ran(&mut self, task: &Task, ms: u64) -> &mut Scene {
+    pub(crate) fn ran(&mut self, task: &Task, ms: u64) -> &mut Scene {
         self.start(task);
         let end = self.elapsed_ms + ms;
         self.at(end).done(task, "")
     }
 
-    pub fn saw(&mut self, task: &Task, probe: Probe, grade: Grade, message: &str) -> &mut Scene {
-        self.push(Body::Checked { task: task.clone(), probe, grade, message: message.into() })
+    pub(crate) fn saw(&mut self, task: &Task, probe: Probe, grade: Grade, message: &str) -> &mut Scene {
+        self.push(Body::Checked {
+            task: task.clone(),
+            probe,
+            round: 1,
+            grade,
+            message: message.into(),
+            outputs: BTreeMap::new(),
+        })
     }
 
-    pub fn fired(&mut self, task: &Task, timer: Timer) -> &mut Scene {
+    pub(crate) fn fired(&mut self, task: &Task, timer: Timer) -> &mut Scene {
         self.push(Body::Fired { task: task.clone(), timer })
     }
 
-    pub fn asked(
+    pub(crate) fn asked(
         &mut self,
         about: About,
         question: &str,
@@ -242,65 +255,65 @@ impl Scene {
         })
     }
 
-    pub fn answered(&mut self, about: About, answer: Answer, by: &str, via: Via) -> &mut Scene {
+    pub(crate) fn answered(&mut self, about: About, answer: Answer, by: &str, via: Via) -> &mut Scene {
         self.push(Body::Answered { about, answer, by: person(by), via, comment: None })
     }
 
-    pub fn finished(&mut self, forward: &str, rollback: &str, exit_code: i32) -> &mut Scene {
+    pub(crate) fn finished(&mut self, forward: &str, rollback: &str, exit_code: i32) -> &mut Scene {
         let (forward, rollback) = (forward.to_owned(), rollback.to_owned());
         self.push(Body::Finished { forward, rollback, exit_code, outputs: BTreeMap::new() })
     }
 
-    pub fn run(&self) -> Run {
+    pub(crate) fn run(&self) -> Run {
         Run::replay(self.outline.clone(), &self.records)
     }
 
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now::at(START + self.elapsed_ms)
     }
 
-    pub fn screen(&self, width: usize, max_lines: Option<usize>) -> String {
+    pub(crate) fn screen(&self, width: usize, max_lines: Option<usize>) -> String {
         text(&render(&self.run(), self.now(), width, &Style { max_lines, ..Style::default() }))
     }
 }
 
 impl Adding<'_> {
-    pub fn own_undo(self, text: &str) -> Self {
+    pub(crate) fn own_undo(self, text: &str) -> Self {
         let node = self.node;
         self.scene.outline.entries[node as usize].promise = Promise::Own(text.into());
         self.scene.child(node, Role::Undo, "undo", EntryKind::Action, text, "write");
         self
     }
 
-    pub fn promise(self, promise: Promise) -> Self {
+    pub(crate) fn promise(self, promise: Promise) -> Self {
         self.scene.outline.entries[self.node as usize].promise = promise;
         self
     }
 
-    pub fn policy(self, set: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) fn policy(self, set: impl FnOnce(&mut Policy)) -> Self {
         set(&mut self.scene.outline.entries[self.node as usize].policy);
         self
     }
 
-    pub fn pivot(self) -> Self {
+    pub(crate) fn pivot(self) -> Self {
         self.scene.outline.entries[self.node as usize].pivot = true;
         self
     }
 
-    pub fn free(self) -> Self {
+    pub(crate) fn free(self) -> Self {
         self.scene.outline.entries[self.node as usize].needs.clear();
         self
     }
 }
 
-pub fn person(name: &str) -> Person {
+pub(crate) fn person(name: &str) -> Person {
     Person { name: name.into() }
 }
 
-pub fn failure(class: &str, message: &str) -> Failure {
+pub(crate) fn failure(class: &str, message: &str) -> Failure {
     Failure { class: class.into(), message: message.into(), hint: None }
 }
 
-pub fn text(lines: &[Line]) -> String {
+pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|l| format!("{}\n", l.text())).collect()
 }
