@@ -54,6 +54,40 @@ impl Clock {
     }
 }
 
+/// A run's own time: elapsed since it began, whichever processes executed it (DESIGN §3.12).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunClock {
+    clock: Clock,
+    /// What the clock showed when this execution began, and how much had elapsed by then.
+    begun: u64,
+    before: u64,
+}
+
+impl RunClock {
+    /// A clock that shows `before` at this moment.
+    pub(crate) fn new(clock: Clock, before: u64) -> RunClock {
+        RunClock { clock, begun: clock.ms(), before }
+    }
+
+    /// Run-elapsed milliseconds.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.before + (self.clock.ms() - self.begun)
+    }
+
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
+    pub(crate) fn ns(&self) -> u64 {
+        self.clock.ns()
+    }
+
+    /// The instant at which this much has elapsed; now, if it is past.
+    pub(crate) fn at(&self, elapsed_ms: u64) -> Instant {
+        self.clock.at((self.begun + elapsed_ms).saturating_sub(self.before).max(self.begun))
+    }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,13 +7,21 @@
 //! What this crate deliberately does not know: any concrete step type, the terminal, the process's own environment,
 //! arguments and signals (they come in as a [`Host`] and through a [`Control`]).
 
+mod cancel;
 mod clock;
+mod context;
 mod control;
 mod execution;
+mod files;
 mod host;
+mod http;
 pub mod logs;
 mod mask;
+mod net;
 mod observer;
+mod platform;
+mod process;
+mod secrets;
 mod stream;
 
 pub use clock::Clock;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::folder::{Folder, append_to, read_json, remove, write_json};
+use crate::folder::{Folder, append_to, read_json, remove, write_json, write_text};
 use crate::process::{self, Ending, Launcher, Process};
 use crate::role::Door;
 use crate::serve::Settings;
@@ -18,6 +18,9 @@ use crate::{Error, Role, Slot};
 const FIRST_VERSION: &str = "v1.0.0";
 /// How long a process has to come up, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Names of the files that hold secrets.
+const CREDENTIALS: [&str; 4] = ["test-user-password", "test-user-token", "slack-webhook", "pagerduty-key"];
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,8 @@ pub struct Sandbox {
     /// Base addresses without a trailing slash: `shop`, `blue`, `green`, `staging`, `router`, `deployer`, `services`,
     /// `sink`, `visitors`.
     pub urls: BTreeMap<String, String>,
-    /// Files that hold the test user's credentials: `test-user-password`, `test-user-token`.
+    /// Files that hold what runbooks use as secrets: `test-user-password`, `test-user-token`, `slack-webhook`,
+    /// `pagerduty-key`.
     pub credentials: BTreeMap<String, PathBuf>,
 }
 
@@ -95,6 +99,10 @@ pub async fn up(folder: &Path, options: &Options) -> Result<Sandbox, Error> {
         }
     }
     let sandbox = describe(&folder)?;
+    if let Some(sink) = sandbox.urls.get("sink") {
+        write_text(&folder.credential("slack-webhook"), &format!("{sink}/slack"))?;
+        write_text(&folder.credential("pagerduty-key"), "practice-routing-key")?;
+    }
     wait_for_answers(&sandbox, &client).await?;
     write_json(&folder.description(), &sandbox)?;
     Ok(sandbox)
@@ -206,12 +214,8 @@ fn describe(folder: &Folder) -> Result<Sandbox, Error> {
             urls.insert(door.name().to_owned(), url(address));
         }
     }
-    let credentials = ["test-user-password", "test-user-token"];
-    Ok(Sandbox {
-        folder: folder.root().to_owned(),
-        urls,
-        credentials: credentials.map(|name| (name.to_owned(), folder.credential(name))).into(),
-    })
+    let credentials = CREDENTIALS.map(|name| (name.to_owned(), folder.credential(name))).into();
+    Ok(Sandbox { folder: folder.root().to_owned(), urls, credentials })
 }
 
 /// Every part answers, and the monitoring has seen traffic.

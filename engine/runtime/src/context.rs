@@ -1,0 +1,295 @@
+//! What a step type gets to touch, for real.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use runbook_step::{
+    BoxFuture, Cancelled, Context, Files, Http, LogStream, Net, ProcessError, ProcessExit, ProcessRequest,
+    Processes, Secret, Value,
+};
+use runbook_wire::Task;
+use rustix::process::Pid;
+use secrecy::ExposeSecret;
+use tokio::sync::mpsc;
+
+use crate::cancel::Cancel;
+use crate::clock::RunClock;
+use crate::http::HttpClients;
+use crate::logs::{LogFile, format_line};
+use crate::mask::Mask;
+use crate::platform;
+use crate::process::environment::{Environment, program};
+use crate::process::{self, Launch, Patience, Watch, output_file};
+use crate::secrets::Secrets;
+use crate::stream::OutputStream;
+
+/// What of stdout is kept where a step wants all of it, in bytes.
+const KEPT_STDOUT: usize = 4 << 20;
+
+/// What all attempts of an execution share.
+pub(crate) struct Shared {
+    pub(crate) clock: RunClock,
+    pub(crate) mask: Mask,
+    pub(crate) secrets: Secrets,
+    pub(crate) http: HttpClients,
+    /// The root of the project.
+    pub(crate) root: PathBuf,
+    /// What processes get of our own environment.
+    pub(crate) environment: Environment,
+    /// Files of the plan, by their path from the root.
+    pub(crate) pinned: BTreeMap<String, Vec<u8>>,
+    /// Where logs go, and for moments the files that scripts return outputs through.
+    pub(crate) logs: PathBuf,
+    pub(crate) patience: Patience,
+    pub(crate) live: mpsc::Sender<Live>,
+    pub(crate) spawned: mpsc::UnboundedSender<Spawned>,
+}
+
+/// What is shown while a step runs, and not recorded. Dropped if nobody takes it in time: a terminal that stands still
+/// must not hold up a run.
+#[derive(Debug)]
+pub(crate) enum Live {
+    Progress(Task, String),
+    Output(Task, u32, LogStream, String),
+    Warning(String),
+}
+
+/// A process group that an attempt started.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) task: Task,
+    pub(crate) attempt: u32,
+    pub(crate) pid: u32,
+    pub(crate) start_time: u64,
+}
+
+/// The world of one attempt.
+pub(crate) struct AttemptContext {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) task: Task,
+    pub(crate) attempt: u32,
+    /// The folder that relative paths start from.
+    pub(crate) folder: PathBuf,
+    pub(crate) key: String,
+    pub(crate) cancel: Cancel,
+    pub(crate) log: LogFile,
+}
+
+impl AttemptContext {
+    /// A file of the plan, by its path from the step's folder.
+    pub(crate) fn pinned_content(&self, path: &str) -> Option<&[u8]> {
+        let full = plain(&self.folder.join(path));
+        let inside = full.strip_prefix(&self.shared.root).ok()?;
+        self.shared.pinned.get(inside.to_str()?).map(Vec::as_slice)
+    }
+
+    /// A program that the plan pinned must be what it was (DESIGN §2.3).
+    fn check_pinned(&self, name: &str, program: &Path) -> Result<(), ProcessError> {
+        let inside = plain(program);
+        let Some(inside) = inside.strip_prefix(&self.shared.root).ok().and_then(Path::to_str) else {
+            return Ok(());
+        };
+        let Some(pinned) = self.shared.pinned.get(inside) else { return Ok(()) };
+        match std::fs::read(program) {
+            Ok(content) if content == *pinned => Ok(()),
+            Ok(_) => Err(ProcessError {
+                message: format!("{name}: not the program that was planned"),
+                hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+            }),
+            Err(error) => Err(ProcessError { message: format!("{name}: {error}"), hint: None }),
+        }
+    }
+
+    fn say(&self, live: Live) {
+        // Full or gone: it is in the log.
+        let _ = self.shared.live.try_send(live);
+    }
+
+    fn write_log(&self, bytes: &[u8]) {
+        if let Err(error) = self.log.write(bytes) {
+            self.say(Live::Warning(format!("{}: its log cannot be written: {error}", self.task.path)));
+        }
+    }
+
+    fn output_path(&self) -> PathBuf {
+        self.shared.logs.join(format!("{}-{}-{}.out", self.task.frame, self.task.node, self.attempt))
+    }
+
+    async fn launch(&self, request: &ProcessRequest, output: &Path) -> Result<Launch, ProcessError> {
+        let fault = |message: String| ProcessError { message, hint: None };
+        let Some((name, args)) = request.argv.split_first() else {
+            return Err(fault("there is no program to run".into()));
+        };
+        let mut environment = self.shared.environment.clone();
+        for (name, value) in &request.env {
+            let text = match value {
+                Value::Secret(secret) => {
+                    self.shared.secrets.reveal(secret).await.map_err(fault)?.expose_secret().to_owned()
+                }
+                plain => plain.to_string(),
+            };
+            if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
+                return Err(fault(format!("environment variable `{name}`: not a possible name or value")));
+            }
+            environment.insert(name.into(), text.into());
+        }
+        environment.insert("RUNBOOK_OUTPUT".into(), output.into());
+        environment.insert("RUNBOOK_IDEMPOTENCY_KEY".into(), self.key.clone().into());
+        if let Some(argument) = request.argv.iter().find(|argument| argument.contains('\0')) {
+            return Err(fault(format!("an argument holds a zero byte: {argument:?}")));
+        }
+        let cwd = request.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
+        let program = program(name, &environment, &cwd)?;
+        self.check_pinned(name, &program)?;
+        Ok(Launch {
+            name: name.into(),
+            program,
+            args: args.iter().map(OsString::from).collect(),
+            environment,
+            cwd,
+            stdin: request.stdin.as_ref().map(|text| text.clone().into_bytes()),
+        })
+    }
+}
+
+/// Without `.` and `..`, by the text alone.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut out, component| {
+        match component {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => drop(out.pop()),
+            other => out.push(other),
+        }
+        out
+    })
+}
+
+impl Context for AttemptContext {
+    fn processes(&self) -> &dyn Processes {
+        self
+    }
+
+    fn http(&self) -> &dyn Http {
+        self
+    }
+
+    fn net(&self) -> &dyn Net {
+        self
+    }
+
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shared.clock.wall_ms()
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.shared.clock.ns()
+    }
+
+    fn sleep(&self, ms: u64) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(ms)))
+    }
+
+    fn cancelled(&self) -> BoxFuture<'_, Cancelled> {
+        Box::pin(self.cancel.cancelled())
+    }
+
+    fn log(&self, stream: LogStream, line: &str) {
+        let mut bytes = Vec::new();
+        for line in line.lines() {
+            let line = self.shared.mask.text(line);
+            format_line(&mut bytes, self.shared.clock.elapsed_ms(), stream, &line, true);
+            self.say(Live::Output(self.task.clone(), self.attempt, stream, line.into_owned()));
+        }
+        self.write_log(&bytes);
+    }
+
+    fn progress(&self, line: &str) {
+        self.say(Live::Progress(self.task.clone(), self.shared.mask.text(line).into_owned()));
+    }
+
+    fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(async move {
+            self.shared.secrets.reveal(secret).await.map(|text| text.expose_secret().to_owned())
+        })
+    }
+}
+
+impl Processes for AttemptContext {
+    fn run<'a>(&'a self, request: &'a ProcessRequest) -> BoxFuture<'a, Result<ProcessExit, ProcessError>> {
+        Box::pin(async move {
+            let output = self.output_path();
+            let launch = self.launch(request, &output).await?;
+            let mask = &self.shared.mask;
+            let mut watch = Watched {
+                context: self,
+                stdout: OutputStream::new(
+                    LogStream::Stdout,
+                    mask.clone(),
+                    request.capture_stdout.then_some(KEPT_STDOUT),
+                ),
+                stderr: OutputStream::new(LogStream::Stderr, mask.clone(), None),
+                bytes: Vec::new(),
+            };
+            let exit = process::run(launch, &self.cancel, self.shared.patience, &mut watch).await?;
+            Ok(ProcessExit {
+                code: exit.code(),
+                signal: exit.signal(),
+                cancelled: exit.cancelled,
+                stdout: watch.stdout.whole().unwrap_or_else(|| watch.stdout.tail()),
+                stderr_tail: watch.stderr.tail(),
+                outputs: output_file::take(&output),
+            })
+        })
+    }
+}
+
+/// Takes a process's output into the log, and shows it.
+struct Watched<'a> {
+    context: &'a AttemptContext,
+    stdout: OutputStream,
+    stderr: OutputStream,
+    /// Lines for the log file, written once per chunk.
+    bytes: Vec<u8>,
+}
+
+impl Watch for Watched<'_> {
+    fn spawned(&mut self, group: Pid) {
+        let context = self.context;
+        let spawned = Spawned {
+            task: context.task.clone(),
+            attempt: context.attempt,
+            pid: group.as_raw_nonzero().get().unsigned_abs(),
+            start_time: platform::start_time(group).unwrap_or(0),
+        };
+        // Nobody is there to record it only when the execution is over, and then the attempt ends too.
+        let _ = context.shared.spawned.send(spawned);
+    }
+
+    fn output(&mut self, name: LogStream, chunk: Option<&[u8]>) {
+        let context = self.context;
+        let at = context.shared.clock.elapsed_ms();
+        let stream = if name == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        let mut seen = |line: &str| {
+            // Cheaper than making a line that nobody takes.
+            if context.shared.live.capacity() > 0 {
+                context.say(Live::Output(context.task.clone(), context.attempt, name, line.to_owned()));
+            }
+        };
+        self.bytes.clear();
+        match chunk {
+            Some(chunk) => stream.push(chunk, at, &mut self.bytes, &mut seen),
+            None => stream.finish(at, &mut self.bytes, &mut seen),
+        }
+        context.write_log(&self.bytes);
+    }
+
+    fn note(&mut self, line: &str) {
+        self.context.log(LogStream::Note, line);
+    }
+}
