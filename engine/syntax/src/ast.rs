@@ -199,7 +199,7 @@ pub enum Action {
     Uses { step: Spanned<String>, with: Entries<Spanned<Data>> },
 }
 
-/// A step.
+/// A step. What few steps have is boxed: a file may have a hundred thousand of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The first token of the step.
@@ -210,7 +210,7 @@ pub struct Step {
     /// `None`: everything above. `Some([])`: nothing.
     pub needs: Option<Spanned<Vec<Spanned<String>>>>,
     /// An expression, braces optional.
-    pub when: Option<Expr>,
+    pub when: Option<Box<Expr>>,
     pub env: Entries<Spanned<Data>>,
     pub cwd: Option<Spanned<Data>>,
     /// `stdout: json`.
@@ -219,12 +219,12 @@ pub struct Step {
     pub outputs: Entries<Spanned<Data>>,
     /// Of an action: the names and types of what it returns (scripts, and step types whose outputs the step declares).
     pub output_types: Entries<TypeDecl>,
-    pub for_each: Option<ForEach>,
-    pub retry: Option<Retry>,
+    pub for_each: Option<Box<ForEach>>,
+    pub retry: Option<Box<Retry>>,
     pub timeout: Option<Spanned<Data>>,
     pub deadline: Option<Spanned<Data>>,
-    pub verify: Option<VerifyDecl>,
-    pub rollback: Option<RollbackDecl>,
+    pub verify: Option<Box<VerifyDecl>>,
+    pub rollback: Option<Box<RollbackDecl>>,
     pub reason: Option<Spanned<String>>,
     pub irreversible: Option<Spanned<String>>,
     pub pivot: Option<Spanned<bool>>,
@@ -238,7 +238,7 @@ pub struct Step {
     pub assert_target: Vec<ActionUse>,
     /// Of a group.
     pub parallel: Option<Spanned<bool>>,
-    pub on_failure: Option<OnFailure>,
+    pub on_failure: Option<Box<OnFailure>>,
     pub finally: Vec<Step>,
 }
 
@@ -246,10 +246,10 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
     Action(Action),
-    Wait(Spanned<Wait>),
-    Approval(Spanned<Approval>),
-    Checklist(Spanned<Checklist>),
-    Prompt(Spanned<Prompt>),
+    Wait(Box<Spanned<Wait>>),
+    Approval(Box<Spanned<Approval>>),
+    Checklist(Box<Spanned<Checklist>>),
+    Prompt(Box<Spanned<Prompt>>),
     Switch {
         on: Spanned<Data>,
         cases: Vec<Case>,
@@ -273,11 +273,12 @@ pub struct Case {
 }
 
 /// `wait:`.
+#[expect(clippy::large_enum_variant, reason = "it is boxed where it stands")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wait {
     For(Spanned<Data>),
     Until {
-        check: Box<ActionUse>,
+        check: ActionUse,
         every: Option<Spanned<Data>>,
         hold: Option<Spanned<Data>>,
         timeout: Option<Spanned<Data>>,
@@ -409,4 +410,13 @@ pub enum AfterPivotDecl {
     /// `ask` or `none`.
     Policy(Spanned<String>),
     Steps(Vec<Step>),
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_step_stays_small() {
+        // A megabyte holds a hundred thousand steps, and is to be read within 200 MB.
+        assert!(size_of::<super::Step>() <= 1000, "{} bytes", size_of::<super::Step>());
+    }
 }

@@ -1,6 +1,4 @@
 //! The example of the design document parses without a fault.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use runbook_syntax::ast::{Document, StepKind};
 use runbook_syntax::{Sources, parse};
 

@@ -10,7 +10,7 @@ impl Lower<'_> {
         for (key, _, value) in entries(node) {
             match key {
                 "for" => return self.data(value).map(Wait::For),
-                "until" => check = self.action_use(value).map(Box::new),
+                "until" => check = self.action_use(value),
                 "every" => every = self.data(value),
                 "hold" => hold = self.data(value),
                 "timeout" => timeout = self.data(value),

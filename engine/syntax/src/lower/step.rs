@@ -23,18 +23,18 @@ impl Lower<'_> {
                 "id" => step.id = self.id(value),
                 "name" => step.name = self.data(value),
                 "needs" => step.needs = self.needs(value),
-                "when" => step.when = self.condition(value),
+                "when" => step.when = self.condition(value).map(Box::new),
                 "env" => step.env = self.data_entries(value),
                 "cwd" => step.cwd = self.data(value),
                 "stdout" => step.stdout = self.fixed(value),
                 "outputs" if action => step.output_types = self.named(value, Lower::type_decl),
                 "outputs" => step.outputs = self.data_entries(value),
-                "for_each" => step.for_each = self.for_each(value),
-                "retry" => step.retry = self.retry(value),
+                "for_each" => step.for_each = self.for_each(value).map(Box::new),
+                "retry" => step.retry = self.retry(value).map(Box::new),
                 "timeout" => step.timeout = self.data(value),
                 "deadline" => step.deadline = self.data(value),
-                "verify" => step.verify = self.verify(value),
-                "rollback" => step.rollback = self.rollback(value),
+                "verify" => step.verify = self.verify(value).map(Box::new),
+                "rollback" => step.rollback = self.rollback(value).map(Box::new),
                 "reason" => step.reason = self.fixed(value),
                 "irreversible" => step.irreversible = self.fixed(value),
                 "pivot" => step.pivot = self.flag(value),
@@ -47,7 +47,7 @@ impl Lower<'_> {
                 "guard" => step.guard = self.each(value, Lower::guard),
                 "assert_target" => step.assert_target = self.each(value, Lower::action_use),
                 "parallel" => step.parallel = self.flag(value),
-                "on_failure" => step.on_failure = self.on_failure(value),
+                "on_failure" => step.on_failure = self.on_failure(value).map(Box::new),
                 "finally" => step.finally = self.steps(value),
                 _ => {}
             }
@@ -63,15 +63,17 @@ impl Lower<'_> {
         let span = self.span(value);
         let lowered = match kind {
             "run" | "argv" | "uses" => self.action(node).map(StepKind::Action),
-            "wait" => self.wait(value).map(|wait| StepKind::Wait(Spanned::new(wait, span))),
-            "approval" => {
-                self.approval(value).map(|approval| StepKind::Approval(Spanned::new(approval, span)))
-            }
+            "wait" => self.wait(value).map(|wait| StepKind::Wait(Box::new(Spanned::new(wait, span)))),
+            "approval" => self
+                .approval(value)
+                .map(|approval| StepKind::Approval(Box::new(Spanned::new(approval, span)))),
             "checklist" => self.checklist(value).map(|checklist| {
                 self.item_ids(&checklist);
-                StepKind::Checklist(Spanned::new(checklist, span))
+                StepKind::Checklist(Box::new(Spanned::new(checklist, span)))
             }),
-            "prompt" => self.prompt(value).map(|prompt| StepKind::Prompt(Spanned::new(prompt, span))),
+            "prompt" => {
+                self.prompt(value).map(|prompt| StepKind::Prompt(Box::new(Spanned::new(prompt, span))))
+            }
             "switch" => self.data(value).map(|on| {
                 let cases = beside("cases").map(|cases| self.cases(cases)).unwrap_or_default();
                 StepKind::Switch { on, cases }
