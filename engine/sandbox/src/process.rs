@@ -208,8 +208,6 @@ fn start_time(pid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[tokio::test]

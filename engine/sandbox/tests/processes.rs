@@ -120,3 +120,43 @@ fn a_taken_port_is_named() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{said}");
 }
+
+#[test]
+fn going_live_back_and_forth_costs_no_visitor_a_request() {
+    let sandbox = Sandbox::new();
+    let urls = sandbox.call("up")["urls"].clone();
+    let (deployer, router) = (urls["deployer"].as_str().unwrap(), urls["router"].as_str().unwrap());
+    let seen = || ask("GET", urls["visitors"].as_str().unwrap(), "/", "").1;
+    for (round, (new, old)) in [("green", "blue"), ("blue", "green")].repeat(4).into_iter().enumerate() {
+        let version = format!(r#"{{"version": "v1.{}.0"}}"#, round + 1);
+        assert_eq!(ask("PUT", deployer, &format!("/deployments/{new}"), &version).0, 201);
+        assert_eq!(ask("DELETE", deployer, &format!("/deployments/{old}"), "").0, 409, "it is live");
+        assert_eq!(ask("PUT", router, "/-/live", &format!(r#"{{"colour": "{new}"}}"#)).0, 200);
+        assert_eq!(ask("DELETE", deployer, &format!("/deployments/{old}"), "").0, 200);
+        assert_eq!(ask("GET", deployer, &format!("/deployments/{old}"), "").0, 404);
+        // Until somebody was served by the new version, the round has shown nothing.
+        let served = || seen()["by_slot"][new].as_u64().unwrap_or_default();
+        let before = served();
+        while served() == before {
+            std::thread::yield_now();
+        }
+    }
+    let seen = seen();
+    assert_eq!(seen["failed"], 0, "{seen}");
+    assert!(seen["requests"].as_u64().unwrap() >= 8, "{seen}");
+}
+
+/// Status and JSON body of one request, over a connection of its own.
+fn ask(method: &str, url: &str, path: &str, body: &str) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let length = body.len();
+    write!(stream, "{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}

@@ -1,6 +1,7 @@
 //! The router's administration: the live colour, the slots' addresses, what traffic there was.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 use super::{Backend, Shared};
 use crate::Slot;
 use crate::serve::Refusal;
+
+/// How long requests in flight may keep a backend from being removed.
+const DRAIN: Duration = Duration::from_secs(10);
 
 pub(super) fn app(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -74,8 +78,13 @@ async fn add(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Sends nobody there any more, and answers when those who were sent there have arrived.
 async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
-    shared.routes.set_backend(slot(&name)?, None)?;
+    let slot = slot(&name)?;
+    shared.routes.set_backend(slot, None)?;
+    if tokio::time::timeout(DRAIN, shared.routes.drained(slot)).await.is_err() {
+        tracing::warn!("{slot} still has requests in flight after {} s", DRAIN.as_secs());
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -49,17 +49,15 @@ async fn forward(State(entrance): State<Arc<Entrance>>, request: Request) -> Res
     let shared = &entrance.shared;
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     // The one place where a customer's request is given its colour; a later switch does not touch it any more.
-    let target = match entrance.slot {
-        Some(slot) => shared.routes.backend(slot).map(|backend| (slot, backend)),
-        None => shared.routes.live_backend(),
-    };
-    let slot = target.as_ref().map(|(slot, _)| *slot).or(entrance.slot);
-    let response = match target {
-        Some((slot, backend)) => send(shared, slot, &backend, entrance.slot.is_none(), request).await,
+    let passage = shared.routes.way(entrance.slot);
+    let slot = passage.as_ref().map(|passage| passage.slot).or(entrance.slot);
+    let live = entrance.slot.is_none();
+    let response = match &passage {
+        Some(passage) => send(shared, passage.slot, &passage.backend, live, request).await,
         None => refuse("nothing is deployed here".to_owned()),
     };
+    drop(passage);
     let status = response.status();
-    let live = entrance.slot.is_none();
     if let (true, Some(slot)) = (live, slot) {
         shared.routes.count(slot, status.is_server_error());
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::folder::{read_json, write_json};
 use crate::journal::now;
@@ -48,7 +49,23 @@ pub(crate) struct Traffic {
 pub(super) struct Routes {
     path: PathBuf,
     state: Mutex<State>,
+    /// Requests that were sent to a slot and have no answer yet.
+    in_flight: BTreeMap<Slot, watch::Sender<u64>>,
     traffic: Mutex<BTreeMap<Slot, Traffic>>,
+}
+
+/// A request on its way to a slot; it has arrived, or failed, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Passage {
+    pub(super) slot: Slot,
+    pub(super) backend: Backend,
+    in_flight: watch::Sender<u64>,
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.in_flight.send_modify(|count| *count -= 1);
+    }
 }
 
 /// A switch that took place.
@@ -64,7 +81,8 @@ pub(super) struct Switch {
 impl Routes {
     pub(super) fn load(path: PathBuf) -> Result<Self, Error> {
         let state = read_json(&path)?.unwrap_or_default();
-        Ok(Self { path, state: Mutex::new(state), traffic: Mutex::default() })
+        let in_flight = Slot::ALL.into_iter().map(|slot| (slot, watch::Sender::new(0))).collect();
+        Ok(Self { path, state: Mutex::new(state), in_flight, traffic: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,15 +96,23 @@ impl Routes {
         Ok(())
     }
 
-    /// The slot for a request of a customer, and where it is.
-    pub(super) fn live_backend(&self) -> Option<(Slot, Backend)> {
+    /// Gives a request its way: to this slot, or to the live one. `None`: nothing is deployed there.
+    pub(super) fn way(&self, slot: Option<Slot>) -> Option<Passage> {
         let state = self.state();
-        let colour = state.live.as_ref()?.colour;
-        Some((colour, state.backends.get(&colour)?.clone()))
+        let slot = slot.or(state.live.as_ref().map(|live| live.colour))?;
+        let backend = state.backends.get(&slot)?.clone();
+        let in_flight = self.in_flight.get(&slot)?.clone();
+        // Still under the lock: whoever removes the backend afterwards knows of this request.
+        in_flight.send_modify(|count| *count += 1);
+        Some(Passage { slot, backend, in_flight })
     }
 
-    pub(super) fn backend(&self, slot: Slot) -> Option<Backend> {
-        self.state().backends.get(&slot).cloned()
+    /// Ends when no request is on its way to this slot.
+    pub(super) async fn drained(&self, slot: Slot) {
+        if let Some(in_flight) = self.in_flight.get(&slot) {
+            // It cannot be closed: the sender is in our hands.
+            let _ = in_flight.subscribe().wait_for(|count| *count == 0).await;
+        }
     }
 
     pub(super) fn backends(&self) -> BTreeMap<Slot, Backend> {

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -129,6 +127,22 @@ async fn a_request_in_flight_ends_where_it_began() {
     assert_eq!(visit(&connections(), shop).await.2, "green");
     release.send(()).unwrap();
     assert_eq!(begun.await.unwrap(), (200, "blue".into(), "blue".into()));
+}
+
+#[tokio::test]
+async fn a_backend_is_removed_when_its_last_request_has_an_answer() {
+    let stage = Stage::set().await;
+    stage.backend(Slot::Blue, says("blue")).await;
+    stage.switch("blue").await;
+    let on_its_way = stage.shared.routes.way(None).unwrap();
+    let (client, url) = (stage.client.clone(), format!("{}/-/backends/blue", stage.admin));
+    let removed = tokio::spawn(async move { client.delete(&url).await.unwrap().status });
+    while stage.shared.routes.way(None).is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!removed.is_finished());
+    drop(on_its_way);
+    assert_eq!(removed.await.unwrap(), 204);
 }
 
 #[tokio::test]

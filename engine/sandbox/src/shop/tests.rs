@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response};
 use tokio::net::TcpListener;
