@@ -28,7 +28,7 @@ pub enum ReadError {
     Plan { digest: String, reason: String },
 }
 
-/// Where the record differs from what was written: the first place.
+/// A place where the record differs from what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Damage {
     #[error("run {run}: event {seq} was changed")]
@@ -43,6 +43,9 @@ pub enum Damage {
     /// The row of the run does not fit its last event.
     #[error("run {run}: its recorded head is not the hash of its last event {seq}")]
     Head { run: String, seq: u64 },
+    /// The row of the run, which lists show, does not say what its events say.
+    #[error("run {run}: its entry in the list of runs does not say what its events say")]
+    Row { run: String },
     /// The ledger knows the run, and it is not there.
     #[error("run {run} was deleted")]
     RunDeleted { run: String },
@@ -56,6 +59,12 @@ pub enum Damage {
     LedgerChanged { n: u64 },
     #[error("entry {n} of the ledger of runs is missing")]
     LedgerMissing { n: u64 },
+    /// What a run executes is not what was stored.
+    #[error("the stored plan {digest} cannot be used: {reason}")]
+    Plan { digest: String, reason: String },
+    /// The database itself is not sound; in its own words.
+    #[error("the journal's file is damaged: {reason}")]
+    File { reason: String },
 }
 
 impl Damage {
@@ -67,10 +76,14 @@ impl Damage {
             | Damage::OutOfPlace { run, .. }
             | Damage::Inserted { run, .. }
             | Damage::Head { run, .. }
+            | Damage::Row { run }
             | Damage::RunDeleted { run }
             | Damage::RunInserted { run }
             | Damage::NotAsRecorded { run, .. } => Some(run),
-            Damage::LedgerChanged { .. } | Damage::LedgerMissing { .. } => None,
+            Damage::LedgerChanged { .. }
+            | Damage::LedgerMissing { .. }
+            | Damage::Plan { .. }
+            | Damage::File { .. } => None,
         }
     }
 }
@@ -121,6 +134,11 @@ impl<'a> Events<'a> {
             return Some(Err(error));
         }
         self.page.pop_front().map(Ok)
+    }
+
+    /// Goes on after the end, if events have come since.
+    pub(crate) fn go_on(&mut self) {
+        self.ended = false;
     }
 
     fn fill(&mut self) -> Result<(), ReadError> {

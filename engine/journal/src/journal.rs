@@ -63,8 +63,8 @@ pub enum ClaimError {
     /// Of [`Journal::create`]: try another id.
     #[error("there is already a run {0}")]
     Exists(String),
-    #[error("run {run} is being executed by {}", .holder.as_ref().map_or("another process".to_owned(), ToString::to_string))]
-    Held { run: String, holder: Option<Holder> },
+    #[error("run {run} is being executed by {holder}")]
+    Held { run: String, holder: Holder },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -245,7 +245,8 @@ impl Journal {
         if self.read_only {
             return Err(StoreError::ReadOnly.into());
         }
-        Ownership::take(&self.folder, run).map_err(|refusal| match refusal {
+        let socket = bell::socket_path(&self.folder, run)?;
+        Ownership::take(&self.folder, run, &socket).map_err(|refusal| match refusal {
             Refusal::Held(holder) => ClaimError::Held { run: run.to_owned(), holder },
             Refusal::Io(error) => error.into(),
         })
@@ -277,8 +278,7 @@ impl Journal {
         let progress = Arc::new(Progress::new(last_seq, Box::new(waker)));
         let writer = self.writer()?;
         let socket = bell::socket_path(&self.folder, run)?;
-        let bell = Bell::hang(socket.clone(), self.folder.mode()?, Arc::clone(&progress))?;
-        ownership.sign(&Holder { pid: std::process::id(), host: ownership::host(), epoch, socket })?;
+        let bell = Bell::hang(socket, self.folder.mode()?, Arc::clone(&progress))?;
         let key = Arc::new(RunKey { id: run.to_owned(), epoch, progress });
         Ok(Executor::new(key, writer, last_seq, plan, bell, ownership))
     }

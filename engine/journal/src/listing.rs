@@ -160,7 +160,8 @@ impl Journal {
         }
     }
 
-    fn row(&self, id: &str) -> Result<Option<RunSummary>, StoreError> {
+    /// The row of a run, which knows nothing of its executor.
+    pub(crate) fn row(&self, id: &str) -> Result<Option<RunSummary>, StoreError> {
         let row = self
             .reader()
             .prepare_cached(&format!("SELECT {} FROM runs WHERE id = ?1", summary::COLUMNS))?

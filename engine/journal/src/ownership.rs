@@ -15,7 +15,6 @@ use crate::folder::Folder;
 pub struct Holder {
     pub pid: u32,
     pub host: String,
-    pub epoch: u32,
     /// Where it listens.
     pub(crate) socket: PathBuf,
 }
@@ -36,8 +35,8 @@ pub(crate) struct Ownership {
 /// Why the lock could not be taken.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// Another process has it. `None`: it took the lock this moment and has not written its name yet.
-    Held(Option<Holder>),
+    /// Another executor has it.
+    Held(Holder),
     Io(io::Error),
 }
 
@@ -52,8 +51,9 @@ impl Ownership {
     ///
     /// Readers that look whether a run is executed hold a shared lock for a moment, so a refusal may be theirs: if a
     /// shared lock is granted to us as well, there is no executor, and we try again.
-    pub(crate) fn take(folder: &Folder, run: &str) -> Result<Ownership, Refusal> {
+    pub(crate) fn take(folder: &Folder, run: &str, socket: &Path) -> Result<Ownership, Refusal> {
         let path = folder.lock(run);
+        let ours = Holder { pid: std::process::id(), host: host(), socket: socket.to_owned() };
         loop {
             let file = match folder.open_file(&path) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -65,13 +65,15 @@ impl Ownership {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 // The file may have been removed by an executor that ended the run between our open and our lock; then
                 // what we locked is nobody's.
-                Ok(()) if is_at(&file, &path)? => return Ok(Ownership { file, path }),
+                Ok(()) if is_at(&file, &path)? => {
+                    let ownership = Ownership { file, path };
+                    ownership.sign(&ours)?;
+                    return Ok(ownership);
+                }
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
-                    match flock(&file, FlockOperation::NonBlockingLockShared) {
-                        Ok(()) => {}
-                        Err(rustix::io::Errno::WOULDBLOCK) => return Err(Refusal::Held(read_holder(&file)?)),
-                        Err(e) => return Err(Refusal::Io(e.into())),
+                    if let Some(holder) = holder_of(&file)? {
+                        return Err(Refusal::Held(holder));
                     }
                 }
                 Err(e) => return Err(Refusal::Io(e.into())),
@@ -80,7 +82,7 @@ impl Ownership {
     }
 
     /// Writes who we are, for messages and for those who want to wake us.
-    pub(crate) fn sign(&self, holder: &Holder) -> io::Result<()> {
+    fn sign(&self, holder: &Holder) -> io::Result<()> {
         let mut line = serde_json::to_vec(holder)?;
         line.push(b'\n');
         // One write, so that a reader sees the old line, nothing, or this one; what is left of a longer old line lies
@@ -97,18 +99,22 @@ impl Ownership {
 
 /// Who executes the run; `None` if nobody does.
 pub(crate) fn holder(folder: &Folder, run: &str) -> io::Result<Option<Holder>> {
-    let file = match File::open(folder.lock(run)) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
+    match File::open(folder.lock(run)) {
+        Ok(file) => holder_of(&file),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Who holds this lock; `None` if no executor does.
+fn holder_of(file: &File) -> io::Result<Option<Holder>> {
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
+        match flock(file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => return Ok(None),
             Err(rustix::io::Errno::WOULDBLOCK) => {}
             Err(e) => return Err(e.into()),
         }
-        if let Some(holder) = read_holder(&file)? {
+        if let Some(holder) = read_holder(file)? {
             return Ok(Some(holder));
         }
         // It took the lock this moment: its name follows in microseconds, or it dies and the lock is free.
@@ -148,6 +154,6 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// The name of this machine.
-pub(crate) fn host() -> String {
+fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -7,7 +7,6 @@ CREATE TABLE runs (
     plan        TEXT NOT NULL,           -- digest
     environment TEXT,
     requester   TEXT NOT NULL,
-    version     TEXT NOT NULL,           -- of runbook, when the run was created
     created_ms  INTEGER NOT NULL,
     updated_ms  INTEGER NOT NULL,
     epoch       INTEGER NOT NULL,        -- of the executor that may append
@@ -41,16 +40,8 @@ CREATE TABLE ledger (
 ) STRICT;
 
 CREATE TABLE plans (
-    digest  TEXT PRIMARY KEY,
-    outline BLOB NOT NULL                -- SHA-256 of its JSON, which is a blob
-) STRICT, WITHOUT ROWID;
-CREATE TABLE plan_files (
-    plan TEXT NOT NULL,
-    n    INTEGER NOT NULL,
-    kind TEXT NOT NULL,                  -- source | pinned
-    name TEXT NOT NULL,
-    blob BLOB NOT NULL,                  -- SHA-256 of the content
-    PRIMARY KEY (plan, n)
+    digest   TEXT PRIMARY KEY,
+    manifest BLOB NOT NULL               -- SHA-256 of a blob: JSON that names the outline and the files by their blobs
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE blobs (
     digest  BLOB PRIMARY KEY,            -- SHA-256 of the content

@@ -69,20 +69,18 @@ pub(crate) struct NewRun {
     plan: String,
     environment: Option<String>,
     requester: String,
-    version: String,
 }
 
 impl Change {
     pub(crate) fn of(record: &Record) -> Change {
         match &record.body {
-            Body::RunCreated { runbook, file, plan, environment, requester, version, .. } => {
+            Body::RunCreated { runbook, file, plan, environment, requester, .. } => {
                 Change::Created(Box::new(NewRun {
                     runbook: runbook.clone(),
                     file: file.clone(),
                     plan: plan.clone(),
                     environment: environment.clone(),
                     requester: requester.name.clone(),
-                    version: version.clone(),
                 }))
             }
             Body::ExecutorStarted { .. } | Body::RollbackRequested { .. } => Change::Unfinished,
@@ -100,6 +98,53 @@ impl Change {
     /// Whether the run's head belongs into the ledger after this event.
     pub(crate) fn marks(&self) -> bool {
         matches!(self, Change::Created(_) | Change::Stopped { .. } | Change::Finished { .. })
+    }
+}
+
+/// What the row of a run must say after its events: for checking it.
+#[derive(Debug, Default)]
+pub(crate) struct Fold {
+    pub(crate) last_seq: u64,
+    first: Option<(String, NewRun, u64)>,
+    updated_ms: u64,
+    state: Option<State>,
+}
+
+impl Fold {
+    pub(crate) fn push(&mut self, record: &Record) {
+        self.last_seq = record.seq;
+        self.updated_ms = record.wall_ms;
+        match (Change::of(record), &record.body) {
+            (Change::Created(new), Body::RunCreated { run, .. }) => {
+                self.first = Some((run.clone(), *new, record.wall_ms));
+                self.state = Some(State::Unfinished);
+            }
+            (Change::Unfinished, _) => self.state = Some(State::Unfinished),
+            (Change::Stopped { reason }, _) => self.state = Some(State::Stopped { reason }),
+            (Change::Finished { forward, rollback, exit_code }, _) => {
+                self.state = Some(State::Finished { forward, rollback, exit_code });
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether this is what the row says.
+    pub(crate) fn agrees(&self, row: &RunSummary) -> bool {
+        let Some((id, new, created_ms)) = &self.first else { return false };
+        let expected = RunSummary {
+            id: id.clone(),
+            ordinal: row.ordinal,
+            runbook: new.runbook.clone(),
+            file: new.file.clone(),
+            plan: new.plan.clone(),
+            environment: new.environment.clone(),
+            requester: new.requester.clone(),
+            created_ms: *created_ms,
+            updated_ms: self.updated_ms,
+            last_seq: self.last_seq,
+            status: self.state.clone().unwrap_or(State::Unfinished).without_executor(),
+        };
+        expected == *row
     }
 }
 
@@ -147,9 +192,9 @@ pub(crate) fn insert(
 ) -> Result<Cursor, StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO runs (id, runbook, file, plan, environment, requester, version, created_ms, updated_ms, epoch,
+            "INSERT INTO runs (id, runbook, file, plan, environment, requester, created_ms, updated_ms, epoch,
                                last_seq, head, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, 0, ?10, 'unfinished')",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 0, ?9, 'unfinished')",
         )?
         .execute((
             run,
@@ -158,7 +203,6 @@ pub(crate) fn insert(
             &new.plan,
             &new.environment,
             &new.requester,
-            &new.version,
             wall_ms as i64,
             epoch,
             origin.0,

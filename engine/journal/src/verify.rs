@@ -10,7 +10,7 @@ use crate::chain::{self, Hash};
 use crate::events::{self, Damage, ReadError};
 use crate::journal::Journal;
 use crate::store::StoreError;
-use crate::summary;
+use crate::summary::{self, Fold};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +76,9 @@ impl Journal {
     /// If the journal cannot be read.
     pub fn verify_all(&self, anchor: Option<Hash>) -> Result<Verification, ReadError> {
         let mut result = Verification::new(chain::ledger_origin(), anchor);
+        self.check_file(&mut result)?;
         // The runs before the ledger: a run that is created in between is in neither, or in the ledger alone.
-        let runs: Vec<String> = self.run_ids()?;
+        let runs = self.texts("SELECT id FROM runs ORDER BY ordinal")?;
         let ledger = self.ledger()?;
         result.check_ledger(&ledger);
         let mut known: BTreeSet<&str> = ledger.iter().map(|entry| entry.run.as_str()).collect();
@@ -95,26 +96,63 @@ impl Journal {
             }
         }
         self.check_heads(ledger.iter(), &mut result)?;
+        self.check_plans(&mut result)?;
         Ok(result)
     }
 
+    /// Checks what runs execute against its digests.
+    fn check_plans(&self, result: &mut Verification) -> Result<(), ReadError> {
+        for digest in self.texts("SELECT DISTINCT plan FROM runs ORDER BY plan")? {
+            match self.plan(&digest) {
+                Ok(Some(_)) => {}
+                Ok(None) => result.damage.push(Damage::Plan { digest, reason: "it is missing".to_owned() }),
+                Err(ReadError::Plan { digest, reason }) => {
+                    result.damage.push(Damage::Plan { digest, reason })
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the events of a run, and what its row makes of them.
     fn check_run(&self, run: &str, result: &mut Verification) -> Result<(), ReadError> {
         result.runs += 1;
         let mut events = self.events(run, 1);
+        let mut fold = Fold::default();
         loop {
             match events.next_hashed() {
-                None => return Ok(()),
-                Some(Ok((_, hash))) => {
+                Some(Ok((record, hash))) => {
                     result.events += 1;
                     result.saw(hash);
+                    fold.push(&record);
                 }
                 Some(Err(ReadError::Damage(damage))) => {
                     result.damage.push(damage);
                     return Ok(());
                 }
                 Some(Err(error)) => return Err(error),
+                None => match self.row(run)? {
+                    // Its executor has appended more since.
+                    Some(row) if row.last_seq > fold.last_seq => events.go_on(),
+                    Some(row) if fold.agrees(&row) => return Ok(()),
+                    _ => {
+                        result.damage.push(Damage::Row { run: run.to_owned() });
+                        return Ok(());
+                    }
+                },
             }
         }
+    }
+
+    /// Asks SQLite whether tables and indexes are whole and fit each other.
+    fn check_file(&self, result: &mut Verification) -> Result<(), StoreError> {
+        let connection = self.reader();
+        let reason: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if reason != "ok" {
+            result.damage.push(Damage::File { reason });
+        }
+        Ok(())
     }
 
     /// Whether the recorded heads are the hashes of those events (in runs that are otherwise whole: one fault of each).
@@ -143,9 +181,9 @@ impl Journal {
         Ok(())
     }
 
-    fn run_ids(&self) -> Result<Vec<String>, StoreError> {
+    fn texts(&self, sql: &str) -> Result<Vec<String>, StoreError> {
         let connection = self.reader();
-        let mut statement = connection.prepare_cached("SELECT id FROM runs ORDER BY ordinal")?;
+        let mut statement = connection.prepare_cached(sql)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 

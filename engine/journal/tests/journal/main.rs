@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod append;
+mod child;
+mod crash;
+mod damage;
 mod listing;
 mod people;
 mod sample;
+mod tampering;
