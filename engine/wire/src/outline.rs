@@ -1,6 +1,9 @@
 //! The shape of a plan, as views need it: stored once per plan, beside the events.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The shape of a plan.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -16,6 +19,10 @@ pub struct Outline {
     /// The runbook's `on_failure.rollback`: `auto`, `ask`, `none`.
     #[serde(default)]
     pub rollback: String,
+    /// The runbook's `outputs`, as written: constants as they are, expressions as null. A report needs them where a
+    /// run did not get as far as to compute them.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, Value>,
 }
 
 /// One node.
@@ -23,7 +30,7 @@ pub struct Outline {
 pub struct Entry {
     /// The last segment of its path: the id, or `finally[0]`, `undo`, `undo[1]`, `require[0]`.
     pub segment: String,
-    /// `name:`, where there is one.
+    /// `name:`, where there is one, as written; rendered in `Started` or `Entered` where it has expressions.
     pub title: Option<String>,
     pub kind: EntryKind,
     /// `http.check`, `run`, the called file, the approval's roles: one short phrase.

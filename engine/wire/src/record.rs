@@ -79,6 +79,9 @@ pub enum Body {
     Entered {
         task: Task,
         attempt: u32,
+        /// `name:` rendered, where it has expressions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         inputs: BTreeMap<String, Value>,
     },
@@ -101,6 +104,9 @@ pub enum Body {
         attempt: u32,
         #[serde(default)]
         incarnation: u32,
+        /// `name:` rendered, where it has expressions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
         /// Rendered parameters; of a human node, what it shows.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         params: BTreeMap<String, Value>,

@@ -73,8 +73,9 @@ impl Run {
                 state.skipped = Some(reason.clone());
                 state.settle(Phase::Skipped, at);
             }
-            Body::Entered { task, inputs, .. } => {
-                self.begin_scope(task, at).inputs = inputs.clone();
+            Body::Entered { task, inputs, title, .. } => {
+                let state = self.begin_scope(task, at);
+                (state.inputs, state.title) = (inputs.clone(), title.clone());
             }
             Body::Items { task, keys, items, .. } => {
                 let values = items.iter().cloned().chain(std::iter::repeat(serde_json::Value::Null));
@@ -85,8 +86,9 @@ impl Run {
             Body::Branch { task, case, label, .. } => {
                 self.begin_scope(task, at).branch = Some((*case, label.clone()))
             }
-            Body::Started { task, attempt, incarnation, params, .. } => {
-                self.started(task, *attempt, *incarnation, at).params = params.clone();
+            Body::Started { task, attempt, incarnation, params, title, .. } => {
+                let state = self.started(task, *attempt, *incarnation, at);
+                (state.params, state.title) = (params.clone(), title.clone());
             }
             Body::Spawned { .. } => {}
             Body::Ended { task, attempt, result, outputs, note, warning, failure, .. } => {

@@ -54,6 +54,8 @@ impl Phase {
 pub struct TaskState {
     /// For people: `broker[kafka4].joined`.
     pub path: String,
+    /// Its `name:`, rendered; `None` where that has no expressions.
+    pub title: Option<String>,
     pub phase: Phase,
     /// How often its group was begun anew.
     pub incarnation: u32,
@@ -131,6 +133,7 @@ impl TaskState {
     pub(super) fn new(path: &str) -> TaskState {
         TaskState {
             path: path.to_owned(),
+            title: None,
             phase: Phase::Waiting,
             incarnation: 0,
             attempts: Vec::new(),

@@ -276,6 +276,13 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Its `name:`, rendered if it began; without one `None`, and for items.
+    pub fn title(&self) -> Option<&'a str> {
+        let written = self.entry.title.as_deref().filter(|_| self.item.is_none());
+        // What it would have been called cannot be known where it never began.
+        self.task.and_then(|t| t.title.as_deref()).or(written.filter(|t| !t.contains("${{")))
+    }
+
     /// Whether people are asked by it.
     pub fn is_human(&self) -> bool {
         self.item.is_none()

@@ -166,6 +166,7 @@ impl Scene {
             task: task.clone(),
             attempt,
             incarnation: 0,
+            title: None,
             params,
             prepared,
             key: String::new(),
@@ -173,7 +174,7 @@ impl Scene {
     }
 
     pub(crate) fn enter(&mut self, task: &Task) -> &mut Scene {
-        self.push(Body::Entered { task: task.clone(), attempt: 1, inputs: BTreeMap::new() })
+        self.push(Body::Entered { task: task.clone(), attempt: 1, title: None, inputs: BTreeMap::new() })
     }
 
     pub(crate) fn done(&mut self, task: &Task, note: &str) -> &mut Scene {
