@@ -3,7 +3,7 @@
 use crate::{About, Ms, Probe, TaskId, Timer};
 
 /// A fact and when it became one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// Run-elapsed time; never decreases from one event to the next (the kernel takes the maximum).
     pub at: Ms,
@@ -12,7 +12,7 @@ pub struct Event {
 
 /// A fact. An answer carries the `attempt` or `round` of the command that it answers: one that is late, or comes twice,
 /// names a command that is not outstanding any more, and is absorbed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
     /// The run begins. `seed` feeds jitter.
     Began {

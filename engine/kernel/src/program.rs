@@ -12,7 +12,7 @@ pub type Ms = u64;
 pub struct NodeId(pub u32);
 
 /// A scope of the program; an index into [`Program::scopes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ScopeId(pub u32);
 
 /// A node at run time. Frame 0 is the run itself; each item of a `for_each` (and each `between`) opens a frame of its
@@ -57,12 +57,6 @@ pub struct Program {
     pub revert: Option<ScopeId>,
     /// How many tasks may be in prepare or in an attempt at once.
     pub max_parallel: u32,
-}
-
-impl Default for ScopeId {
-    fn default() -> Self {
-        ScopeId(0)
-    }
 }
 
 /// Sibling nodes.
@@ -312,6 +306,15 @@ pub enum RollbackPolicy {
     Auto,
     Ask,
     None,
+}
+
+impl AfterPivot {
+    pub(crate) fn steps(self) -> Option<ScopeId> {
+        match self {
+            AfterPivot::Steps(scope) => Some(scope),
+            AfterPivot::Ask | AfterPivot::None => None,
+        }
+    }
 }
 
 /// `on_failure.after_pivot`.

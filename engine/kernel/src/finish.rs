@@ -1,0 +1,230 @@
+//! The run as a whole: its beginning, its end, and what can be said of it.
+
+use crate::Answer;
+use crate::kernel::{Kernel, RUN};
+use crate::program::Undo;
+use crate::reversal::Reversal;
+use crate::scope::Lane;
+use crate::task::{Cause, End, Stage, State, Then, Undoing};
+
+/// What belongs to no single task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) paused: bool,
+    /// The last place in the order of starting.
+    pub(crate) begun: u32,
+    /// The last incarnation; 0 is everybody's first.
+    pub(crate) incarnations: u32,
+    /// Pivots that count as crossed.
+    pub(crate) crossed: u32,
+    /// Composites that owe their `finally`.
+    pub(crate) owed: u32,
+    /// Something failed that does not fail the run.
+    pub(crate) marred: bool,
+    forward: Option<Forward>,
+    rollback: Option<Rollback>,
+    pub(crate) reversal: Option<Reversal>,
+}
+
+/// How the forward part of a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    Running,
+    Succeeded,
+    /// It succeeded, and something failed that was tolerated: items of a `for_each`, steps under `continue_on_error`, steps
+    /// of a `finally`.
+    SucceededWithFailures,
+    Failed,
+    Cancelled,
+}
+
+/// How the rollback of a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollback {
+    /// There was no need for one.
+    None,
+    Running,
+    /// There was need, but nothing had been done that has an undo.
+    NothingToUndo,
+    Complete,
+    /// Only a part was to be undone (`--to`, or a person kept the rest), and that was.
+    Partial,
+    /// Undos are blocked: see [`Kernel::blocked`].
+    Incomplete,
+    /// Policy, or a person, left everything as it is.
+    Declined,
+}
+
+/// What a run is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before `Began`.
+    New,
+    Forward,
+    /// Something failed: what runs comes to its end, nothing new starts.
+    Stopping,
+    /// Somebody is asked whether to roll back, or how to go on after the pivot.
+    Deciding,
+    /// `on_failure.first`.
+    First,
+    RollingBack,
+    /// `on_failure.after_pivot`.
+    AfterPivot,
+    Finally,
+    /// `Finish` is out.
+    Finishing,
+    /// Looks whether what a run that succeeded did is still there, before undoing it.
+    Drift,
+    /// The runbook's `revert`.
+    Reverting,
+    Ended,
+}
+
+/// A run in three words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    pub phase: Phase,
+    pub forward: Forward,
+    pub rollback: Rollback,
+    /// Nothing new starts until `Unpaused`.
+    pub paused: bool,
+}
+
+impl Kernel {
+    pub(crate) fn begin_run(&mut self, seed: u64) {
+        if self.tasks[RUN].begun() {
+            return;
+        }
+        self.run.seed = seed;
+        let root = self.chart.program.root;
+        self.enter(RUN, root);
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        if self.run_stage() != Some(Stage::Body) {
+            return;
+        }
+        self.run.paused = false;
+        if let Some(root) = self.tasks[RUN].inner {
+            self.fail_scope(root, Cause::Cancelled);
+        }
+    }
+
+    /// The body is over and what was to be undone is: the status that `finally` sees.
+    pub(crate) fn settle_run(&mut self, end: End) {
+        let failed = end == End::Failed;
+        self.run.forward = Some(match self.tasks[RUN].cause {
+            _ if !failed => Forward::Succeeded,
+            Some(Cause::Cancelled) => Forward::Cancelled,
+            _ => Forward::Failed,
+        });
+        self.run.rollback = failed.then(|| self.undo_summary());
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.tasks[RUN].state = State::Inside(Stage::Finish);
+        self.ledger.finish();
+    }
+
+    pub(crate) fn finished(&mut self) {
+        if self.ledger.finished() {
+            let failed = matches!(self.run.forward, Some(Forward::Failed | Forward::Cancelled));
+            self.tasks[RUN].state = State::Ended(if failed { End::Failed } else { End::Done });
+        }
+    }
+
+    /// The end of a rollback of a run that had ended; `reverted` says whether `revert` went well, if that was run.
+    pub(crate) fn settle_reversal(&mut self, reverted: Option<bool>) {
+        self.run.rollback = Some(match reverted {
+            Some(true) => Rollback::Complete,
+            Some(false) => Rollback::Incomplete,
+            None => self.undo_summary(),
+        });
+        self.run.reversal = None;
+        self.finish();
+    }
+
+    /// What all undos of the run's own work come to.
+    fn undo_summary(&self) -> Rollback {
+        let (mut done, mut kept) = (false, false);
+        for (_, task) in self.tasks.iter().skip(1) {
+            let scope = &self.scopes[task.scope];
+            let has_undo = matches!(self.chart.node(task.id.node).undo, Undo::Scope(_));
+            if scope.lane != Lane::Forward || scope.covered || !has_undo {
+                continue;
+            }
+            match task.undo {
+                Undoing::Failed | Undoing::Behind => return Rollback::Incomplete,
+                Undoing::Done => done = true,
+                Undoing::Kept => kept = true,
+                Undoing::None if task.marks.touched => kept = true,
+                _ => {}
+            }
+        }
+        match (done, kept) {
+            (false, false) => Rollback::NothingToUndo,
+            (true, false) => Rollback::Complete,
+            (true, true) => Rollback::Partial,
+            (false, true) => Rollback::Declined,
+        }
+    }
+
+    /// The run in three words.
+    pub fn status(&self) -> Status {
+        let phase = self.phase();
+        let rolling = matches!(phase, Phase::First | Phase::RollingBack | Phase::Drift | Phase::Reverting);
+        Status {
+            phase,
+            forward: match self.run.forward {
+                Some(Forward::Succeeded) if self.run.marred => Forward::SucceededWithFailures,
+                Some(forward) => forward,
+                None => Forward::Running,
+            },
+            rollback: match self.run.rollback {
+                _ if rolling => Rollback::Running,
+                Some(rollback) => rollback,
+                None => Rollback::None,
+            },
+            paused: self.run.paused,
+        }
+    }
+
+    /// What the run is busy with.
+    pub fn phase(&self) -> Phase {
+        let stopping = self.tasks[RUN].inner.is_some_and(|root| self.scopes[root].stopping);
+        match self.run_stage() {
+            None if self.tasks[RUN].begun() => Phase::Ended,
+            None => Phase::New,
+            Some(Stage::Body | Stage::Close) if stopping => Phase::Stopping,
+            Some(Stage::Body | Stage::Close) => Phase::Forward,
+            Some(Stage::Decide) => Phase::Deciding,
+            Some(Stage::First) => Phase::First,
+            Some(Stage::Unwind(Then::Retry | Then::End(_) | Then::Reversed)) => Phase::RollingBack,
+            Some(Stage::AfterPivot) => Phase::AfterPivot,
+            Some(Stage::Finally(_)) => Phase::Finally,
+            Some(Stage::Finish) => Phase::Finishing,
+            Some(Stage::Drift) => Phase::Drift,
+            Some(Stage::Revert) => Phase::Reverting,
+        }
+    }
+
+    /// A pivot was crossed: nothing before it is undone by itself any more.
+    pub fn pivot_crossed(&self) -> bool {
+        self.run.crossed > 0
+    }
+
+    pub(crate) fn answer_after_pivot(&mut self, answer: Answer) {
+        let keep = match answer {
+            Answer::Keep => true,
+            Answer::Retry => false,
+            _ => return,
+        };
+        self.ledger.withdraw(crate::About::AfterPivot);
+        if keep {
+            self.keep_all();
+        } else {
+            self.go_forward_again();
+        }
+    }
+}

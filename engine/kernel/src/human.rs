@@ -1,0 +1,126 @@
+//! People: answers to questions, human nodes, and gates that close again.
+
+use crate::kernel::{Kernel, RUN};
+use crate::program::{Human, Kind};
+use crate::task::{Cause, End, Stage, State, TaskIx};
+use crate::{About, Answer, PersonId, TaskId, TimerPurpose};
+
+impl Kernel {
+    pub(crate) fn answered(&mut self, about: About, answer: Answer) {
+        if !self.ledger.asking(about) {
+            return;
+        }
+        let id = match about {
+            About::Human(task) | About::InDoubt(task) | About::Warning(task) | About::Drift(task) => task,
+            About::Rollback(task) => task.unwrap_or(self.tasks[RUN].id),
+            About::AfterPivot => self.tasks[RUN].id,
+        };
+        let Some(task) = self.task_at(id) else { return };
+        match about {
+            About::Human(_) => self.answer_human(task, answer),
+            About::InDoubt(_) => self.answer_doubt(task, answer),
+            About::Warning(_) => self.answer_warning(task, answer),
+            About::Rollback(_) => self.answer_rollback(task, answer),
+            About::AfterPivot => self.answer_after_pivot(answer),
+            About::Drift(_) => self.answer_drift(task, answer),
+        }
+    }
+
+    pub(crate) fn begin_human(&mut self, task: TaskIx, human: Human) {
+        let row = &mut self.tasks[task];
+        row.detail().votes.clear();
+        let id = row.id;
+        self.ledger.ask(About::Human(id));
+        if let Some(timeout) = human.timeout {
+            self.ledger.arm(id, TimerPurpose::GiveUp(None), self.now.saturating_add(timeout));
+        }
+    }
+
+    fn answer_human(&mut self, task: TaskIx, answer: Answer) {
+        let Kind::Human(human) = self.chart.node(self.tasks[task].id.node).kind else { return };
+        match answer {
+            Answer::Approve(PersonId(0)) if human.exclude_requester => {}
+            Answer::Approve(person) => {
+                let votes = &mut self.tasks[task].detail().votes;
+                if !votes.contains(&person) {
+                    votes.push(person);
+                }
+                if votes.len() >= human.count as usize {
+                    self.went_through(task);
+                }
+            }
+            Answer::Reject(_) => self.fail_human(task, Cause::Rejected),
+            // Only what one person may settle is settled by being complete.
+            Answer::Complete if human.count <= 1 && !human.exclude_requester => self.went_through(task),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn fail_human(&mut self, task: TaskIx, cause: Cause) {
+        let id = self.tasks[task].id;
+        self.ledger.release(id);
+        self.failed(task, cause);
+    }
+
+    /// A gate that this task had passed is closed: it waits again, and so does the task.
+    pub(crate) fn gate_closed(&mut self, task: TaskIx, gate: TaskId) {
+        let row = &mut self.tasks[task];
+        row.tries -= 1;
+        let id = row.id;
+        self.ledger.worked(id);
+        self.ledger.disarm(id, TimerPurpose::Deadline);
+        let reopened = self.task_at(gate).filter(|gate| *gate != task && self.reopen(*gate));
+        match reopened {
+            Some(gate) => {
+                self.tasks[task].state = State::Held;
+                self.tasks[gate].detail().holds.push(task);
+            }
+            None => self.failed(task, Cause::Gate),
+        }
+    }
+
+    /// Lets a passed gate wait again; false if it is not one that can.
+    fn reopen(&mut self, gate: TaskIx) -> bool {
+        let row = &self.tasks[gate];
+        if !matches!(self.chart.node(row.id.node).kind, Kind::Human(_)) || gate == RUN {
+            return false;
+        }
+        match row.state {
+            State::Ended(End::Done) if !self.scopes[row.scope].stopping => {
+                let scope = row.scope;
+                if self.scopes[scope].remaining == 0 {
+                    return false;
+                }
+                self.scopes[scope].remaining += 1;
+                self.tasks[gate].tries = 0;
+                self.make_ready(gate);
+                true
+            }
+            State::Ready | State::Preparing | State::Running | State::Delayed | State::Held => true,
+            _ => false,
+        }
+    }
+
+    /// A gate ended: what it held back goes on, or fails with it.
+    pub(crate) fn release_holds(&mut self, holds: Vec<TaskIx>, end: End) {
+        for task in holds {
+            if self.tasks[task].state != State::Held {
+                continue;
+            }
+            match end {
+                End::Done | End::Skipped => self.make_ready(task),
+                End::Failed => self.failed(task, Cause::Gate),
+                // Cut off: so is what it held back, in its turn.
+                End::NotStarted | End::Stopped => {}
+            }
+        }
+    }
+
+    /// Where the run itself is.
+    pub(crate) fn run_stage(&self) -> Option<Stage> {
+        match self.tasks[RUN].state {
+            State::Inside(stage) => Some(stage),
+            _ => None,
+        }
+    }
+}

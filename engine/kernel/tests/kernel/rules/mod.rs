@@ -1,0 +1,3 @@
+//! One module per section of what a run means.
+
+mod basics;
