@@ -29,6 +29,10 @@ impl Comparison {
         Type::pattern(r"^(<|<=|>|>=) *[0-9][0-9a-z]*$")
     }
 
+    /// The type of a parameter that compares a number.
+    pub(crate) fn number_type() -> Type {
+        Type::pattern(r"^(<|<=|>|>=|==|!=) *-?[0-9][0-9.]*$")
+    }
     /// `< 500ms`; compares milliseconds.
     pub(crate) fn of_duration(text: &str) -> Result<Self, String> {
         let (operator, limit) = split(text).ok_or_else(|| wrong(text, "`< 500ms`"))?;

@@ -4,26 +4,32 @@
 //! engine: a standard step type has no privilege that a team's own lacks. What it deliberately does not know: tokio,
 //! the file system, sockets, clocks, the plan.
 
-mod assert;
+pub mod assert;
 mod comparison;
-mod http;
-mod script;
-mod set;
+pub mod file;
+pub mod http;
+pub mod load;
+pub mod script;
+pub mod set;
+pub mod tcp;
+pub mod webhook;
 
 use runbook_step::Registry;
-
-pub use assert::Assert;
-pub use http::HttpCheck;
-pub use script::{Argv, Run};
-pub use set::Set;
 
 /// All standard step types.
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
-    registry.add(Argv);
-    registry.add(Assert);
-    registry.add(HttpCheck);
-    registry.add(Run);
-    registry.add(Set);
+    registry.add(assert::Assert);
+    registry.add(file::Write);
+    registry.add(http::Check);
+    registry.add(http::Request);
+    registry.add(http::Resource);
+    registry.add(http::Wait);
+    registry.add(load::Run);
+    registry.add(script::Argv);
+    registry.add(script::Run);
+    registry.add(set::Set);
+    registry.add(tcp::Check);
+    registry.add(webhook::Post);
     registry
 }

@@ -30,7 +30,7 @@ step_type! {
     /// inconclusive (`connect`, `lost`, `timeout`), which never passes either. The sample is among the outputs even then.
     ///
     /// It looks once. To wait until something holds, put it into `wait: {until: …}` or use [`http.wait`](http.wait.md).
-    pub struct HttpCheck = "http.check", declare;
+    pub struct Check = "http.check", declare;
 }
 
 fn declare(it: Declaration) -> Declaration {
@@ -72,7 +72,7 @@ pub(super) async fn look(call: &Call, ctx: &dyn Context) -> Result<Success, Outc
     }
 }
 
-impl Step for HttpCheck {
+impl Step for Check {
     fn declaration(&self) -> &Declaration {
         Self::declared()
     }

@@ -14,7 +14,7 @@ const EXCERPT: usize = 4 * 1024;
 const LONGEST_JSON: usize = 64 * 1024;
 
 /// Parameters of every request.
-pub(super) fn declare_request(it: Declaration) -> Declaration {
+pub(crate) fn declare_request(it: Declaration) -> Declaration {
     it.param(
         Param::optional("headers", Type::map_of(Type::printable()))
             .doc("Request headers. Values may be secrets."),
@@ -37,7 +37,7 @@ pub(super) fn declare_request(it: Declaration) -> Declaration {
 }
 
 /// Outputs of every answer.
-pub(super) fn declare_response(it: Declaration) -> Declaration {
+pub(crate) fn declare_response(it: Declaration) -> Declaration {
     it.output("status", Type::integer(), "The status of the answer.")
         .output("headers", Type::map_of(Type::string()), "Its headers, names in lower case.")
         .output("body", Type::string(), "The first 4 KiB of the body, as text.")
@@ -46,7 +46,16 @@ pub(super) fn declare_response(it: Declaration) -> Declaration {
 }
 
 /// The request that the parameters of [`declare_request`] describe, without a body.
-pub(super) fn request(call: &Call, method: &str) -> Result<HttpRequest, BadParam> {
+pub(crate) fn request(call: &Call, method: &str) -> Result<HttpRequest, BadParam> {
+    Ok(HttpRequest {
+        redirects: u32::try_from(call.int("redirects")?).unwrap_or(0),
+        max_body: usize::try_from(call.int("max_body")?).unwrap_or(0),
+        ..bare_request(call, method)?
+    })
+}
+
+/// A request with `url`, `headers` and `timeout` of the call: no redirects, the usual limit for the body.
+pub(crate) fn bare_request(call: &Call, method: &str) -> Result<HttpRequest, BadParam> {
     let url = call.value("url")?;
     if let Some(text) = url.as_str()
         && !text.starts_with("http://")
@@ -61,15 +70,13 @@ pub(super) fn request(call: &Call, method: &str) -> Result<HttpRequest, BadParam
             Some(_) => printed(call.map("headers")?),
             None => BTreeMap::new(),
         },
-        redirects: u32::try_from(call.int("redirects")?).unwrap_or(0),
-        max_body: usize::try_from(call.int("max_body")?).unwrap_or(0),
         timeout_ms: Some(call.duration("timeout")?),
         ..HttpRequest::default()
     })
 }
 
 /// Values as they go over the wire: text, or secrets.
-pub(super) fn printed(values: &Map) -> BTreeMap<String, Value> {
+pub(crate) fn printed(values: &Map) -> BTreeMap<String, Value> {
     let print = |value: &Value| match value {
         Value::Secret(_) => value.clone(),
         plain => Value::Str(plain.to_string()),
@@ -78,12 +85,12 @@ pub(super) fn printed(values: &Map) -> BTreeMap<String, Value> {
 }
 
 /// `GET http://shop/health`, for messages; secrets in the URL stay references.
-pub(super) fn target(request: &HttpRequest) -> String {
+pub(crate) fn target(request: &HttpRequest) -> String {
     format!("{} {}", request.method, request.url)
 }
 
 /// The outputs of [`declare_response`].
-pub(super) fn outputs(response: &HttpResponse) -> Map {
+pub(crate) fn outputs(response: &HttpResponse) -> Map {
     let body = &response.body[..response.body.len().min(EXCERPT)];
     let json = if response.body.len() <= LONGEST_JSON { json(response) } else { None };
     let headers: Map =
@@ -98,17 +105,17 @@ pub(super) fn outputs(response: &HttpResponse) -> Map {
 }
 
 /// The body as JSON, if it is.
-pub(super) fn json(response: &HttpResponse) -> Option<Value> {
+pub(crate) fn json(response: &HttpResponse) -> Option<Value> {
     serde_json::from_slice(&response.body).ok().map(Value::from_json)
 }
 
 /// Milliseconds, in hundredths.
-pub(super) fn latency_ms(response: &HttpResponse) -> f64 {
+pub(crate) fn latency_ms(response: &HttpResponse) -> f64 {
     (response.elapsed_ns as f64 / 10_000.0).round() / 100.0
 }
 
 /// Why there is no answer, and whether anything had been sent by then.
-pub(super) fn failure(request: &HttpRequest, error: &HttpError) -> (Failure, bool) {
+pub(crate) fn failure(request: &HttpRequest, error: &HttpError) -> (Failure, bool) {
     let (kind, sent) = match error {
         HttpError::Invalid(_) => (FailureKind::Invalid, false),
         HttpError::Connect(_) => (FailureKind::Connect, false),
@@ -127,7 +134,7 @@ pub(super) fn failure(request: &HttpRequest, error: &HttpError) -> (Failure, boo
 }
 
 /// What to say of a redirect that was not followed.
-pub(super) fn redirect_hint(request: &HttpRequest, response: &HttpResponse) -> Option<String> {
+pub(crate) fn redirect_hint(request: &HttpRequest, response: &HttpResponse) -> Option<String> {
     let location = response.headers.get("location").filter(|_| (300..400).contains(&response.status))?;
     Some(match request.redirects {
         0 => format!("it redirects to {location}; ask there, or set `redirects`"),

@@ -7,7 +7,7 @@ use super::exchange::{json, latency_ms};
 use crate::comparison::Comparison;
 
 /// `expect:`, taken apart.
-pub(super) struct Expect {
+pub(crate) struct Expect {
     /// Any of these; empty: any from 200 to 299.
     status: Vec<StatusRange>,
     headers: Vec<(String, HeaderWanted)>,
@@ -28,21 +28,21 @@ enum HeaderWanted {
 }
 
 /// An answer that is not what is wanted.
-pub(super) struct Mismatch {
+pub(crate) struct Mismatch {
     /// Every difference: `status = 503, wanted 200; json.queue = 12, wanted < 10`.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// The status is one of the differences.
-    pub(super) status: bool,
+    pub(crate) status: bool,
 }
 
 /// The type of `expect.status` alone.
-pub(super) fn status_type() -> Type {
+pub(crate) fn status_type() -> Type {
     let one = Type::either([Type::integer_in(100, 599), Type::pattern("^[1-5]xx$")]);
     Type::either([one.clone(), Type::list(one)])
 }
 
 /// The type of `expect`.
-pub(super) fn expect_type() -> Type {
+pub(crate) fn expect_type() -> Type {
     let header = Type::either([
         Type::Boolean,
         Type::string(),
@@ -70,7 +70,7 @@ pub(super) fn expect_type() -> Type {
 
 impl Expect {
     /// From the parameter `expect`, or its absence.
-    pub(super) fn read(expect: Option<&Value>) -> Result<Self, BadParam> {
+    pub(crate) fn read(expect: Option<&Value>) -> Result<Self, BadParam> {
         let nothing = Map::new();
         let expect = expect.and_then(Value::as_map).unwrap_or(&nothing);
         let body = expect.get("body");
@@ -98,8 +98,20 @@ impl Expect {
         })
     }
 
+    /// Only a status, or several.
+    pub(crate) fn status(wanted: &Value) -> Self {
+        Expect {
+            status: statuses(wanted),
+            headers: Vec::new(),
+            contains: Vec::new(),
+            matches: None,
+            json: Vec::new(),
+            latency: None,
+        }
+    }
+
     /// Whether the answer is as wanted; if not, every difference.
-    pub(super) fn judge(&self, response: &HttpResponse) -> Result<(), Mismatch> {
+    pub(crate) fn judge(&self, response: &HttpResponse) -> Result<(), Mismatch> {
         let mut differences = Vec::new();
         let status = response.status;
         let status_differs = match self.status.as_slice() {
@@ -109,7 +121,7 @@ impl Expect {
         if status_differs {
             let wanted: Vec<_> = self.status.iter().map(|StatusRange(_, _, text)| text.as_str()).collect();
             let wanted = if wanted.is_empty() { "2xx".to_owned() } else { wanted.join(" or ") };
-            differences.push(format!("status = {status}, wanted {wanted}"));
+            differences.push(status_difference(response, &wanted));
         }
         differences.extend(
             self.headers.iter().filter_map(|(name, wanted)| header_difference(response, name, wanted)),
@@ -261,6 +273,19 @@ fn subset(place: &str, wanted: &Value, found: &Value, differences: &mut Vec<Stri
     }
 }
 
+/// A status that is not the one that is wanted, and what the server says about it.
+pub(crate) fn status_difference(response: &HttpResponse, wanted: &str) -> String {
+    format!("status = {}, wanted {wanted}{}", response.status, said(&response.body))
+}
+
+/// What a server says about a status, if it says it to machines or in plain text.
+fn said(body: &[u8]) -> String {
+    match body.trim_ascii() {
+        [] | [b'<', ..] => String::new(),
+        body => format!(", saying {}", quoted(body)),
+    }
+}
+
 /// A value as JSON, cut where it is long.
 fn literal(value: &Value) -> String {
     cut(&value.to_json().to_string())
@@ -268,7 +293,9 @@ fn literal(value: &Value) -> String {
 
 /// The beginning of a body, on one line.
 fn quoted(body: &[u8]) -> String {
-    format!("{:?}", cut(&String::from_utf8_lossy(&body[..body.len().min(512)])))
+    let text = String::from_utf8_lossy(&body[..body.len().min(512)]);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("`{}`", cut(&line).replace(char::is_control, "\u{fffd}"))
 }
 
 fn cut(text: &str) -> String {

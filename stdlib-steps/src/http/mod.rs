@@ -1,7 +1,13 @@
 //! Step types that speak HTTP.
 
 mod check;
-mod exchange;
-mod expect;
+pub(crate) mod exchange;
+pub(crate) mod expect;
+pub(crate) mod request;
+mod resource;
+mod wait;
 
-pub use check::HttpCheck;
+pub use check::Check;
+pub use request::Request;
+pub use resource::Resource;
+pub use wait::Wait;

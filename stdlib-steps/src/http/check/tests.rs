@@ -7,7 +7,7 @@ use super::*;
 fn call(expect: serde_json::Value) -> Call {
     let given = json!({"url": "http://shop/health", "expect": expect});
     let given = Value::from_json(given).as_map().unwrap().clone();
-    Call { params: HttpCheck.declaration().fill(given).unwrap(), ..Call::default() }
+    Call { params: Check.declaration().fill(given).unwrap(), ..Call::default() }
 }
 
 fn shop() -> HttpResponse {
@@ -25,7 +25,7 @@ fn shop() -> HttpResponse {
 
 fn seen(expect: serde_json::Value) -> String {
     let fake = Fake::new().on_http(|_| runbook_step::testing::Answer::now(Ok(shop())).after(120));
-    told(&fake.block_on(HttpCheck.run(&call(expect), &fake)))
+    told(&fake.block_on(Check.run(&call(expect), &fake)))
 }
 
 fn told(outcome: &Outcome) -> String {
@@ -63,13 +63,13 @@ fn every_difference_is_listed() {
         "json": {"status": "healthy", "queue": "< 10", "checks[1].ok": true, "checks[2].ok": true, "nothing.here": 1},
         "latency": "<= 100ms",
     })).replace("; ", "\n"), @r#"
-    http:200 GET http://shop/health: status = 200, wanted 201 or 5xx
+    http:200 GET http://shop/health: status = 200, wanted 201 or 5xx, saying `{"status":"degraded","queue":12,"load":0.5,"a.b":1,"checks":[{"name":"db","ok":true},{"name":"cache"…`
     header x-version = "v1.2.3", wanted a match of `^2`
     header content-type = "application/json", wanted none
     header x-frame-options is missing
     header x-version = "v1.2.3", wanted "v2.0.0"
     body lacks "healthy"
-    body does not match `^ok$`, it is "{\"status\":\"degraded\",\"queue\":12,\"load\":0.5,\"a.b\":1,\"checks\":[{\"name\":\"db\",\"ok\":true},{\"name\":\"cache\"…"
+    body does not match `^ok$`, it is `{"status":"degraded","queue":12,"load":0.5,"a.b":1,"checks":[{"name":"db","ok":true},{"name":"cache"…`
     json.checks[1].ok = false, wanted true
     json.checks[2].ok is missing, wanted true
     json.nothing.here is missing, wanted 1
@@ -87,14 +87,14 @@ fn every_difference_is_listed() {
 #[test]
 fn the_sample_is_an_output_even_on_failure() {
     let fake = Fake::new().on_http(|_| response(503, "{\"status\": \"broken\"}").after(7));
-    let outcome = fake.block_on(HttpCheck.run(&call(json!({})), &fake));
-    insta::assert_snapshot!(told(&outcome), @"http:503 GET http://shop/health: status = 503, wanted 2xx");
+    let outcome = fake.block_on(Check.run(&call(json!({})), &fake));
+    insta::assert_snapshot!(told(&outcome), @r#"http:503 GET http://shop/health: status = 503, wanted 2xx, saying `{"status": "broken"}`"#);
     insta::assert_snapshot!(Value::from(outcome.outputs().clone()), @r#"{"body":"{\"status\": \"broken\"}","headers":{},"json":{"status":"broken"},"latency":7.0,"status":503}"#);
 }
 
 #[test]
 fn no_answer_is_never_a_pass_and_says_why() {
-    let said = |fake: Fake| told(&fake.block_on(HttpCheck.run(&call(json!({})), &fake)));
+    let said = |fake: Fake| told(&fake.block_on(Check.run(&call(json!({})), &fake)));
     let answers = [
         said(Fake::new()),
         said(Fake::new().on_http(|_| response(200, "").never())),
@@ -118,10 +118,10 @@ fn a_redirect_is_an_answer() {
         ..response(301, "").value.unwrap()
     };
     let fake = Fake::new().on_http(move |_| Ok(moved()));
-    let outcome = fake.block_on(HttpCheck.run(&call(json!({})), &fake));
+    let outcome = fake.block_on(Check.run(&call(json!({})), &fake));
     insta::assert_snapshot!(outcome.failure().unwrap().hint.as_ref().unwrap(), @"it redirects to https://shop/; ask there, or set `redirects`");
     assert_eq!(fake.seen().requests[0].redirects, 0);
-    assert!(matches!(fake.block_on(HttpCheck.run(&call(json!({"status": 301})), &fake)), Outcome::Done(_)));
+    assert!(matches!(fake.block_on(Check.run(&call(json!({"status": 301})), &fake)), Outcome::Done(_)));
 }
 
 #[test]
@@ -137,13 +137,13 @@ fn secrets_stay_references() {
         }
         .into(),
     );
-    insta::assert_snapshot!(told(&Fake::new().block_on(HttpCheck.run(&call, &Fake::new()))), @"connect GET http://shop/${{ secrets.path }}: connection refused");
+    insta::assert_snapshot!(told(&Fake::new().block_on(Check.run(&call, &Fake::new()))), @"connect GET http://shop/${{ secrets.path }}: connection refused");
 }
 
 #[test]
 fn what_no_type_can_say_is_said_before_anything_is_sent() {
     let fake = Fake::new().on_http(|_| response(200, ""));
-    let said = |call: Call| match fake.block_on(HttpCheck.run(&call, &fake)) {
+    let said = |call: Call| match fake.block_on(Check.run(&call, &fake)) {
         Outcome::NotDone(failure) => failure.message,
         other => format!("{other:?}"),
     };

@@ -1,0 +1,149 @@
+use runbook_step::testing::{Fake, File};
+use serde_json::json;
+
+use super::*;
+
+fn call(params: serde_json::Value) -> Call {
+    let given = Value::from_json(params).as_map().unwrap().clone();
+    Call { params: Write.declaration().fill(given).unwrap(), ..Call::default() }
+}
+
+fn prepared(fake: &Fake, call: &Call) -> Call {
+    Call { prepared: fake.block_on(Write.prepare(call, fake)).unwrap(), ..call.clone() }
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(success) => {
+            format!(
+                "done: {} {}",
+                success.note.clone().unwrap_or_default(),
+                Value::from(success.outputs.clone())
+            )
+        }
+        Outcome::NotDone(failure) => format!("not_done: {}", failure.message),
+        other => format!("{other:?}"),
+    }
+}
+
+fn file(content: &str, mode: u32) -> Option<File> {
+    Some(File { content: content.into(), mode })
+}
+
+#[test]
+fn writes_and_puts_back() {
+    let fake = Fake::new().file("a", "old\n");
+    let call = prepared(&fake, &call(json!({"path": "a", "content": "new\n", "mode": "0600"})));
+    insta::assert_snapshot!(told(&fake.block_on(Write.run(&call, &fake))), @r#"done: 4 bytes {"bytes":4,"changed":true}"#);
+    assert_eq!(fake.file_now("a"), file("new\n", 0o600));
+    assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::Done(_)));
+    insta::assert_snapshot!(told(&fake.block_on(Write.undo(&call, &fake))), @"done: is as it was: 4 bytes, mode 0644 {}");
+    assert_eq!(fake.file_now("a"), file("old\n", 0o644));
+    insta::assert_snapshot!(told(&fake.block_on(Write.undo(&call, &fake))), @"done: is as it was: 4 bytes, mode 0644 {}");
+    assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::NotDone(_)));
+}
+
+#[test]
+fn creates_and_deletes() {
+    let fake = Fake::new().pinned("src/a", "from the plan");
+    let call = prepared(&fake, &call(json!({"path": "a", "from": "src/a"})));
+    assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::NotDone(_)));
+    fake.block_on(Write.run(&call, &fake));
+    assert_eq!(fake.file_now("a"), file("from the plan", 0o644));
+    fake.block_on(Write.undo(&call, &fake));
+    assert_eq!(fake.file_now("a"), None);
+}
+
+#[test]
+fn a_file_keeps_its_mode_and_its_bytes() {
+    let fake = Fake::new().file("a", "x");
+    let bytes = [0xff, 0x00, b'a'];
+    fake.block_on(fake.files().write("a", &bytes, Some(0o750))).unwrap();
+    let call = prepared(&fake, &call(json!({"path": "a", "content": "new"})));
+    fake.block_on(Write.run(&call, &fake));
+    assert_eq!(fake.file_now("a"), file("new", 0o750));
+    // What is recorded goes through the journal.
+    let call = Call { prepared: Type::Any.decode(&call.prepared.to_json()).unwrap(), ..call };
+    fake.block_on(Write.undo(&call, &fake));
+    assert_eq!(fake.file_now("a"), Some(File { content: bytes.to_vec(), mode: 0o750 }));
+}
+
+#[test]
+fn undo_never_overwrites_what_somebody_else_did() {
+    let fake = Fake::new().file("a", "old");
+    let call = prepared(&fake, &call(json!({"path": "a", "content": "new"})));
+    fake.block_on(Write.run(&call, &fake));
+    fake.block_on(fake.files().write("a", b"theirs", None)).unwrap();
+    insta::assert_snapshot!(told(&fake.block_on(Write.undo(&call, &fake))), @"not_done: a is 6 bytes, mode 0644: neither what this step wrote (3 bytes, mode 0644) nor what was there before (3 bytes, mode 0644); it was not touched");
+    assert_eq!(fake.file_now("a"), file("theirs", 0o644));
+    assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::Unknown(_)));
+    fake.block_on(fake.files().remove("a")).unwrap();
+    insta::assert_snapshot!(told(&fake.block_on(Write.undo(&call, &fake))), @"not_done: a is absent: neither what this step wrote (3 bytes, mode 0644) nor what was there before (3 bytes, mode 0644); it was not touched");
+}
+
+#[test]
+fn refusals_touch_nothing() {
+    let long = "x".repeat(LONGEST + 1);
+    let fake = Fake::new().file("long", &long);
+    let said = |params| match fake.block_on(Write.prepare(&call(params), &fake)) {
+        Err(failure) => failure.message,
+        Ok(prepared) => prepared.to_string(),
+    };
+    let refusals = [
+        said(json!({"path": "../a", "content": ""})),
+        said(json!({"path": "a/../../b", "content": ""})),
+        said(json!({"path": "a/", "content": ""})),
+        said(json!({"path": "a\0b", "content": ""})),
+        said(json!({"path": "long", "content": ""})),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"), @r"
+    `path`: `../a`: it leaves the runbook's folder; write the whole path if that is meant
+    `path`: `a/../../b`: it leaves the runbook's folder; write the whole path if that is meant
+    `path`: `a/`: it names no file
+    `path`: `a\0b`: it contains a NUL character
+    long: it is 1048577 bytes long; more than 1048576 cannot be kept
+    ");
+    let said = |params| {
+        let call = prepared(&fake, &call(params));
+        told(&fake.block_on(Write.run(&call, &fake)))
+    };
+    let refusals =
+        [said(json!({"path": "a", "content": long})), said(json!({"path": "a", "from": "not/pinned"}))];
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    not_done: `content`: the content is 1048577 bytes long; at most 1048576 can be written
+    not_done: not/pinned: not part of the plan
+    ");
+    assert_eq!(fake.file_now("a"), None);
+    let unprepared = call(json!({"path": "a", "content": ""}));
+    insta::assert_snapshot!(told(&fake.block_on(Write.undo(&unprepared, &fake))), @"not_done: what was there before was not recorded");
+}
+
+#[test]
+fn the_plan_shows_the_difference() {
+    let fake = Fake::new().file("a", "one\ntwo\nthree\nfour\nfive\n");
+    let planned = |params| {
+        let changes = fake.block_on(Write.plan(&call(params), &fake));
+        changes
+            .into_iter()
+            .map(|change| format!("{}\n{}", change.verb, change.detail.unwrap()))
+            .collect::<String>()
+    };
+    insta::assert_snapshot!(planned(json!({"path": "a", "content": "one\ntwo\n3\nfour\nfive\n", "mode": "600"})), @"
+    update
+    mode 0644 → 0600
+    @@ -1,5 +1,5 @@
+     one
+     two
+    -three
+    +3
+     four
+     five
+    ");
+    insta::assert_snapshot!(planned(json!({"path": "b", "content": "new\n"})), @"
+    create
+    mode 0644
+    @@ -0,0 +1 @@
+    +new
+    ");
+    insta::assert_snapshot!(planned(json!({"path": "a", "content": "one\ntwo\nthree\nfour\nfive\n"})), @"");
+}

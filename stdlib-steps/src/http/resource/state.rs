@@ -1,0 +1,124 @@
+//! What an HTTP resource is, or should be.
+
+use std::fmt;
+
+use runbook_step::{BadParam, Call, Map, Value};
+
+/// The state of a resource, as far as it matters.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum State {
+    Absent,
+    /// It has these fields, and maybe more.
+    Is(Map),
+}
+
+impl State {
+    /// What the parameters want.
+    pub(super) fn wanted(call: &Call) -> Result<Self, BadParam> {
+        match (call.get("json"), call.get("absent")) {
+            (Some(_), _) => Ok(State::Is(call.map("json")?.clone())),
+            (None, Some(Value::Bool(true))) => Ok(State::Absent),
+            _ => Err(BadParam::new("absent", "it must be `true`, or `json` be given")),
+        }
+    }
+
+    /// The part of a state that is recorded and compared: the fields that `fields` names, or those that are wanted; all
+    /// of them if nothing is.
+    pub(super) fn part_of(&self, call: &Call, whole: &State) -> State {
+        let State::Is(whole) = whole else { return State::Absent };
+        let named = call.get("fields").and_then(Value::as_list);
+        let mattering = |name: &String| match (named, self) {
+            (Some(named), State::Is(wanted)) => {
+                wanted.contains_key(name) || named.iter().any(|named| named.as_str() == Some(name))
+            }
+            (Some(named), State::Absent) => named.iter().any(|named| named.as_str() == Some(name)),
+            (None, State::Is(wanted)) => wanted.contains_key(name),
+            (None, State::Absent) => true,
+        };
+        State::Is(
+            whole.iter().filter(|(name, _)| mattering(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+        )
+    }
+
+    /// Whether a resource in that state has all that this one says.
+    pub(super) fn shows_in(&self, now: &State) -> bool {
+        match (self, now) {
+            (State::Absent, State::Absent) => true,
+            (State::Is(wanted), State::Is(now)) => {
+                wanted.iter().all(|(name, wanted)| now.get(name).is_some_and(|now| contains(now, wanted)))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a resource in this state is on the way between two others: each field that they name is as in one of them.
+    pub(super) fn lies_between(&self, before: &State, after: &State) -> bool {
+        let State::Is(now) = self else { return *before == State::Absent || *after == State::Absent };
+        let sides: Vec<&Map> = [before, after]
+            .into_iter()
+            .filter_map(|side| match side {
+                State::Is(fields) => Some(fields),
+                State::Absent => None,
+            })
+            .collect();
+        let mut names = sides.iter().flat_map(|side| side.keys());
+        names.all(|name| {
+            sides.iter().any(|side| match (side.get(name), now.get(name)) {
+                (Some(side), Some(now)) => contains(now, side),
+                (None, None) => true,
+                _ => false,
+            })
+        })
+    }
+
+    /// As it is recorded.
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            State::Absent => Map::from([("absent".into(), true.into())]).into(),
+            State::Is(fields) => Map::from([("is".into(), fields.clone().into())]).into(),
+        }
+    }
+
+    /// As it was recorded.
+    pub(super) fn from_value(value: &Value) -> Option<Self> {
+        let recorded = value.as_map()?;
+        match (recorded.get("is"), recorded.get("absent")) {
+            (Some(Value::Map(fields)), _) => Some(State::Is(fields.clone())),
+            (None, Some(Value::Bool(true))) => Some(State::Absent),
+            _ => None,
+        }
+    }
+
+    /// The fields; `null` if there are none.
+    pub(super) fn into_fields(self) -> Value {
+        match self {
+            State::Absent => Value::Null,
+            State::Is(fields) => fields.into(),
+        }
+    }
+}
+
+/// Whether a value has all that is wanted of it: maps may have more.
+fn contains(now: &Value, wanted: &Value) -> bool {
+    match (now, wanted) {
+        (Value::Map(now), Value::Map(wanted)) => {
+            wanted.iter().all(|(name, wanted)| now.get(name).is_some_and(|now| contains(now, wanted)))
+        }
+        (Value::List(now), Value::List(wanted)) => {
+            now.len() == wanted.len() && now.iter().zip(wanted).all(|(now, wanted)| contains(now, wanted))
+        }
+        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => {
+            now.as_float() == wanted.as_float()
+        }
+        _ => now == wanted,
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Absent => f.write_str("absent"),
+            State::Is(fields) => write!(f, "{}", Value::from(fields.clone())),
+        }
+    }
+}
