@@ -1,8 +1,8 @@
 //! A record as lines for where there is no terminal: each stands alone, with the time and the step it is about.
 
-use runbook_wire::{About, Answer, Body, Grade, Person, Probe, Record, Result, Task, Via};
+use runbook_wire::{About, Answer, Body, Grade, Probe, Record, Result, Task, Via};
 
-use crate::{Key, Line, Run, Style, Tone, line::wrap, moment, value};
+use crate::{Given, Key, Line, Phase, Run, Style, Tone, line::wrap, moment, run::subject, value};
 
 /// The lines of a record; `run` has already taken it in. None for records that say nothing new to a reader.
 pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
@@ -65,19 +65,20 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
             // A probe may look every second; a line says that what it sees has changed.
             let seen = run.task(Key::of(task)).and_then(|t| t.probe(*probe));
             if seen.is_none_or(|s| s.row == 1) {
-                let what = match probe {
-                    Probe::Until => "looks",
-                    Probe::Verify => "verify",
-                    Probe::NotDone => "verify that it did not happen",
-                    Probe::Guard(_) => "guard",
+                let (tone, word) = match (probe, grade) {
+                    (Probe::Until | Probe::Verify, Grade::Fail) => (Tone::Plain, "not yet"),
+                    (_, Grade::Pass) => (Tone::Ok, "holds"),
+                    (_, Grade::Fail) => (Tone::Warn, "does not hold"),
+                    (_, Grade::Inconclusive) => (Tone::Warn, "cannot be seen"),
                 };
-                let (tone, word) = match grade {
-                    Grade::Pass => (Tone::Ok, "holds"),
-                    Grade::Fail => (Tone::Plain, "does not hold"),
-                    Grade::Inconclusive => (Tone::Warn, "cannot be seen"),
+                let what = match probe {
+                    Probe::Until => "",
+                    Probe::Verify => "verify: ",
+                    Probe::NotDone => "verify that it did not happen: ",
+                    Probe::Guard(_) => "guard: ",
                 };
                 let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-                say(tone, &task.path, format!("{what} {word}{message}"));
+                say(tone, &task.path, format!("{what}{word}{message}"));
             }
         }
         Body::Closed { task, failure, .. } => match failure {
@@ -98,10 +99,11 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
                 }
             }
         }
-        Body::Answered { about, answer: given, by, via, comment } => {
-            let via = if *via == Via::AnswersFile { " (from an answers file)" } else { "" };
-            let comment = comment.as_ref().map_or_else(String::new, |c| format!(": {c}"));
-            say(Tone::Plain, &self::about(about), format!("{}{via}{comment}", answer(given, by)));
+        Body::Answered { about, .. } => {
+            if let Some(given) = run.answers.last() {
+                let comment = given.comment.as_ref().map_or_else(String::new, |c| format!(": {c}"));
+                say(Tone::Plain, &self::about(about), format!("{}{comment}", answer(given)));
+            }
         }
         Body::CancelRequested { by, reason } => {
             say(Tone::Fail, "", format!("cancelled by {}: {reason}", by.name))
@@ -120,6 +122,7 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
         }
         _ => {}
     }
+    texts.extend(settled(run, record));
     let time = moment::time_of_day(record.wall_ms, &style.zone);
     texts
         .into_iter()
@@ -137,9 +140,9 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
 }
 
 /// What somebody said: `approved by ana`.
-pub(crate) fn answer(answer: &Answer, by: &Person) -> String {
-    let by = &by.name;
-    match answer {
+pub(crate) fn answer(given: &Given) -> String {
+    let by = &given.by.name;
+    let words = match &given.answer {
         Answer::Approve => format!("approved by {by}"),
         Answer::Reject => format!("rejected by {by}"),
         Answer::Value { value } => format!("{} says {by}", value::short(value)),
@@ -155,7 +158,28 @@ pub(crate) fn answer(answer: &Answer, by: &Person) -> String {
         Answer::Retry => format!("to be tried again, says {by}"),
         Answer::Skip => format!("skipped by {by}"),
         Answer::Fail => format!("failed by {by}"),
-    }
+    };
+    if given.via == Via::AnswersFile { format!("{words} (from an answers file)") } else { words }
+}
+
+/// What follows from a record for its task, where no record of its own says so: a wait is over, a guard tripped.
+fn settled(run: &Run, record: &Record) -> Option<(Tone, String, String)> {
+    let task = match &record.body {
+        Body::Checked { task, .. } | Body::Fired { task, .. } => task,
+        Body::Answered { about, .. } => subject(about)?,
+        _ => return None,
+    };
+    let state = run.task(Key::of(task)).filter(|s| s.ended.is_some_and(|e| e.seq == record.seq))?;
+    let took = state.began.map_or(0, |b| record.elapsed_ms.saturating_sub(b.elapsed_ms));
+    let took = moment::length(took);
+    let failure = state.failure.as_ref().map_or_else(String::new, |f| format!(": {}", f.message));
+    let (tone, text) = match state.phase {
+        Phase::Done => (Tone::Ok, format!("done in {took}")),
+        Phase::Failed => (Tone::Fail, format!("failed after {took}{failure}")),
+        Phase::NotDone => (Tone::Fail, "nothing was changed".to_owned()),
+        _ => return None,
+    };
+    Some((tone, task.path.clone(), text))
 }
 
 fn took(run: &Run, task: &Task, record: &Record) -> String {

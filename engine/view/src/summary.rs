@@ -1,6 +1,6 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{About, EntryKind, Promise, Via};
+use runbook_wire::{About, EntryKind, Policy, Promise, Via};
 
 use crate::{Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing};
 
@@ -214,6 +214,9 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         if let Some(failed) = first_failure(tree) {
             next.push(one("its output", logs(id, &failed.path)));
         }
+        for stuck in stuck_undos(tree) {
+            next.push(one("the undo's output", logs(id, &stuck)));
+        }
         match tree.rollback {
             Rollback::Incomplete => {
                 next.push(one("try the rollback again", format!("runbook rollback {id}")))
@@ -224,6 +227,16 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         next.push(one("the record", format!("runbook report {id}")));
     }
     next
+}
+
+/// Paths of the undo steps that failed.
+fn stuck_undos(tree: &Tree<'_>) -> Vec<String> {
+    let mut paths = Vec::new();
+    tree.walk(&mut |node| {
+        let failed = |n: &&Node<'_>| matches!(n.status, Status::Failed | Status::NotDone | Status::InDoubt);
+        paths.extend(node.undo.iter().filter(failed).map(|n| n.path.clone()));
+    });
+    paths
 }
 
 /// The failure that failed the run, by its first record.
@@ -266,16 +279,23 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
 pub fn who(tree: &Tree<'_>, question: &Question) -> String {
     let policy =
         question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize)).map(|e| &e.policy);
-    match policy {
-        Some(policy) if !policy.who.is_empty() => {
-            let mut who = policy.who.clone();
-            who.dedup();
-            let but = if policy.exclude_requester { ", not the requester" } else { "" };
-            format!("{}{but}", who.join(" or "))
-        }
-        Some(policy) if policy.exclude_requester => "anybody but the requester".into(),
-        _ => "anybody".into(),
+    let Some(policy) = policy else { return "anybody".into() };
+    let roles = roles(policy);
+    match policy.exclude_requester {
+        true if policy.who.is_empty() => "anybody but the requester".into(),
+        true => format!("{roles}, not the requester"),
+        false => roles,
     }
+}
+
+/// `role:sre or ana`.
+pub(crate) fn roles(policy: &Policy) -> String {
+    if policy.who.is_empty() {
+        return "anybody".into();
+    }
+    let mut who = policy.who.clone();
+    who.dedup();
+    who.join(" or ")
 }
 
 /// The command that shows what a step printed.

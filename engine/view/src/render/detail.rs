@@ -1,9 +1,11 @@
 //! What is said beside a step.
 
-use runbook_wire::{EntryKind, Probe};
+use runbook_wire::{Answer, EntryKind, Probe, Via};
 
 use super::Page;
-use crate::{Line, Node, Status, TaskState, Tone, Undoing, line::wrap, moment, summary};
+use crate::{
+    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line::wrap, moment, run::subject, summary,
+};
 
 /// The mark of a status, and its tone.
 pub fn mark(status: Status, tolerated: bool, ascii: bool) -> (&'static str, Tone) {
@@ -29,7 +31,15 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
     let attempt = task.map_or(0, TaskState::attempt);
     let plain = |text: String| Line::of(Tone::Plain, text);
     let dim = |text: String| Line::of(Tone::Dim, text);
+    if (node.status.is_active() && node.began.is_some())
+        || matches!(node.status, Status::Failed | Status::NotDone)
+    {
+        pieces.extend(node.title().map(|t| plain(t.to_owned())));
+    }
     match node.status {
+        Status::Running | Status::Verifying if page.interrupted() => {
+            pieces.push(Line::of(Tone::Warn, "was under way"));
+        }
         Status::Done | Status::DoneWithFailures => {
             pieces.extend(took.map(|ms| dim(moment::length(ms))));
             pieces.extend(task.and_then(|t| t.note.clone()).map(dim));
@@ -136,33 +146,17 @@ pub(crate) fn time_left(page: &Page<'_>, node: &Node<'_>) -> Option<u64> {
 }
 
 fn person(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
-    let mut pieces = Vec::new();
     let run = page.tree.run;
-    let question =
-        page.tree.open_questions().into_iter().find(|q| q.subject().map(crate::Key::of) == Some(node.key));
+    let asked = page.tree.open_questions().into_iter().any(|q| q.subject().map(Key::of) == Some(node.key));
     let policy = &node.entry.policy;
-    let mut text = String::from("waits for ");
-    let who = question.map_or_else(|| node.entry.what.clone(), |q| summary::who(&page.tree, q));
-    if node.entry.kind == EntryKind::Approval && policy.count > 1 {
-        text.push_str(&format!("{} of {who}", policy.count));
+    let who = if asked { summary::roles(policy) } else { node.entry.what.clone() };
+    let of = if node.entry.kind == EntryKind::Approval && policy.count > 1 && asked {
+        format!("{} of ", policy.count)
     } else {
-        text.push_str(&who);
-    }
-    pieces.push(Line::of(Tone::Warn, text));
-    let given: Vec<String> = run
-        .answers
-        .iter()
-        .filter(|g| !g.void && crate::run::subject(&g.about).map(crate::Key::of) == Some(node.key))
-        .map(|g| crate::lines::answer(&g.answer, &g.by))
-        .collect();
-    if !given.is_empty() {
-        pieces.push(Line::of(Tone::Plain, given.join(", ")));
-    }
-    if let Some(deadline) = question.and_then(|q| q.deadline_ms) {
-        let at = moment::time_of_day(deadline, &page.style.zone);
-        let left = moment::relative(deadline, page.now.wall_ms);
-        pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
-    }
+        String::new()
+    };
+    let mut pieces = vec![Line::of(Tone::Warn, format!("waits for {of}{who}"))];
+    pieces.extend(given(run, node).into_iter().map(|g| Line::of(Tone::Plain, crate::lines::answer(g))));
     pieces
 }
 
@@ -171,18 +165,23 @@ fn answered(page: &Page<'_>, node: &Node<'_>) -> Option<String> {
     if !node.is_human() {
         return None;
     }
-    let run = page.tree.run;
-    let mut given: Vec<String> = run
-        .answers
-        .iter()
-        .filter(|g| !g.void && crate::run::subject(&g.about).map(crate::Key::of) == Some(node.key))
-        .map(|g| {
-            let file = if g.via == runbook_wire::Via::AnswersFile { " (answers file)" } else { "" };
-            format!("{}{file}", g.by.name)
-        })
-        .collect();
-    given.dedup();
-    (!given.is_empty()).then(|| format!("by {}", given.join(", ")))
+    let names = given(page.tree.run, node).into_iter().map(|g| {
+        let file = if g.via == Via::AnswersFile { " (answers file)" } else { "" };
+        format!("{}{file}", g.by.name)
+    });
+    let mut names: Vec<String> = names.collect();
+    names.dedup();
+    (!names.is_empty()).then(|| format!("by {}", names.join(", ")))
+}
+
+/// Answers to this node's question that count.
+pub(crate) fn given<'r>(run: &'r Run, node: &Node<'_>) -> Vec<&'r Given> {
+    let requester = run.created.as_ref().map(|c| &c.requester);
+    let own = |g: &Given| {
+        node.entry.policy.exclude_requester && g.answer == Answer::Approve && Some(&g.by) == requester
+    };
+    let about = |g: &Given| subject(&g.about).map(Key::of) == Some(node.key);
+    run.answers.iter().filter(|g| !g.void && about(g) && !own(g)).collect()
 }
 
 /// The lines below a step that failed: the failure in the system's own words, where the step stands, what helps.

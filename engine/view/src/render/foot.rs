@@ -59,8 +59,9 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
                 format!("FAILED{at}: max_failures {} reached.{stops}", policy.max_failures)
             }
             None => {
-                let path = summary::first_failure(tree).map_or_else(|| node.path.clone(), |f| f.path);
-                format!("FAILED{at}: {path}.{stops}")
+                let what = summary::first_failure(tree)
+                    .map_or_else(|| format!(": {}", node.path), |f| format!(" in {}: {}", f.path, f.message));
+                format!("FAILED{at}{what}.{stops}")
             }
         }
     } else {

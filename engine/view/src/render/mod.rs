@@ -84,6 +84,11 @@ pub fn render(run: &Run, now: Now, width: usize, style: &Style) -> Vec<Line> {
 }
 
 impl Page<'_> {
+    /// Nobody executes the run, and it is not over.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.tree.run.interrupted(self.now)
+    }
+
     /// An arrow, a dash: the sign, or its ASCII stand-in.
     pub(crate) fn sign(&self, sign: &'static str, ascii: &'static str) -> &'static str {
         if self.style.ascii { ascii } else { sign }

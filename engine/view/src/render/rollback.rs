@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Page, detail};
-use crate::{Line, Node, Rollback, Tone, Undoing, line::wrap, moment, summary};
+use super::{Page, detail, failure_lines};
+use crate::{Line, Node, Rollback, Tone, Undoing, moment, summary};
 
 pub(super) fn rollback(page: &Page<'_>) -> Vec<Line> {
     let tree = &page.tree;
@@ -106,15 +106,10 @@ fn one(page: &Page<'_>, node: &Node<'_>, names: usize) -> Vec<Line> {
         }
         Undoing::Failed | Undoing::Refused | Undoing::InDoubt => {
             pieces.push(Line::of(tone, node.undoing.words()));
-            let failed =
-                node.undo.iter().find(|n| n.task.is_some_and(|t| t.failure.is_some())).unwrap_or(node);
             let mut lines = page.flow(pieces, 2, 6);
-            let message = format!("{text}  {}", summary::place(failed));
-            lines.extend(
-                wrap(&message, page.width - 6)
-                    .into_iter()
-                    .map(|t| Line::of(Tone::Plain, "      ").with(tone, t)),
-            );
+            for failed in node.undo.iter().filter(|n| n.task.is_some_and(|t| t.failure.is_some())) {
+                lines.extend(failure_lines(page, failed, 6));
+            }
             return lines;
         }
         _ => {

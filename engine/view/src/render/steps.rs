@@ -130,7 +130,13 @@ fn pack(page: &Page<'_>, nodes: &[Node<'_>], class: Class, indent: usize) -> Vec
 }
 
 fn one(page: &Page<'_>, node: &Node<'_>, names: usize, indent: usize, level: Level, rows: &mut Vec<Row>) {
-    let (sign, tone) = mark(node.status, node.tolerated(), page.style.ascii);
+    let seen = if page.interrupted() && node.status.is_active() && !node.is_scope() {
+        // Nobody sees how it goes on: as good as in doubt until the run is resumed.
+        Status::InDoubt
+    } else {
+        node.status
+    };
+    let (sign, tone) = mark(seen, node.tolerated(), page.style.ascii);
     let mut start = Line::of(Tone::Plain, " ".repeat(indent)).with(tone, sign).with(Tone::Plain, " ");
     let quiet = matches!(node.status, Status::Waiting | Status::NotStarted | Status::Skipped);
     start.push(if quiet { Tone::Dim } else { Tone::Plain }, node.label());

@@ -21,7 +21,7 @@ pub use question::{Given, Question};
 pub use task::{Attempt, Item, Key, Phase, ProbeState, Sample, TaskState};
 
 /// A run, as far as its records tell.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     pub outline: Outline,
     pub shape: Shape,

@@ -3,7 +3,7 @@
 use runbook_wire::{Entry, EntryKind, Outline, Role};
 
 /// Owners of the nodes of an outline, and the runbook's own lists that the outline gives by role only.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shape {
     owners: Vec<Option<u32>>,
     each: Vec<Option<u32>>,

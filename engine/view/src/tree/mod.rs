@@ -54,7 +54,7 @@ pub struct Node<'a> {
     pub undo: Vec<Node<'a>>,
     /// It failed in a way that fails its scope.
     pub(crate) failing: bool,
-    /// Every node that it needs is satisfied.
+    /// Its scope is open, and every node that it needs is satisfied.
     pub(crate) ready: bool,
 }
 

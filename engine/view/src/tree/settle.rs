@@ -12,10 +12,11 @@ pub(super) fn settle(tree: &mut Tree<'_>) {
         derive(node);
     }
     let halted = over || run.cancel.is_some() || tree.steps.iter().any(|n| n.failing);
-    settle_scope(&mut tree.steps, halted, over);
+    settle_scope(&mut tree.steps, halted, over, run.created.is_some());
     for scope in [&mut tree.first, &mut tree.after_pivot, &mut tree.revert, &mut tree.finally] {
         scope.iter_mut().for_each(derive);
-        settle_scope(scope, over, over);
+        let open = scope.iter().any(|n| n.began.is_some());
+        settle_scope(scope, over, over, open);
     }
     tree.forward = forward(tree);
     tree.rollback = rollback(tree);
@@ -124,11 +125,11 @@ fn combine(node: &mut Node<'_>, failed: bool, again: bool) {
 }
 
 /// Top-down: in a halted scope nothing new starts, and waits, questions and retry delays are over.
-fn settle_scope(nodes: &mut [Node<'_>], halted: bool, over: bool) {
+fn settle_scope(nodes: &mut [Node<'_>], halted: bool, over: bool, open: bool) {
     let satisfied: Vec<(u32, bool)> = nodes.iter().map(|n| (n.key.node, is_satisfied(n))).collect();
     for node in nodes.iter_mut() {
         let needs = |need: &u32| satisfied.iter().all(|(n, ok)| n != need || *ok);
-        node.ready = node.item.is_some() || node.entry.needs.iter().all(needs);
+        node.ready = open && node.item.is_none() && node.entry.needs.iter().all(needs);
         settle_node(node, halted, over);
     }
 }
@@ -139,17 +140,24 @@ fn is_satisfied(node: &Node<'_>) -> bool {
 }
 
 fn settle_node(node: &mut Node<'_>, halted: bool, over: bool) {
+    let begun = node.began.is_some();
+    let stopped = halted || node.failing;
+    // One step of a group that fails stops the others, though the group may be tried again; a `for_each` counts.
+    let inside = stopped || (!node.is_each() && node.children.iter().any(|n| n.failing));
+    let some = |nodes: &[Node<'_>]| nodes.iter().any(|n| n.began.is_some());
+    let (first, finally, undo) = (some(&node.first), some(&node.finally), some(&node.undo));
+    settle_scope(&mut node.children, inside, over, begun);
+    settle_scope(&mut node.between, stopped, over, begun);
+    settle_scope(&mut node.first, over, over, first);
+    settle_scope(&mut node.finally, over || (halted && !begun), over, finally);
+    settle_scope(&mut node.undo, over, over, undo);
     if node.is_scope() {
-        let inner = halted || node.failing;
-        let begun = node.began.is_some();
-        let failed_once = node.failing || node.children.iter().any(|n| n.failing) && !node.is_each();
-        settle_scope(&mut node.children, inner || failed_once, over);
-        settle_scope(&mut node.between, inner, over);
-        settle_scope(&mut node.first, over, over);
-        settle_scope(&mut node.finally, over || !begun, over);
         if node.status != Status::Skipped {
-            let (failing, again) = (node.failing, node.status == Status::Retrying);
-            combine(node, failing || node.status == Status::Failed, again && !halted);
+            let failed = node.failing || node.status == Status::Failed;
+            combine(node, failed, node.status == Status::Retrying && !halted);
+            if over && node.status.is_active() && node.status != Status::InDoubt {
+                node.status = Status::Cancelled;
+            }
         }
     } else if over && node.status.is_active() && node.status != Status::InDoubt {
         node.status = Status::Cancelled;
@@ -163,10 +171,9 @@ fn settle_node(node: &mut Node<'_>, halted: bool, over: bool) {
     }
     match node.status {
         Status::Waiting if halted => node.status = Status::NotStarted,
-        Status::Waiting if node.ready && node.item.is_none() => node.status = Status::Preparing,
+        Status::Waiting if node.ready => node.status = Status::Preparing,
         _ => {}
     }
-    settle_scope(&mut node.undo, over, over);
 }
 
 fn forward(tree: &Tree<'_>) -> Forward {

@@ -1,4 +1,6 @@
 //! What views say, over records written by hand.
 
+mod golive;
 mod kafka;
+mod properties;
 mod scene;

@@ -45,11 +45,6 @@ impl Scene {
         self.step(segment, EntryKind::Action, what, "read").node
     }
 
-    /// A write with an undo of its own.
-    pub(crate) fn write(&mut self, segment: &str, what: &str, undo: &str) -> u32 {
-        self.step(segment, EntryKind::Action, what, "write").own_undo(undo).node
-    }
-
     /// A step under another.
     pub(crate) fn child(
         &mut self,
@@ -179,6 +174,14 @@ impl Scene {
 
     pub(crate) fn done(&mut self, task: &Task, note: &str) -> &mut Scene {
         self.done_with(task, note, BTreeMap::new())
+    }
+
+    pub(crate) fn done_at(&mut self, task: &Task, attempt: u32, note: &str) -> &mut Scene {
+        self.done(task, note);
+        if let Some(Record { body: Body::Ended { attempt: number, .. }, .. }) = self.records.last_mut() {
+            *number = attempt;
+        }
+        self
     }
 
     pub(crate) fn done_with(
