@@ -11,6 +11,7 @@ mod cancel;
 mod clock;
 mod context;
 mod control;
+mod detach;
 mod execution;
 mod files;
 mod host;
@@ -26,6 +27,7 @@ mod stream;
 
 pub use clock::Clock;
 pub use control::{Control, Refusal};
+pub use detach::detach;
 pub use execution::{Execution, ExecutionError, Exit, NewRun, Outcome};
 pub use host::Host;
 pub use observer::{LogLine, Observer, Unobserved};

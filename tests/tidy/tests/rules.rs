@@ -1,5 +1,7 @@
 //! The house rules hold, and each of them notices when it is broken.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_tidy::{

@@ -1,0 +1,49 @@
+//! Which nodes of the plan are undos, waits, `finally`: from `runbook plan -o json`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// The parts of an outline that tell moments apart.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    pub undo: BTreeSet<u64>,
+    pub finally: BTreeSet<u64>,
+    pub waits: BTreeSet<u64>,
+    /// Steps whose attempts touch the world.
+    pub effects: BTreeSet<u64>,
+}
+
+impl Shape {
+    /// Reads an outline.
+    pub fn of(outline: &Value) -> Shape {
+        let entries = outline["entries"].as_array().cloned().unwrap_or_default();
+        let numbers = |value: &Value| -> Vec<u64> {
+            value.as_array().map(|list| list.iter().filter_map(Value::as_u64).collect()).unwrap_or_default()
+        };
+        let below = |roots: Vec<u64>| -> BTreeSet<u64> {
+            let mut found = BTreeSet::new();
+            let mut open = roots;
+            while let Some(node) = open.pop() {
+                if found.insert(node) {
+                    let entry = entries.get(node as usize).cloned().unwrap_or_default();
+                    open.extend(
+                        ["children", "undo", "finally"].iter().flat_map(|name| numbers(&entry[*name])),
+                    );
+                }
+            }
+            found
+        };
+        let mut shape = Shape { finally: below(numbers(&outline["finally"])), ..Shape::default() };
+        shape.undo = below(entries.iter().flat_map(|entry| numbers(&entry["undo"])).collect());
+        for (node, entry) in entries.iter().enumerate() {
+            let node = node as u64;
+            match (entry["kind"].as_str(), entry["effect"].as_str()) {
+                (Some("wait"), _) => drop(shape.waits.insert(node)),
+                (Some("action"), Some("write" | "notify")) => drop(shape.effects.insert(node)),
+                _ => {}
+            }
+        }
+        shape
+    }
+}

@@ -1,0 +1,185 @@
+//! A clean home for the real binary: a project folder, a state folder, an environment of its own.
+//!
+//! Nothing of the machine's environment reaches the binary but `PATH`. What a test sees of a run, it sees from outside:
+//! exit codes, what the commands print, the files and servers that steps touched.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+}
+
+/// The `runbook` binary beside the running test: `./test` builds it first.
+///
+/// # Panics
+/// If it has not been built.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test.ancestors().nth(2).expect("a test is in target/<profile>/deps");
+    let binary = folder.join("runbook");
+    assert!(binary.exists(), "{} is missing: cargo build --bin runbook", binary.display());
+    binary
+}
+
+/// A project and a journal in a temporary folder.
+#[derive(Debug)]
+pub struct Bed {
+    folder: TempDir,
+}
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The exit code; 128 + n for a signal, as a shell would say.
+    pub fn code(&self) -> i32 {
+        use std::os::unix::process::ExitStatusExt;
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or_default())
+    }
+
+    /// Itself, if it ended with this code.
+    ///
+    /// # Panics
+    /// If it did not; says everything that it printed.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code(), code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Standard output as one JSON value a line.
+    pub fn json_lines(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("each line of -o json is JSON"))
+            .collect()
+    }
+}
+
+impl Default for Bed {
+    fn default() -> Self {
+        Bed::new()
+    }
+}
+
+impl Bed {
+    /// An empty project.
+    pub fn new() -> Bed {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::create_dir(folder.path().join("project")).expect("a new folder is writable");
+        Bed { folder }
+    }
+
+    /// The project's folder; commands run there.
+    pub fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    /// The journal's folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Writes a file of the project.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder"))
+            .expect("the project is writable");
+        std::fs::write(&path, text).expect("the project is writable");
+        path
+    }
+
+    /// Reads a file of the project; `None` where there is none.
+    pub fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.project().join(name)).ok()
+    }
+
+    /// The binary with arguments, ready to be started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(args).current_dir(self.project()).env_clear();
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOME", self.folder.path()).env("RUNBOOK_STATE", self.state()).env("LANG", "C.UTF-8");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn runbook(&self, args: &[&str]) -> Ran {
+        let output = self.command(args).output().expect("the binary can be started");
+        Ran {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Starts a command with its streams piped.
+    pub fn start(&self, args: &[&str]) -> Started {
+        let child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Started { child: child.expect("the binary can be started") }
+    }
+
+    /// The id of the newest run.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn newest_run(&self) -> String {
+        let ran = self.runbook(&["runs", "--limit", "1", "-o", "json"]).expect(0);
+        ran.json_lines()[0]["run"].as_str().expect("a run has an id").to_owned()
+    }
+
+    /// The recorded events of a run.
+    pub fn events(&self, run: &str) -> Vec<Value> {
+        self.runbook(&["show", run, "--events", "-o", "json"]).expect(0).json_lines()
+    }
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+}
+
+impl Started {
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the process is ours");
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> Ran {
+        // Read to the end before waiting, so that a full pipe does not stop the child.
+        let mut err = self.child.stderr.take();
+        let reader = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            if let Some(err) = &mut err {
+                err.read_to_end(&mut text).expect("a pipe can be read");
+            }
+            text
+        });
+        let mut stdout = Vec::new();
+        if let Some(out) = &mut self.child.stdout {
+            out.read_to_end(&mut stdout).expect("a pipe can be read");
+        }
+        let status = self.child.wait().expect("the child is ours");
+        let stderr = reader.join().expect("the reader does not panic");
+        Ran {
+            status,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+}
