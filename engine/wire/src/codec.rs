@@ -5,15 +5,15 @@ use thiserror::Error;
 
 use crate::{Body, Record, VERSION};
 
-/// How deep a value inside a record may be nested. JSON parsers stop at 128 levels; a record that could be written and
-/// not read again would be lost.
-pub const MAX_DEPTH: usize = 100;
+/// How deep a record may be nested, its own two or three levels included. The JSON parser stops at 127; a record that could
+/// be written and not read again would be lost.
+pub const MAX_DEPTH: usize = 120;
 
 /// Why a record cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EncodeError {
-    /// A value in it is nested deeper than [`MAX_DEPTH`].
-    #[error("event {seq} holds a value nested more than {MAX_DEPTH} levels deep")]
+    /// It is nested deeper than [`MAX_DEPTH`], because of a value in it.
+    #[error("event {seq} holds a value that is nested too deep: a record has at most {MAX_DEPTH} levels")]
     TooDeep { seq: u64 },
     /// A map key that JSON cannot express. None of our types has one.
     #[error("event {seq} cannot be written as JSON: {reason}")]
@@ -47,10 +47,12 @@ impl Record {
     /// If a value is nested too deep to be read again.
     pub fn encode(&self) -> std::result::Result<String, EncodeError> {
         let seq = self.seq;
-        if values(&self.body).any(|value| depth_exceeds(value, MAX_DEPTH)) {
+        let text =
+            serde_json::to_string(self).map_err(|e| EncodeError::NotJson { seq, reason: e.to_string() })?;
+        if nesting(&text) > MAX_DEPTH {
             return Err(EncodeError::TooDeep { seq });
         }
-        serde_json::to_string(self).map_err(|e| EncodeError::NotJson { seq, reason: e.to_string() })
+        Ok(text)
     }
 
     /// Reads what [`Record::encode`] wrote, in this version or an earlier one.
@@ -58,12 +60,12 @@ impl Record {
     /// # Errors
     /// If the bytes are damaged or of a newer version; never panics.
     pub fn decode(bytes: &[u8]) -> std::result::Result<Record, DecodeError> {
-        serde_json::from_slice(bytes).map_err(|e| explain(bytes, &e))
+        serde_json::from_slice(bytes).map_err(|_| explain(bytes))
     }
 }
 
 /// Finds out what is wrong with bytes that do not parse as a record.
-fn explain(bytes: &[u8], error: &serde_json::Error) -> DecodeError {
+fn explain(bytes: &[u8]) -> DecodeError {
     let value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
         Err(e) => return DecodeError::Malformed { reason: e.to_string() },
@@ -72,34 +74,30 @@ fn explain(bytes: &[u8], error: &serde_json::Error) -> DecodeError {
         return DecodeError::Malformed { reason: "it has no `type`".to_owned() };
     };
     let (seq, kind) = (value.get("seq").and_then(Value::as_u64).unwrap_or(0), kind.to_owned());
-    if Body::TYPES.contains(&kind.as_str()) {
-        DecodeError::Unfit { seq, kind, reason: error.to_string() }
-    } else {
-        DecodeError::UnknownType { seq, kind }
+    if !Body::TYPES.contains(&kind.as_str()) {
+        return DecodeError::UnknownType { seq, kind };
     }
+    // Once more, from the value: errors of the text name a column of it, which helps nobody.
+    let reason = serde_json::from_value::<Record>(value).err().map_or(String::new(), |e| e.to_string());
+    DecodeError::Unfit { seq, kind, reason }
 }
 
-/// Every free-form value in a body.
-fn values(body: &Body) -> Box<dyn Iterator<Item = &Value> + '_> {
-    use crate::Answer;
-    match body {
-        Body::RunCreated { inputs: map, .. }
-        | Body::Entered { inputs: map, .. }
-        | Body::Ended { outputs: map, .. }
-        | Body::Closed { outputs: map, .. }
-        | Body::Asked { show: map, .. }
-        | Body::Finished { outputs: map, .. } => Box::new(map.values()),
-        Body::Started { params, prepared, .. } => Box::new(params.values().chain(Some(prepared))),
-        Body::Items { items, .. } => Box::new(items.iter()),
-        Body::Answered { answer: Answer::Value { value }, .. } => Box::new(Some(value).into_iter()),
-        _ => Box::new(std::iter::empty()),
+/// How deep the arrays and objects of a JSON text are nested.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth -= 1,
+            _ => {}
+        }
     }
-}
-
-fn depth_exceeds(value: &Value, left: usize) -> bool {
-    match value {
-        Value::Array(items) => left == 0 || items.iter().any(|v| depth_exceeds(v, left - 1)),
-        Value::Object(map) => left == 0 || map.values().any(|v| depth_exceeds(v, left - 1)),
-        _ => false,
-    }
+    deepest
 }
