@@ -161,9 +161,10 @@ fn step_body() -> BoxedStrategy<Body> {
             attempt,
             reason
         }),
-        (task(), any::<u32>(), map()).prop_map(|(task, attempt, inputs)| Body::Entered {
+        (task(), any::<u32>(), of(text()), map()).prop_map(|(task, attempt, title, inputs)| Body::Entered {
             task,
             attempt,
+            title,
             inputs
         }),
         (task(), any::<u32>(), vec(text(), 0..3), vec(value(), 0..3))
@@ -174,11 +175,12 @@ fn step_body() -> BoxedStrategy<Body> {
             case,
             label
         }),
-        (task(), any::<u32>(), any::<u32>(), map(), value(), text()).prop_map(
-            |(task, attempt, incarnation, params, prepared, key)| Body::Started {
+        (task(), any::<u32>(), any::<u32>(), of(text()), map(), value(), text()).prop_map(
+            |(task, attempt, incarnation, title, params, prepared, key)| Body::Started {
                 task,
                 attempt,
                 incarnation,
+                title,
                 params,
                 prepared,
                 key
