@@ -230,14 +230,14 @@ pub trait Net: Send + Sync {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<u64, String>>;
 }
 
-/// Files. A relative path starts in the runbook's folder, and neither `..` nor a symbolic link on its way may lead out
-/// of it; an absolute one goes where it says. The last part of a path is never followed if it is a symbolic link: that
-/// is an error, since reading would show, and writing would replace, something else than was named.
+/// Files. A relative path starts in the runbook's folder, and neither `..` nor a symbolic link may lead it out of there;
+/// an absolute one goes where it says. Symbolic links are followed: what one points to is read or replaced, and it stays
+/// a link. One that points nowhere is an error.
 pub trait Files: Send + Sync {
     /// The whole content.
     fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
     /// Writes beside and renames, so that a reader sees the old content or the new, and an error leaves the old one.
-    /// `mode` as in chmod; without it a file keeps the one that it has, and a new one gets 0644.
+    /// `mode` as in chmod; without it a file keeps the one that it has, and a new one gets what the umask leaves.
     fn write<'a>(
         &'a self,
         path: &'a str,

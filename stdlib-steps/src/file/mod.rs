@@ -28,8 +28,9 @@ step_type! {
     /// ```
     ///
     /// `content` is text with expressions; `from` is a file that belongs to the runbook and is copied as it is, as it was
-    /// when the run was planned. A relative `path` starts in the runbook's folder and may not leave it; to write elsewhere,
-    /// write the whole path. A symbolic link is not followed. The folder must exist.
+    /// when the run was planned. A relative `path` starts in the runbook's folder and may not leave it, not through a
+    /// symbolic link either; to write elsewhere, write the whole path. A symbolic link stays one: the file that it points
+    /// to is written. The folder must exist.
     ///
     /// Before anything is changed, what is there (or that nothing is) is recorded, with its mode. The new content is
     /// written beside the file and renamed over it, so that nobody ever reads half of it. Without `mode`, a file keeps the

@@ -99,9 +99,9 @@ impl Expect {
     }
 
     /// Only a status, or several.
-    pub(crate) fn status(wanted: &Value) -> Self {
+    pub(crate) fn status(wanted: Option<&Value>) -> Self {
         Expect {
-            status: statuses(wanted),
+            status: wanted.map(statuses).unwrap_or_default(),
             headers: Vec::new(),
             contains: Vec::new(),
             matches: None,

@@ -21,7 +21,7 @@ step_type! {
     ///   uses: http.resource
     ///   with:
     ///     url: "${{ environment.vars.router }}/-/live"
-    ///     json: {colour: green}
+    ///     desired: {colour: green}
     ///
     /// - id: retire
     ///   uses: http.resource
@@ -31,11 +31,11 @@ step_type! {
     ///     fields: [version, behaviour]
     /// ```
     ///
-    /// The resource is one that a GET reads and a PUT writes (`method` changes the latter). `json` says what its
+    /// The resource is one that a GET reads and a PUT writes (`method` changes the latter). `desired` says what its
     /// representation must have; the GET may show more. `absent: true` deletes it.
     ///
     /// **What it does.** Before anything is changed it reads the resource and records what is there: those fields that
-    /// `json` names, or those that `fields` names. Then it sends the PUT or DELETE, and reads until the change shows, for
+    /// `desired` names, or those that `fields` names. Then it sends the PUT or DELETE, and reads until the change shows, for
     /// at most `within`.
     ///
     /// **Undo.** It reads the resource again. If it is as this step made it, or partly so, the representation that was
@@ -54,12 +54,13 @@ fn declare(it: Declaration) -> Declaration {
         .undo("puts back the representation that was there before, or deletes what was absent")
         .verify(false)
         .param(Param::required("url", Type::url()).doc("The resource. May contain a secret."))
-        .param(Param::optional("json", record).doc("What its representation must have."))
+        .param(Param::optional("desired", record).doc("What its representation must have."))
         .param(Param::optional("absent", Type::Boolean).doc("`true`: the resource must not exist."))
-        .choice(Choice::ExactlyOne, &["json", "absent"])
+        .choice(Choice::ExactlyOne, &["desired", "absent"])
         .param(
-            Param::optional("fields", Type::list(Type::string()))
-                .doc("Names that are recorded and put back. Default: those of `json`; with `absent`, all."),
+            Param::optional("fields", Type::list(Type::string())).doc(
+                "Names that are recorded and put back. Default: those of `desired`; with `absent`, all.",
+            ),
         )
         .param(
             Param::optional("method", Type::one_of(["PUT", "POST", "PATCH"]))

@@ -1,7 +1,7 @@
 //! `load.run`.
 
 mod stats;
-mod thresholds;
+mod wanted;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -11,9 +11,9 @@ use runbook_step::{
 };
 
 use self::stats::Stats;
-use self::thresholds::Thresholds;
+use self::wanted::Wanted;
 use crate::http::exchange::{self, bare_request};
-use crate::http::expect::{Expect, status_type};
+use crate::http::expect::Expect;
 
 step_type! {
     /// Sends many HTTP requests and measures how they are answered.
@@ -25,18 +25,18 @@ step_type! {
     ///     url: "${{ environment.vars.url }}/api/orders"
     ///     requests: 100
     ///     concurrency: 10
-    ///     thresholds: {failures: 0, p95: "< 500ms", max: "< 2s"}
+    ///     expect: {status: 200, failures: 0, p95: "< 500ms", max: "< 2s"}
     /// ```
     ///
     /// It stops after `requests`, after `duration`, or after whichever comes first; requests that are under way are waited
     /// for. `concurrency` requests are under way at any time, each new one starting as one ends, so a slow server is asked
     /// less: the figures say how these requests fared, not what a given rate would do.
     ///
-    /// A request **fails** if its answer is lost, late, or of another status than `expect`. Percentiles are those of the
+    /// A request **fails** if its answer is lost, late, or of another status than `expect.status`. Percentiles are those of the
     /// requests that did not fail. A connection that is refused is followed by a pause of 100 ms in its place.
     ///
-    /// Unless `thresholds` says otherwise, no request may fail. Every threshold that is not met is listed. The figures are
-    /// outputs even then.
+    /// Unless `expect.failures` says otherwise, no request may fail. Every figure that is not as wanted is listed. The
+    /// figures are outputs even then.
     pub struct Run = "load.run", declare;
 }
 
@@ -64,15 +64,7 @@ fn declare(it: Declaration) -> Declaration {
                 .default("10s")
                 .doc("How long one request may take."),
         )
-        .param(
-            Param::optional("expect", status_type())
-                .default("2xx")
-                .doc("A status, a class such as `2xx`, or a list."),
-        )
-        .param(
-            Param::optional("thresholds", Thresholds::ty())
-                .doc("What the figures must be. Default: no failures."),
-        )
+        .param(Param::optional("expect", Wanted::ty()).doc("What the figures must be."))
         .output("requests", Type::integer(), "How many requests ended.")
         .output("failures", Type::integer(), "How many of them failed.")
         .output("rps", Type::number(), "Requests that did not fail, per second.")
@@ -112,8 +104,8 @@ impl Step for Run {
 }
 
 async fn load(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
-    let thresholds = Thresholds::read(call)?;
-    let expect = Expect::status(call.value("expect")?);
+    let wanted = Wanted::read(call)?;
+    let expect = Expect::status(wanted.status());
     let request = bare_request(call, call.str("method")?)?;
     let limit = match call.get("requests") {
         Some(_) => u64::try_from(call.int("requests")?).unwrap_or(0),
@@ -148,7 +140,7 @@ async fn load(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
             ctx.progress(&format!("{} requests, {} failed", stats.requests(), stats.failures()));
         }
     }
-    conclude(&stats, &thresholds, elapsed(), stopped)
+    conclude(&stats, &wanted, elapsed(), stopped)
 }
 
 /// How one request ended.
@@ -180,7 +172,7 @@ async fn shot(ctx: &dyn Context, request: &HttpRequest, expect: &Expect) -> Shot
 
 fn conclude(
     stats: &Stats,
-    thresholds: &Thresholds,
+    wanted: &Wanted,
     elapsed_ns: u64,
     stopped: Option<Cancelled>,
 ) -> Result<Success, Outcome> {
@@ -201,7 +193,7 @@ fn conclude(
         }
         None => {}
     }
-    let missed = thresholds.missed(&outputs);
+    let missed = wanted.missed(&outputs);
     if missed.is_empty() {
         return Ok(Success { outputs, ..Success::default() }.note(summary));
     }

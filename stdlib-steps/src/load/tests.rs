@@ -65,8 +65,8 @@ fn a_duration_ends_it_after_those_under_way() {
 }
 
 #[test]
-fn every_threshold_that_is_not_met_is_listed() {
-    let params = json!({"requests": 100, "concurrency": 1, "thresholds": {
+fn every_figure_that_is_not_as_wanted_is_listed() {
+    let params = json!({"requests": 100, "concurrency": 1, "expect": {
         "p50": "< 60ms", "p95": "< 90ms", "max": "<= 99ms", "rps": "> 50", "failures": "< 1",
     }});
     insta::assert_snapshot!(ran(&climbing(), params), @r#"
@@ -89,11 +89,11 @@ fn no_request_may_fail_unless_it_is_said() {
     check failures = 4, wanted == 0 (first: GET http://shop/: status = 503, wanted 2xx, saying `overloaded`)
       {"failures":4,"first_error":"GET http://shop/: status = 503, wanted 2xx, saying `overloaded`","max":5.0,"p50":5.0,"p90":5.0,"p95":5.0,"p99":5.0,"requests":20,"rps":15.9}
     "#);
-    insta::assert_snapshot!(ran(&flaky(), json!({"requests": 20, "timeout": "1s", "thresholds": {"failures": 4}})), @r#"
+    insta::assert_snapshot!(ran(&flaky(), json!({"requests": 20, "timeout": "1s", "expect": {"failures": 4}})), @r#"
     20 requests, 4 failed, p95 5 ms, 15.9 a second
       {"failures":4,"first_error":"GET http://shop/: status = 503, wanted 2xx, saying `overloaded`","max":5.0,"p50":5.0,"p90":5.0,"p95":5.0,"p99":5.0,"requests":20,"rps":15.9}
     "#);
-    insta::assert_snapshot!(ran(&flaky(), json!({"requests": 10, "timeout": "1s", "expect": [200, "5xx"], "thresholds": {"failures": 1}})), @r#"
+    insta::assert_snapshot!(ran(&flaky(), json!({"requests": 10, "timeout": "1s", "expect": {"status": [200, "5xx"], "failures": 1}})), @r#"
     10 requests, 1 failed, p95 5 ms, 9 a second
       {"failures":1,"first_error":"GET http://shop/: no answer","max":5.0,"p50":5.0,"p90":5.0,"p95":5.0,"p99":5.0,"requests":10,"rps":9.0}
     "#);
@@ -102,7 +102,7 @@ fn no_request_may_fail_unless_it_is_said() {
 #[test]
 fn nobody_there_is_inconclusive_and_does_not_spin() {
     let fake = Fake::new();
-    insta::assert_snapshot!(ran(&fake, json!({"duration": "2s", "concurrency": 3, "thresholds": {"p95": "< 1s"}})), @r#"
+    insta::assert_snapshot!(ran(&fake, json!({"duration": "2s", "concurrency": 3, "expect": {"p95": "< 1s"}})), @r#"
     connect failures = 60, wanted == 0; p95 cannot be told, since no request succeeded; wanted < 1s (first: GET http://shop/: connection refused)
       {"failures":60,"first_error":"GET http://shop/: connection refused","max":null,"p50":null,"p90":null,"p95":null,"p99":null,"requests":60,"rps":0.0}
     "#);

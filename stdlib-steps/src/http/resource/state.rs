@@ -15,10 +15,10 @@ pub(super) enum State {
 impl State {
     /// What the parameters want.
     pub(super) fn wanted(call: &Call) -> Result<Self, BadParam> {
-        match (call.get("json"), call.get("absent")) {
-            (Some(_), _) => Ok(State::Is(call.map("json")?.clone())),
+        match (call.get("desired"), call.get("absent")) {
+            (Some(_), _) => Ok(State::Is(call.map("desired")?.clone())),
             (None, Some(Value::Bool(true))) => Ok(State::Absent),
-            _ => Err(BadParam::new("absent", "it must be `true`, or `json` be given")),
+            _ => Err(BadParam::new("absent", "it must be `true`, or `desired` be given")),
         }
     }
 

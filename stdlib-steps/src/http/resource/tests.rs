@@ -101,7 +101,7 @@ fn round(server: &Server, call: &Call) -> String {
 #[test]
 fn changes_and_puts_back() {
     let server = Server::with(json!({"colour": "blue", "owner": "ana"}));
-    insta::assert_snapshot!(round(&server, &call(json!({"json": {"colour": "green"}}))), @r#"
+    insta::assert_snapshot!(round(&server, &call(json!({"desired": {"colour": "green"}}))), @r#"
     done {"colour":"blue"} → {"colour":"green"}
       {"before":{"colour":"blue"},"changed":true,"now":{"colour":"green","since":"today"}}
       {"colour":"green"}
@@ -114,7 +114,7 @@ fn changes_and_puts_back() {
 
 #[test]
 fn creates_and_deletes() {
-    insta::assert_snapshot!(round(&Server::default(), &call(json!({"json": {"colour": "green"}}))), @r#"
+    insta::assert_snapshot!(round(&Server::default(), &call(json!({"desired": {"colour": "green"}}))), @r#"
     done absent → {"colour":"green"}
       {"before":null,"changed":true,"now":{"colour":"green","since":"today"}}
       {"colour":"green"}
@@ -143,7 +143,7 @@ fn deletes_and_creates_again() {
 #[test]
 fn what_is_already_so_stays_so() {
     let server = Server::with(json!({"colour": "green"}));
-    insta::assert_snapshot!(round(&server, &call(json!({"json": {"colour": "green"}}))), @r#"
+    insta::assert_snapshot!(round(&server, &call(json!({"desired": {"colour": "green"}}))), @r#"
     done was {"colour":"green"} already
       {"before":{"colour":"green"},"changed":false,"now":{"colour":"green","since":"today"}}
       {"colour":"green"}
@@ -158,7 +158,7 @@ fn what_is_already_so_stays_so() {
 fn undo_never_overwrites_what_somebody_else_did() {
     let server = Server::with(json!({"colour": "blue", "weight": 1}));
     let fake = server.fake();
-    let call = prepared(&fake, &call(json!({"json": {"colour": "green", "weight": 5}})));
+    let call = prepared(&fake, &call(json!({"desired": {"colour": "green", "weight": 5}})));
     fake.block_on(Resource.run(&call, &fake));
     server.set(Some(json!({"colour": "red", "weight": 5})));
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"not_done error http://router/live is {"colour":"red","weight":5}: neither what this step made it ({"colour":"green","weight":5}) nor what it was before ({"colour":"blue","weight":1}); it was not touched"#);
@@ -180,7 +180,7 @@ fn an_accepted_change_that_does_not_show_is_a_failure() {
             _ => response(202, ""),
         })
     };
-    let call = call(json!({"json": {"colour": "green"}, "within": "3s"}));
+    let call = call(json!({"desired": {"colour": "green"}, "within": "3s"}));
     let fake = deaf(1);
     insta::assert_snapshot!(told(&fake.block_on(Resource.run(&call, &fake))), @r#"failed check http://router/live was accepted, but it is {"colour":"blue"}, wanted {"colour":"green"} (after 3s)"#);
     assert!(fake.elapsed_ms() <= 3_000);
@@ -192,7 +192,7 @@ fn an_accepted_change_that_does_not_show_is_a_failure() {
 #[test]
 fn refusals_are_in_the_servers_words() {
     let refusing = |status| Fake::new().on_http(move |_| response(status, "{\"error\": \"blue is live\"}"));
-    let call = call(json!({"json": {"colour": "green"}}));
+    let call = call(json!({"desired": {"colour": "green"}}));
     let said = |fake: &Fake| told(&fake.block_on(Resource.run(&call, fake)));
     let endings = [said(&refusing(409)), said(&refusing(403)), said(&refusing(500)), said(&Fake::new())];
     insta::assert_snapshot!(endings.join("\n"), @r#"
@@ -216,7 +216,7 @@ fn the_plan_shows_the_difference() {
             .map(|change| format!("{} {}", change.verb, change.detail.unwrap()))
             .collect::<String>()
     };
-    let green = || json!({"json": {"colour": "green"}});
+    let green = || json!({"desired": {"colour": "green"}});
     let blue = || Server::with(json!({"colour": "blue"}));
     insta::assert_snapshot!(planned(blue(), green()), @r#"update {"colour":"blue"} → {"colour":"green"}"#);
     insta::assert_snapshot!(planned(Server::default(), green()), @r#"create absent → {"colour":"green"}"#);

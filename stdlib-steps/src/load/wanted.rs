@@ -3,14 +3,20 @@
 use runbook_step::{BadParam, Call, Field, Map, Type, Value};
 
 use crate::comparison::Comparison;
+use crate::http::expect::status_type;
 
-/// `thresholds:`, taken apart: figures and what they are compared with, in this order.
-pub(super) struct Thresholds(Vec<(&'static str, Comparison, &'static str)>);
+/// `expect:`, taken apart.
+pub(super) struct Wanted {
+    /// Of a request that does not fail.
+    status: Option<Value>,
+    /// Figures, what they are compared with, and their unit, in the order of the message.
+    figures: Vec<(&'static str, Comparison, &'static str)>,
+}
 
 /// Figures in milliseconds.
 const DURATIONS: [&str; 5] = ["p50", "p90", "p95", "p99", "max"];
 
-impl Thresholds {
+impl Wanted {
     pub(super) fn ty() -> Type {
         let most = Type::either([Type::integer_in(0, i64::MAX), Comparison::number_type()]);
         let durations = DURATIONS
@@ -18,35 +24,43 @@ impl Thresholds {
         let failures =
             Field::optional("failures", most).doc("How many may fail, or a comparison. Default 0.");
         let rps = Field::optional("rps", Comparison::number_type()).doc("Such as `> 50`.");
-        Type::record(durations.into_iter().chain([failures, rps]))
+        let status = Field::optional("status", status_type()).doc(
+            "Of a request that does not fail: a status, a class such as `2xx`, or a list. Default `2xx`.",
+        );
+        Type::record([status, failures, rps].into_iter().chain(durations))
     }
 
     pub(super) fn read(call: &Call) -> Result<Self, BadParam> {
         let nothing = Map::new();
-        let wanted = call.get("thresholds").and_then(Value::as_map).unwrap_or(&nothing);
-        let fault = |name: &str, error: String| BadParam::new(&format!("thresholds.{name}"), error);
+        let wanted = call.get("expect").and_then(Value::as_map).unwrap_or(&nothing);
+        let fault = |name: &str, error: String| BadParam::new(&format!("expect.{name}"), error);
         let failures = match wanted.get("failures") {
             Some(Value::Str(text)) => Comparison::of_number(text),
             Some(most) => Comparison::of_number(&format!("<= {most}")),
             None => Comparison::of_number("== 0"),
         };
-        let mut thresholds = vec![("failures", failures.map_err(|error| fault("failures", error))?, "")];
+        let mut figures = vec![("failures", failures.map_err(|error| fault("failures", error))?, "")];
         if let Some(text) = wanted.get("rps").and_then(Value::as_str) {
-            thresholds.push(("rps", Comparison::of_number(text).map_err(|error| fault("rps", error))?, ""));
+            figures.push(("rps", Comparison::of_number(text).map_err(|error| fault("rps", error))?, ""));
         }
         for name in DURATIONS {
             if let Some(text) = wanted.get(name).and_then(Value::as_str) {
-                thresholds.push((
+                figures.push((
                     name,
                     Comparison::of_duration(text).map_err(|error| fault(name, error))?,
                     "ms",
                 ));
             }
         }
-        Ok(Thresholds(thresholds))
+        Ok(Wanted { status: wanted.get("status").cloned(), figures })
     }
 
-    /// Those that are not met. A figure that there is none of meets no threshold.
+    /// The status of a request that does not fail, if it is said.
+    pub(super) fn status(&self) -> Option<&Value> {
+        self.status.as_ref()
+    }
+
+    /// Figures that are not as wanted. One that cannot be told is not.
     pub(super) fn missed(&self, outputs: &Map) -> Vec<String> {
         let missed = |(name, wanted, unit): &(&str, Comparison, &str)| match outputs
             .get(*name)
@@ -56,6 +70,6 @@ impl Thresholds {
             Some(figure) => Some(format!("{name} = {figure}{unit}, wanted {wanted}")),
             None => Some(format!("{name} cannot be told, since no request succeeded; wanted {wanted}")),
         };
-        self.0.iter().filter_map(missed).collect()
+        self.figures.iter().filter_map(missed).collect()
     }
 }
