@@ -14,8 +14,8 @@ const MODE: u32 = 0o666;
 
 impl Files for AttemptContext {
     fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
-        let full = self.folder.join(path);
-        blocking(path, move || fs::read(full))
+        let place = self.place(path);
+        blocking(path, move || fs::read(place.find()?))
     }
 
     fn write<'a>(
@@ -24,21 +24,22 @@ impl Files for AttemptContext {
         content: &'a [u8],
         mode: Option<u32>,
     ) -> BoxFuture<'a, Result<(), FileError>> {
-        let (full, content, key) = (self.folder.join(path), content.to_vec(), self.key.clone());
-        blocking(path, move || replace(&full, &content, mode, &key))
+        let (place, content, key) = (self.place(path), content.to_vec(), self.key.clone());
+        blocking(path, move || replace(&place.find()?, &content, mode, &key))
     }
 
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), FileError>> {
-        let full = self.folder.join(path);
+        let place = self.place(path);
         blocking(path, move || {
+            let full = place.find()?;
             fs::remove_file(&full)?;
             sync_folder(&full)
         })
     }
 
     fn mode<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<u32>, FileError>> {
-        let full = self.folder.join(path);
-        blocking(path, move || match fs::metadata(full) {
+        let place = self.place(path);
+        blocking(path, move || match fs::metadata(place.find()?) {
             Ok(metadata) => Ok(Some(metadata.permissions().mode() & 0o7777)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -52,6 +53,47 @@ impl Files for AttemptContext {
                 FileError::Other(format!("{path}: not among the files of the plan (see `files:`)"))
             })
         })
+    }
+}
+
+impl AttemptContext {
+    fn place(&self, path: &str) -> Place {
+        // What is written in full is meant.
+        let within = Path::new(path).is_relative().then(|| self.shared.root.clone());
+        Place { full: self.folder.join(path), within }
+    }
+}
+
+/// A path, and the folder that it may not leave.
+struct Place {
+    full: PathBuf,
+    within: Option<PathBuf>,
+}
+
+impl Place {
+    /// The file itself, behind all symbolic links; it need not exist, its folder must.
+    fn find(&self) -> io::Result<PathBuf> {
+        let name = self.full.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+        let folder = self.full.parent().ok_or_else(|| io::Error::other("it names no file"))?;
+        let beside = match fs::canonicalize(folder) {
+            Ok(folder) => folder.join(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(io::Error::other("its folder does not exist"));
+            }
+            Err(error) => return Err(error),
+        };
+        let found = match fs::symlink_metadata(&beside) {
+            Ok(metadata) if metadata.is_symlink() => fs::canonicalize(&beside).map_err(|error| {
+                io::Error::other(format!("a symbolic link that leads nowhere: {}", words(&error)))
+            })?,
+            _ => beside,
+        };
+        match &self.within {
+            Some(root) if !found.starts_with(fs::canonicalize(root)?) => {
+                Err(io::Error::other("it leads out of the project; write the whole path if that is meant"))
+            }
+            _ => Ok(found),
+        }
     }
 }
 
@@ -73,11 +115,10 @@ fn words(error: &io::Error) -> String {
     error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// Writes beside and renames; what is renamed is on disk. A symbolic link is followed: its target is replaced.
+/// Writes beside and renames; what is renamed is on disk.
 fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let kept = fs::metadata(&path).ok().map(|metadata| metadata.permissions().mode() & 0o7777);
-    let beside = beside(&path, key)?;
+    let kept = fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o7777);
+    let beside = beside(path, key)?;
     let written = (|| {
         // Left by an attempt that was killed in the middle.
         let _ = fs::remove_file(&beside);
@@ -92,13 +133,13 @@ fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Res
         }
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&beside, &path)
+        fs::rename(&beside, path)
     })();
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
     written?;
-    sync_folder(&path)
+    sync_folder(path)
 }
 
 /// A name in the same folder that belongs to this step alone.
@@ -144,15 +185,48 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    fn found(root: &Path, path: &str) -> Result<PathBuf, String> {
+        let within = Path::new(path).is_relative().then(|| root.to_owned());
+        let place = Place { full: root.join("runbooks").join(path), within };
+        place.find().map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn a_link_stays_a_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
-        fs::write(&target, "one").unwrap();
-        std::os::unix::fs::symlink(&target, &link).unwrap();
-        replace(&link, b"two", None, "key").unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&target).unwrap(), b"two");
+    fn links_are_followed_and_stay_links() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("runbooks");
+        fs::create_dir(&folder).unwrap();
+        fs::write(root.path().join("target"), "one").unwrap();
+        std::os::unix::fs::symlink("../target", folder.join("link")).unwrap();
+        let path = found(root.path(), "link").unwrap();
+        replace(&path, b"two", None, "key").unwrap();
+        assert!(fs::symlink_metadata(folder.join("link")).unwrap().is_symlink());
+        assert_eq!(fs::read(root.path().join("target")).unwrap(), b"two");
+        std::os::unix::fs::symlink("nowhere", folder.join("dangling")).unwrap();
+        assert!(
+            found(root.path(), "dangling").unwrap_err().starts_with("a symbolic link that leads nowhere")
+        );
+    }
+
+    #[test]
+    fn a_relative_path_stays_in_the_project() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = root.path().join("runbooks");
+        fs::create_dir(&folder).unwrap();
+        fs::write(outside.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.join("way_out")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), folder.join("file_out")).unwrap();
+        for path in ["../../a", "way_out/a", "way_out/../a", "file_out", "../way/../../a"] {
+            assert!(found(root.path(), path).is_err(), "{path}");
+        }
+        let project = fs::canonicalize(root.path()).unwrap();
+        assert_eq!(found(root.path(), "../state.json").unwrap(), project.join("state.json"));
+        let whole = outside.path().join("a");
+        assert_eq!(
+            found(root.path(), whole.to_str().unwrap()).unwrap(),
+            fs::canonicalize(outside.path()).unwrap().join("a")
+        );
+        assert!(found(root.path(), "no/such/folder").is_err());
     }
 
     #[test]

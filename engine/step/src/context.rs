@@ -230,9 +230,9 @@ pub trait Net: Send + Sync {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<u64, String>>;
 }
 
-/// Files. A relative path starts in the runbook's folder, and neither `..` nor a symbolic link may lead it out of there;
-/// an absolute one goes where it says. Symbolic links are followed: what one points to is read or replaced, and it stays
-/// a link. One that points nowhere is an error.
+/// Files. A relative path starts in the runbook's folder, and neither `..` nor a symbolic link may lead it out of the
+/// project; an absolute one goes where it says. Symbolic links are followed: what one points to is read or replaced, and
+/// it stays a link. One that points nowhere is an error.
 pub trait Files: Send + Sync {
     /// The whole content.
     fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;

@@ -27,9 +27,9 @@ step_type! {
     ///   with: {path: out/dashboard.json, from: monitoring/dashboard.json}
     /// ```
     ///
-    /// `content` is text with expressions; `from` is a file that belongs to the runbook and is copied as it is, as it was
-    /// when the run was planned. A relative `path` starts in the runbook's folder and may not leave it, not through a
-    /// symbolic link either; to write elsewhere, write the whole path. A symbolic link stays one: the file that it points
+    /// `content` is text with expressions; `json` is a value, written as JSON; `from` is a file that belongs to the runbook and is copied as it is, as it was
+    /// when the run was planned. A relative `path` starts in the runbook's folder and may not leave the project, not through
+    /// a symbolic link either; to write elsewhere, write the whole path. A symbolic link stays one: the file that it points
     /// to is written. The folder must exist.
     ///
     /// Before anything is changed, what is there (or that nothing is) is recorded, with its mode. The new content is
@@ -57,8 +57,9 @@ fn declare(it: Declaration) -> Declaration {
         .verify(true)
         .param(Param::required("path", Type::string()).doc("The file; relative to the runbook's folder."))
         .param(Param::optional("content", Type::string()).doc("What is written."))
+        .param(Param::optional("json", Type::Any).doc("What is written, as JSON with a line for each entry."))
         .param(Param::optional("from", Type::File).doc("A file of the runbook, copied as it is."))
-        .choice(Choice::ExactlyOne, &["content", "from"])
+        .choice(Choice::ExactlyOne, &["content", "json", "from"])
         .param(Param::optional("mode", Type::pattern("^0?[0-7]{3}$")).doc("Permissions, quoted: `\"0640\"`."))
         .output("changed", Type::Boolean, "Whether content or mode were different before.")
         .output("bytes", Type::integer(), "The length of the file now.")
@@ -105,22 +106,20 @@ impl Step for Write {
     }
 
     fn simulate(&self, call: &Call, world: &mut World) -> Map {
-        let Some(content) = call.get("content") else { return Map::new() };
+        let Ok(content) = given(call) else { return Map::new() };
         let id = call.get("path").map(ToString::to_string).unwrap_or_default();
-        world.resources.insert(Resource { kind: "file".into(), id }, content.clone());
-        Map::from([("bytes".into(), i64::try_from(content.to_string().len()).unwrap_or(i64::MAX).into())])
+        world.resources.insert(Resource { kind: "file".into(), id }, content.as_str().into());
+        Map::from([("bytes".into(), i64::try_from(content.len()).unwrap_or(i64::MAX).into())])
     }
 }
 
-/// The path, if it stays where it may.
+/// The path, if it can be one.
 fn path(call: &Call) -> Result<&str, BadParam> {
     let path = call.str("path")?;
     let problem = if path.is_empty() || path.ends_with('/') {
         "it names no file"
     } else if path.contains('\0') {
         "it contains a NUL character"
-    } else if !path.starts_with('/') && path.split('/').any(|part| part == "..") {
-        "it leaves the runbook's folder; write the whole path if that is meant"
     } else {
         return Ok(path);
     };
@@ -150,7 +149,7 @@ async fn seen(call: &Call, ctx: &dyn Context) -> Result<State, Failure> {
 async fn wanted(call: &Call, ctx: &dyn Context, there: &State) -> Result<State, Failure> {
     let content = match call.get("from") {
         Some(_) => ctx.files().pinned(call.str("from")?).await.map_err(fault)?,
-        None => call.str("content")?.as_bytes().to_vec(),
+        None => given(call)?.into_bytes(),
     };
     if content.len() > LONGEST {
         let message =
@@ -165,6 +164,14 @@ async fn wanted(call: &Call, ctx: &dyn Context, there: &State) -> Result<State, 
         (None, State::Absent) => USUAL_MODE,
     };
     Ok(State::File { content, mode })
+}
+
+/// The content that stands in the runbook itself.
+fn given(call: &Call) -> Result<String, BadParam> {
+    match call.get("json") {
+        Some(json) => Ok(format!("{:#}\n", json.to_json())),
+        None => Ok(call.str("content")?.to_owned()),
+    }
 }
 
 /// What `prepare` recorded.
