@@ -3,12 +3,14 @@
 //! What does not fit is taken out of the tree (duplicate keys) or marked as broken, so that the lowering may rely on
 //! the shapes and stays silent.
 
+mod wording;
+
 use std::collections::HashMap;
 
 use crate::shape::{Key, Names, Place, Shape};
 use crate::suggestion::{alternatives, did_you_mean, nearest};
 use crate::tree::{Node, Value};
-use crate::{Code, Diagnostic, FileId, Span, codes, report::Report};
+use crate::{Diagnostic, FileId, Span, codes, report::Report};
 
 /// Words that YAML 1.1 tools read as booleans, and YAML 1.2 as text.
 const AMBIGUOUS: &[&str] = &["yes", "no", "on", "off"];
@@ -69,7 +71,7 @@ impl Check<'_> {
             Shape::OneOf(words) => words.contains(&text.as_ref()),
             Shape::Name => {
                 if !is_name(text) {
-                    let fault = || bad_name(span, what, text);
+                    let fault = || wording::bad_name(span, what, text);
                     self.report.add(fault);
                 }
                 return;
@@ -98,7 +100,7 @@ impl Check<'_> {
                     Diagnostic::error(
                         codes::UNKNOWN_VALUE,
                         span,
-                        format!("{what} cannot be `{}`", shorten(text)),
+                        format!("{what} cannot be `{}`", wording::shorten(text)),
                     )
                     .hint(hint)
                 };
@@ -133,39 +135,38 @@ impl Check<'_> {
             let key_span = self.span(key_node);
             match place.key(&name, kind) {
                 None => {
-                    meant.extend(self.unknown_key(&name, key_span, place));
+                    meant.extend(self.unknown_key(&name, key_span, place, kind));
                     value.value = Value::Broken;
                 }
                 Some(key) if !key.enforced => {
-                    self.report.add(|| not_enforced(key, key_span));
+                    self.report.add(|| wording::not_enforced(key, key_span));
                     value.value = Value::Broken;
                 }
                 Some(key) => {
                     if !key.goes_with(kind) {
-                        self.report.add(|| misplaced(key, kind.unwrap_or_default(), place, key_span));
+                        self.report
+                            .add(|| wording::misplaced(key, kind.unwrap_or_default(), place, key_span));
                     }
                     self.value(value, key, key_span);
                 }
             }
         }
         let has = |name: &str| entries.iter().any(|(key, _)| text_of(key) == name);
-        for key in place.all_keys().filter(|key| key.required) {
-            if !has(key.name)
-                && !meant.contains(&key.name)
-                && place.key(key.name, kind).is_some_and(|found| std::ptr::eq(found, key))
-            {
-                let fault = || {
-                    Diagnostic::error(
-                        codes::MISSING_KEY,
-                        span,
-                        format!("this {} has no `{}`", place.name, key.name),
-                    )
-                    .hint(format!("`{}`: {}", key.name, key.doc))
-                };
-                self.report.add(fault);
-            }
+        let missing: Vec<&Key> = place
+            .all_keys()
+            .filter(|key| key.required && !has(key.name) && !meant.contains(&key.name))
+            // A place may make a key optional that a place which it includes requires.
+            .filter(|key| place.key(key.name, kind).is_some_and(|found| std::ptr::eq(found, *key)))
+            .collect();
+        if !missing.is_empty() {
+            self.report.add(|| wording::missing_keys(&missing, place, span));
         }
-        self.one_kind(&kinds, &meant, place, span);
+        // A key that goes with one kind alone tells which one was forgotten.
+        let companion = entries.iter().find_map(|(key, _)| match place.key(text_of(key), None)?.with {
+            [kind] => Some((text_of(key).to_owned(), *kind)),
+            _ => None,
+        });
+        self.one_kind(&kinds, &meant, companion, place, span);
     }
 
     /// A value under a known key.
@@ -175,7 +176,7 @@ impl Check<'_> {
             let fault = || {
                 Diagnostic::error(codes::EMPTY, key_span, format!("{what} has no value")).hint(format!(
                     "It wants {}. {}",
-                    describe(&key.shape),
+                    wording::describe(&key.shape),
                     key.doc
                 ))
             };
@@ -191,20 +192,14 @@ impl Check<'_> {
         &mut self,
         kinds: &[(&'static str, Span)],
         meant: &[&str],
+        companion: Option<(String, &str)>,
         place: &'static Place,
         span: Span,
     ) {
-        let kind_names = place.exactly_one.iter().copied();
         match kinds {
             [] if place.exactly_one.is_empty()
                 || place.exactly_one.iter().any(|kind| meant.contains(kind)) => {}
-            [] => {
-                let fault = || {
-                    Diagnostic::error(codes::NO_KIND, span, format!("this {} says nothing to do", place.name))
-                        .hint(format!("Give it one of {}.", alternatives(kind_names)))
-                };
-                self.report.add(fault);
-            }
+            [] => self.report.add(|| wording::no_kind(place, companion, span)),
             [_] => {}
             [(first, first_span), rest @ ..] => {
                 for (other, other_span) in rest {
@@ -212,7 +207,12 @@ impl Check<'_> {
                         let message = format!("this {} has both `{first}` and `{other}`", place.name);
                         Diagnostic::error(codes::SEVERAL_KINDS, *other_span, message)
                             .also(*first_span, format!("`{first}` is here"))
-                            .hint("Each says what to do, and there can be only one. Make two of it.")
+                            .hint(match place.name {
+                                "step" => {
+                                    "Each says what to do, and there can be only one. Make two steps of it."
+                                }
+                                _ => "There can be only one of them.",
+                            })
                     };
                     self.report.add(fault);
                 }
@@ -221,30 +221,32 @@ impl Check<'_> {
     }
 
     /// A key that the place does not have. Returns the key that was meant, if that is plain.
-    fn unknown_key(&mut self, name: &str, span: Span, place: &'static Place) -> Option<&'static str> {
+    fn unknown_key(
+        &mut self,
+        name: &str,
+        span: Span,
+        place: &'static Place,
+        kind: Option<&str>,
+    ) -> Option<&'static str> {
         let words =
             std::iter::once(place).chain(place.includes.iter().copied()).flat_map(|place| place.foreign);
         let foreign = words.into_iter().find(|foreign| foreign.word == name);
+        // Once there are enough faults nobody reads what was meant.
         let close = match foreign {
-            Some(_) => None,
-            None => nearest(name, place.all_keys().map(|key| key.name)),
+            None if !self.report.is_full() => nearest(name, place.all_keys().map(|key| key.name)),
+            _ => None,
         };
         self.report.add(|| {
-            let hint = match (foreign, close) {
-                (Some(foreign), _) => foreign.hint.to_owned(),
-                (None, Some(close)) => format!("Did you mean `{close}`?"),
-                (None, None) => format!(
-                    "A {} has {}.",
-                    place.name,
-                    alternatives(place.all_keys().map(|key| key.name)).replace(" or ", " and ")
-                ),
-            };
-            Diagnostic::error(
-                codes::UNKNOWN_KEY,
-                span,
-                format!("unknown key `{}` in this {}", shorten(name), place.name),
-            )
-            .hint(hint)
+            let message = format!("unknown key `{}` in this {}", wording::shorten(name), place.name);
+            let fault = Diagnostic::error(codes::UNKNOWN_KEY, span, message);
+            match (foreign, close) {
+                (Some(foreign), _) => fault.hint(foreign.hint),
+                (None, Some(close)) => fault.hint(format!("Did you mean `{close}`?")),
+                (None, None) if kind == Some("uses") => {
+                    fault.hint("Parameters of a step type stand under `with`.")
+                }
+                (None, None) => fault.maybe_hint(wording::known_keys(place)),
+            }
         });
         foreign.and_then(|foreign| foreign.key).or(close)
     }
@@ -256,18 +258,19 @@ impl Check<'_> {
         for (key, value) in entries {
             let span = self.span(key);
             let name = text_of(key);
-            let fits = match names {
-                Names::Any => true,
-                Names::Name => is_name(name),
-                Names::Variable => is_variable(name),
-            };
-            if !fits {
-                let fault = || bad_name(span, &format!("a name under {what}"), name);
-                self.report.add(fault);
-            } else {
-                self.ambiguous(key);
+            match names {
+                Names::Name if !is_name(name) => {
+                    self.report.add(|| wording::bad_name(span, &format!("a name under {what}"), name))
+                }
+                Names::Variable if !is_variable(name) => self.report.add(|| {
+                    let message =
+                        format!("an environment variable cannot be called `{}`", wording::shorten(name));
+                    Diagnostic::error(codes::BAD_NAME, span, message)
+                        .hint("It begins with a letter or `_` and goes on with letters, digits and `_`.")
+                }),
+                _ => self.ambiguous(key),
             }
-            let what = format!("`{}`", shorten(text_of(key)));
+            let what = format!("`{}`", wording::shorten(text_of(key)));
             self.node(value, shape, &what);
         }
     }
@@ -290,7 +293,7 @@ impl Check<'_> {
         for (at, (key, _)) in entries.iter().enumerate() {
             let span = self.span(key);
             let Value::Text(name) = &key.value else {
-                self.report.add(|| key_not_text(key, span));
+                self.report.add(|| wording::key_not_text(key, span));
                 superfluous.push(at);
                 continue;
             };
@@ -305,7 +308,7 @@ impl Check<'_> {
             };
             if let Some(first) = first {
                 let fault = || {
-                    let message = format!("`{}` is there twice", shorten(name));
+                    let message = format!("`{}` is there twice", wording::shorten(name));
                     Diagnostic::error(codes::DUPLICATE_KEY, span, message).also(first, "first here")
                 };
                 self.report.add(fault);
@@ -340,8 +343,13 @@ impl Check<'_> {
     fn wrong(&mut self, node: &Node<'_>, shape: &Shape, what: &str) {
         let span = self.span(node);
         let fault = || {
-            let message = format!("{what} wants {}, and this is {}", describe(shape), form(&node.value));
-            Diagnostic::error(codes::WRONG_SHAPE, span, message).maybe_hint(remedy(shape, &node.value))
+            let message = format!(
+                "{what} wants {}, and this is {}",
+                wording::describe(shape),
+                wording::form(&node.value)
+            );
+            Diagnostic::error(codes::WRONG_SHAPE, span, message)
+                .maybe_hint(wording::remedy(shape, &node.value))
         };
         self.report.add(fault);
     }
@@ -349,51 +357,6 @@ impl Check<'_> {
     pub(crate) fn span(&self, node: &Node<'_>) -> Span {
         Span::new(self.file, node.range())
     }
-}
-
-fn not_enforced(key: &Key, span: Span) -> Diagnostic {
-    let message = format!("`{}` is part of the language and not enforced yet", key.name);
-    Diagnostic::error(codes::NOT_ENFORCED, span, message)
-        .hint("A key that promises something and does nothing would mislead. Leave it out until it works.")
-}
-
-fn misplaced(key: &Key, kind: &str, place: &Place, span: Span) -> Diagnostic {
-    let message = format!("`{}` does not go with `{kind}`", key.name);
-    let goes_with: Vec<&str> = place
-        .keys
-        .iter()
-        .chain(place.includes.iter().flat_map(|place| place.keys))
-        .filter(|other| other.name == key.name)
-        .flat_map(|other| other.with)
-        .copied()
-        .collect();
-    Diagnostic::error(codes::MISPLACED_KEY, span, message)
-        .hint(format!("It goes with {}.", alternatives(goes_with)))
-}
-
-fn key_not_text(key: &Node<'_>, span: Span) -> Diagnostic {
-    let fault = |code: Code| {
-        Diagnostic::error(code, span, format!("a key is text, and this is {}", form(&key.value)))
-    };
-    match key.value {
-        Value::Map(_) => fault(codes::KEY_NOT_TEXT)
-            .hint("An expression is written `${{ … }}`. Text that begins with a brace needs quotes."),
-        Value::Null | Value::List(_) | Value::Broken => fault(codes::KEY_NOT_TEXT),
-        _ => fault(codes::KEY_NOT_TEXT).hint("Put it in quotes."),
-    }
-}
-
-fn bad_name(span: Span, what: &str, name: &str) -> Diagnostic {
-    let message = format!("{what} cannot be `{}`", shorten(name));
-    let mended: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    let mended = mended.trim_matches(|c: char| c == '_' || c.is_ascii_digit());
-    let rule = "A name begins with a lower-case letter and goes on with lower-case letters, digits and `_`.";
-    let hint = match is_name(mended) && mended.len() <= 60 {
-        true => format!("Write `{mended}`. {rule}"),
-        false => rule.to_owned(),
-    };
-    Diagnostic::error(codes::BAD_NAME, span, message).hint(hint)
 }
 
 pub(crate) fn is_name(text: &str) -> bool {
@@ -425,82 +388,5 @@ fn same_form(shape: &Shape, value: &Value<'_>) -> bool {
         Shape::Data => true,
         Shape::Either(shapes) => shapes.iter().any(|shape| same_form(shape, value)),
         _ => !matches!(value, Value::Map(_) | Value::List(_) | Value::Null),
-    }
-}
-
-fn describe(shape: &Shape) -> String {
-    match shape {
-        Shape::Text | Shape::Name | Shape::Template => "text".into(),
-        Shape::Script => "a script as text".into(),
-        Shape::Data => "a value".into(),
-        Shape::Duration => "a duration such as `30s`".into(),
-        Shape::Count => "a whole number".into(),
-        Shape::Number => "a number".into(),
-        Shape::Size => "a whole number, a percentage such as `25%`, or `rest`".into(),
-        Shape::Bool => "`true` or `false`".into(),
-        Shape::OneOf(words) => alternatives(words.iter().copied()),
-        Shape::Condition => "a condition".into(),
-        Shape::Map(_) | Shape::Entries(..) => "a map".into(),
-        Shape::List(_) | Shape::Some(_) => "a list".into(),
-        Shape::Either(shapes) => {
-            let parts: Vec<String> = shapes.iter().map(describe).collect();
-            parts.join(" or ")
-        }
-    }
-}
-
-fn form(value: &Value<'_>) -> String {
-    match value {
-        Value::Null => "nothing".into(),
-        Value::Bool(flag) => format!("`{flag}`"),
-        Value::Int(number) => format!("the number {number}"),
-        Value::Float(number) => format!("the number {number}"),
-        Value::Text(text) => format!("the text `{}`", shorten(text)),
-        Value::List(_) => "a list".into(),
-        Value::Map(_) => "a map".into(),
-        Value::Broken => "not understood".into(),
-    }
-}
-
-fn remedy(shape: &Shape, value: &Value<'_>) -> Option<String> {
-    Some(match (shape, value) {
-        (Shape::Duration, Value::Int(number)) => {
-            format!("Say the unit: `{number}s`, `{number}m`, `{number}ms`.")
-        }
-        (Shape::Bool, Value::Text(text)) => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "y" | "true" => "Write `true`.".into(),
-            "no" | "off" | "n" | "false" => "Write `false`.".into(),
-            _ => return None,
-        },
-        (
-            Shape::Text | Shape::Name | Shape::Template | Shape::Script,
-            Value::Int(_) | Value::Float(_) | Value::Bool(_),
-        ) => "Put it in quotes.".into(),
-        (Shape::List(_) | Shape::Some(_), Value::Text(text)) => format!("Write `[{}]`.", shorten(text)),
-        (Shape::Some(Shape::Map(_)) | Shape::List(Shape::Map(_)), Value::Map(_)) => {
-            "Put a `- ` before each item.".into()
-        }
-        (Shape::Map(_) | Shape::Entries(..), Value::List(_)) => {
-            "Leave out the `- `: each line is `key: value`.".into()
-        }
-        (Shape::Map(place), Value::Text(_) | Value::Int(_)) => {
-            let keys: Vec<String> = place
-                .all_keys()
-                .filter(|key| key.enforced)
-                .take(4)
-                .map(|key| format!("`{}`", key.name))
-                .collect();
-            format!("Its keys are {}{}.", keys.join(", "), if keys.len() == 4 { ", …" } else { "" })
-        }
-        _ => return None,
-    })
-}
-
-/// A text for a message.
-fn shorten(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(40) {
-        Some((at, _)) => format!("{}…", &line[..at]),
-        None => line.to_owned(),
     }
 }

@@ -86,8 +86,11 @@ pub(crate) fn not_one(span: Span) -> Diagnostic {
 
 fn syntax_fault(source: &str, error: &minijinja::Error, at: &dyn Fn(Range<usize>) -> Span) -> Diagnostic {
     let range = error.range().unwrap_or(0..source.len());
-    let detail =
-        error.detail().unwrap_or("not an expression").replace("unexpected end of input", "it ends too early");
+    let detail = error
+        .detail()
+        .unwrap_or("not an expression")
+        .replace("expected expression", "expected an expression")
+        .replace("unexpected end of input, expected", "it ends where there should be");
     let fault = Diagnostic::error(
         codes::EXPRESSION_SYNTAX,
         at(range.clone()),
@@ -132,8 +135,9 @@ impl Walk<'_> {
                 ast::Expr::Var(_) | ast::Expr::Const(_) => {}
                 ast::Expr::GetAttr(get) => todo.push((&get.expr, guarded)),
                 ast::Expr::GetItem(get) => {
-                    self.subscript(&get.expr, get.span());
-                    todo.push((&get.expr, guarded));
+                    if !self.subscript(&get.expr, &get.subscript_expr, get.span()) {
+                        todo.push((&get.expr, guarded));
+                    }
                     todo.push((&get.subscript_expr, false));
                 }
                 ast::Expr::Slice(slice) => {
@@ -209,26 +213,26 @@ impl Walk<'_> {
         self.reads.push(Read { path, span, guarded });
     }
 
-    /// `steps['x']` could name anything; what a runbook needs must be known before it runs.
-    fn subscript(&mut self, base: &ast::Expr<'_>, span: machinery::Span) {
-        let Some((path, _)) = path_of(base) else { return };
+    /// `steps['x']` could name anything; what a runbook needs must be known before it runs. Whether it was reported.
+    fn subscript(&mut self, base: &ast::Expr<'_>, subscript: &ast::Expr<'_>, span: machinery::Span) -> bool {
+        let Some((path, _)) = path_of(base) else { return false };
         let open = match path.as_slice() {
             ["steps", _] => true,
             ["steps", _, member] => *member == "outputs",
             [root] => CLOSED_ROOTS.contains(root),
             _ => false,
         };
-        if !open {
-            return;
+        if open {
+            let path = path.join(".");
+            let name = match subscript {
+                ast::Expr::Const(name) => name.value.as_str().unwrap_or("NAME"),
+                _ => "NAME",
+            };
+            let message = format!("`{path}[…]` cannot be checked before the run");
+            let fault = Diagnostic::error(codes::DYNAMIC_SUBSCRIPT, self.place(span), message);
+            self.faults.push(fault.hint(format!("Write the name out: `{path}.{name}`.")));
         }
-        let path = path.join(".");
-        let fault = Diagnostic::error(
-            codes::DYNAMIC_SUBSCRIPT,
-            self.place(span),
-            format!("`{path}[…]` cannot be checked before the run"),
-        )
-        .hint(format!("Write the name out: `{path}.NAME`."));
-        self.faults.push(fault);
+        open
     }
 
     fn known(&mut self, what: &str, name: &str, names: &[&'static str], span: machinery::Span) {

@@ -8,8 +8,9 @@ use crate::{Code, Diagnostic, FileId, Sources, Span, codes, scalar, tree};
 /// Puts the reader's error into our words, at the place that the person has to change.
 pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagnostic {
     let text = &sources.file(file).text;
-    let error = innermost(error);
+    // Where an alias is used, rather than where what it stands for was defined.
     let at = offset(text, error);
+    let error = innermost(error);
     let here = Span::new(file, at..end_of_token(text, at));
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(here),
@@ -34,7 +35,9 @@ pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagno
                 .hint("Write `<<: *name`, where `&name` stands before a map.")
         }
         Error::MultipleDocuments { .. } => {
-            Diagnostic::error(codes::SEVERAL_DOCUMENTS, here, "a second YAML document begins here")
+            let line =
+                text[..at].rfind("\n---").map_or(here, |newline| Span::new(file, newline + 1..newline + 4));
+            Diagnostic::error(codes::SEVERAL_DOCUMENTS, line, "a second YAML document begins here")
                 .hint("A file holds one document. Put the other one into a file of its own.")
         }
         Error::UnsupportedTag { tag, .. } => {
@@ -102,6 +105,13 @@ fn scanner(text: &str, file: FileId, at: usize, here: Span, message: &str) -> Di
     }
     if has("unknown anchor") {
         return unknown_anchor(text, here);
+    }
+    if has("anchor or alias") {
+        return fault(
+            codes::ALIAS,
+            "a text that begins with `*` is an alias, with `&` an anchor, and neither has a name here",
+        )
+        .hint("Put the text in quotes.");
     }
     if has("unclosed quote") {
         return fault(codes::UNCLOSED, "this quote is not closed");

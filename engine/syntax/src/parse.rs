@@ -54,6 +54,10 @@ fn document(text: &str, file: FileId, root: &mut Node<'_>, report: &mut Report) 
     }
     let place = place(file, root, report)?;
     Check { file, text, report }.node(root, &Shape::Map(place), "the file");
+    if report.is_full() {
+        // What is left of such a file is not worth its memory.
+        return None;
+    }
     let mut lower = Lower { file, text, report, ids: HashMap::new() };
     Some(match place.name {
         "environment" => Document::Environment(Box::new(lower::environment(&mut lower, root))),

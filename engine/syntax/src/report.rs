@@ -28,6 +28,11 @@ impl Report {
         }
     }
 
+    /// Whether further faults are only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.faults.len() >= MAX_FAULTS
+    }
+
     /// All faults in the order of the file. An alias shows one fault in several places; it is reported once.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         let place = |fault: &Diagnostic| (fault.primary.span, fault.code);

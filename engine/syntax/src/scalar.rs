@@ -134,7 +134,14 @@ impl Placement {
 fn align(source: &str, value: &str, quote: Option<u8>, start: usize) -> Option<Vec<Run>> {
     let (src, val) = (source.as_bytes(), value.as_bytes());
     let mut runs: Vec<Run> = Vec::new();
-    let (mut s, mut v) = (0, 0);
+    let mut s = 0;
+    // The place of a block scalar begins after its empty lines.
+    let mut v = match (quote, src.first()) {
+        (None, Some(byte)) if !byte.is_ascii_whitespace() => {
+            val.iter().take_while(|byte| **byte == b'\n').count()
+        }
+        _ => 0,
+    };
     while v < val.len() {
         let (next_s, next_v) = match (quote, src.get(s)?) {
             (Some(b'"'), b'\\') => {
@@ -189,9 +196,9 @@ fn escaped(source: &str) -> Option<(usize, String)> {
         '0' => simple("\0"),
         'e' => simple("\u{1b}"),
         '"' | '\\' | '/' | ' ' => simple(kind.encode_utf8(&mut [0; 4])),
-        '\n' => {
-            let rest = source[2..].len() - source[2..].trim_start_matches([' ', '\t']).len();
-            Some((2 + rest, String::new()))
+        // The line break is left out, and the indentation of the next line with it.
+        '\n' | '\r' => {
+            Some((1 + source[1..].bytes().take_while(u8::is_ascii_whitespace).count(), String::new()))
         }
         _ => None,
     }

@@ -18,6 +18,7 @@ macro_rules! type_decl {
 }
 
 mod document;
+mod foreign;
 mod step;
 
 pub use document::{ENVIRONMENT, RUNBOOK};
@@ -77,6 +78,8 @@ pub enum Names {
 pub struct Place {
     /// What it is called in messages and in the schema, such as `step`.
     pub name: &'static str,
+    /// One, as it may stand in a file, for messages and the schema.
+    pub example: &'static str,
     /// Its own keys.
     pub keys: &'static [Key],
     /// Places whose keys may stand here too.

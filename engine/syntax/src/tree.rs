@@ -83,7 +83,10 @@ pub(crate) fn read(text: &str) -> Result<Node<'_>, serde_saphyr::Error> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<Value<'a>>::deserialize(deserializer)?;
+        // A level of nesting takes some thirty kilobytes of stack without optimisation, and threads may have two megabytes.
+        let spanned = stacker::maybe_grow(128 << 10, 1 << 20, || {
+            serde_saphyr::Spanned::<Value<'a>>::deserialize(deserializer)
+        })?;
         let place = spanned.defined.span();
         let cut = |at: Option<u64>| at.and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
         let start = cut(place.byte_offset());

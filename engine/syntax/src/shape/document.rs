@@ -6,6 +6,7 @@ use super::{Names, Place, Shape, elsewhere, foreign, key, later, required};
 /// `kind: Runbook`.
 pub static RUNBOOK: Place = Place {
     name: "runbook",
+    example: "{apiVersion: runbook/v1, name: hello, steps: [{run: echo hello}]}",
     keys: &[
         required("apiVersion", Shape::OneOf(&["runbook/v1"]), "The version of the language: `runbook/v1`."),
         key("kind", Shape::OneOf(&["Runbook"]), "`Runbook`, which is the default."),
@@ -92,6 +93,7 @@ pub static RUNBOOK: Place = Place {
 /// `kind: Environment`.
 pub static ENVIRONMENT: Place = Place {
     name: "environment",
+    example: "{apiVersion: runbook/v1, kind: Environment, vars: {url: http://localhost}}",
     keys: &[
         required("apiVersion", Shape::OneOf(&["runbook/v1"]), "The version of the language: `runbook/v1`."),
         required("kind", Shape::OneOf(&["Environment"]), "`Environment`."),
@@ -149,6 +151,7 @@ pub(super) const TYPE_NAME: Shape = Shape::OneOf(TYPE_NAMES);
 /// A type.
 pub(super) static TYPE: Place = Place {
     name: "type",
+    example: "{type: string, pattern: '^v'}",
     keys: &[
         required("type", TYPE_NAME, "The name of the type."),
         key("pattern", Shape::Text, "Of a string: a regular expression that must match."),
@@ -179,6 +182,7 @@ const TYPE_WORDS: &[super::Foreign] = &[
 
 static INPUT: Place = Place {
     name: "input",
+    example: "{type: string, default: v1}",
     keys: &[
         key("default", Shape::Data, "The value where nobody gives one."),
         key("prompt", Shape::Text, "The question that is asked on a terminal."),
@@ -193,6 +197,7 @@ static INPUT: Place = Place {
 /// A type and a question.
 pub(super) static PROMPT: Place = Place {
     name: "prompt",
+    example: "prompt: {message: Which version?}",
     keys: &[
         required("message", Shape::Template, "The question."),
         key("type", TYPE_NAME, "The type of the answer: `string` where it is left out."),
@@ -205,6 +210,7 @@ pub(super) static PROMPT: Place = Place {
 
 static SECRET: Place = Place {
     name: "secret",
+    example: "{env: SLACK_WEBHOOK_URL}",
     keys: &[
         key("env", Shape::Text, "An environment variable of the `runbook` process."),
         key("file", Shape::Text, "A file; one newline at its end is left out."),
@@ -217,17 +223,19 @@ static SECRET: Place = Place {
     includes: &[],
     exactly_one: &["env", "file", "command"],
     foreign: &[
-        elsewhere(
+        foreign(
             "value",
+            "env",
             "A secret's value never stands in a file: say where it comes from with `env`, `file` or `command`.",
         ),
-        elsewhere("vault", "Call the vault's own program with `command`."),
-        elsewhere("from", "Say where it comes from with `env`, `file` or `command`."),
+        foreign("vault", "command", "Call the vault's own program with `command`."),
+        foreign("from", "env", "Say where it comes from with `env`, `file` or `command`."),
     ],
 };
 
 static LOCK: Place = Place {
     name: "lock",
+    example: "{name: deploy/shop, if_held: wait, timeout: 10m}",
     keys: &[
         required("name", Shape::Template, "What is locked; inputs and environment may stand in it."),
         key(
@@ -244,6 +252,7 @@ static LOCK: Place = Place {
 
 static DEFAULTS: Place = Place {
     name: "defaults",
+    example: "defaults: {timeout: 10m}",
     keys: &[
         key("timeout", Shape::Duration, "Of one attempt of a script, program, step type or undo."),
         key("retry", Shape::Map(&RETRY), "When a failed attempt is repeated."),

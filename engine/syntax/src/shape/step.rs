@@ -1,7 +1,8 @@
 //! Steps, and what stands inside them.
 
 use super::document::{PROMPT, TYPE, TYPE_NAME};
-use super::{Names, Place, Shape, elsewhere, foreign, key, later, only, required};
+use super::foreign::{CHECK_WORDS, STEP_WORDS};
+use super::{Names, Place, Shape, foreign, key, later, only, required};
 
 /// Keys that say what a step does.
 pub(crate) const KINDS: &[&str] =
@@ -17,6 +18,7 @@ const MACHINE: &[&str] = &["run", "argv", "uses", "wait", "steps", "switch", "ca
 /// A step.
 pub static STEP: Place = Place {
     name: "step",
+    example: "{id: hello, run: echo hello}",
     keys: &[
         // What it does.
         key("run", Shape::Script, "A script, run by `bash -euo pipefail` unless `shell` says otherwise."),
@@ -37,7 +39,10 @@ pub static STEP: Place = Place {
             &["switch"],
             key(
                 "cases",
-                Shape::Entries(Names::Any, &Shape::Either(&[steps!(), Shape::Map(&CASE)])),
+                Shape::Entries(
+                    Names::Any,
+                    &Shape::Either(&[Shape::List(&Shape::Map(&STEP)), Shape::Map(&CASE)]),
+                ),
                 "Steps by value; `default` for all others.",
             ),
         ),
@@ -153,118 +158,13 @@ pub static STEP: Place = Place {
     ],
     includes: &[],
     exactly_one: KINDS,
-    foreign: &[
-        foreign("if", "when", "A condition is `when`."),
-        foreign("only_if", "when", "A condition is `when`."),
-        foreign("unless", "when", "A condition is `when: not …`."),
-        foreign("timeout-minutes", "timeout", "Write `timeout: 10m`."),
-        foreign("timeout_minutes", "timeout", "Write `timeout: 10m`."),
-        foreign("timeout_seconds", "timeout", "Write `timeout: 30s`."),
-        foreign("depends_on", "needs", "What must be done first is `needs`."),
-        foreign("depends-on", "needs", "What must be done first is `needs`."),
-        foreign("dependencies", "needs", "What must be done first is `needs`."),
-        foreign("after", "needs", "What must be done first is `needs`."),
-        foreign("requires", "needs", "What must be done first is `needs`."),
-        foreign(
-            "register",
-            "outputs",
-            "Nothing needs registering: other steps read `steps.ID.outputs.NAME`; a script declares its `outputs`.",
-        ),
-        foreign("set_fact", "uses", "Write `uses: set` with the values under `with`."),
-        foreign("with_items", "for_each", "Write `for_each: {items: …, as: item}`."),
-        foreign("loop", "for_each", "Write `for_each: {items: …, as: item}`."),
-        foreign("foreach", "for_each", "Write `for_each: {items: …, as: item}`."),
-        foreign("matrix", "for_each", "Write `for_each: {items: …, as: item}`."),
-        foreign("strategy", "for_each", "Write `for_each: {items: …, max_parallel: 2}`."),
-        foreign("serial", "for_each", "How many at a time is `for_each: {batches: [{size: 1}, rest]}`."),
-        foreign("max_parallel", "for_each", "How many at a time is `for_each: {max_parallel: 2}`."),
-        foreign("max-parallel", "for_each", "How many at a time is `for_each: {max_parallel: 2}`."),
-        foreign("fail-fast", "for_each", "How many failures are tolerated is `for_each: {max_failures: 0}`."),
-        foreign("fail_fast", "for_each", "How many failures are tolerated is `for_each: {max_failures: 0}`."),
-        foreign("until", "wait", "Waiting for a check is `wait: {until: {uses: …}}`."),
-        foreign("wait_for", "wait", "Waiting for a check is `wait: {until: {uses: …}}`."),
-        foreign("sleep", "wait", "Waiting for a time is `wait: {for: 30s}`."),
-        foreign(
-            "pause",
-            "wait",
-            "Waiting for a time is `wait: {for: 30s}`, for a person `approval` or `prompt`.",
-        ),
-        foreign(
-            "ignore_errors",
-            "continue_on_error",
-            "A failure that does not matter is `continue_on_error: true`.",
-        ),
-        foreign("continue-on-error", "continue_on_error", "Here it is written `continue_on_error`."),
-        foreign(
-            "allow_failure",
-            "continue_on_error",
-            "A failure that does not matter is `continue_on_error: true`.",
-        ),
-        foreign("retries", "retry", "Write `retry: {max_attempts: 3, delay: 10s}`."),
-        foreign("retry_delay", "retry", "Write `retry: {max_attempts: 3, delay: 10s}`."),
-        foreign("delay", "retry", "Write `retry: {max_attempts: 3, delay: 10s}`."),
-        foreign("attempts", "retry", "Write `retry: {max_attempts: 3, delay: 10s}`."),
-        foreign("script", "run", "A script is `run`."),
-        foreign("bash", "run", "A script is `run`."),
-        foreign("sh", "run", "A script is `run`."),
-        foreign("cmd", "run", "A script is `run`, a program with arguments is `argv`."),
-        foreign("command", "run", "A script is `run`, a program with arguments is `argv`."),
-        foreign("commands", "run", "A script is `run`: one text with several lines."),
-        foreign("exec", "argv", "A program with arguments is `argv: [program, argument]`."),
-        foreign(
-            "args",
-            "with",
-            "Parameters of a step type are `with`, arguments of a program stand in `argv`.",
-        ),
-        foreign("params", "with", "Parameters are `with`."),
-        foreign("parameters", "with", "Parameters are `with`."),
-        foreign("environment", "env", "Environment variables are `env`."),
-        foreign("working-directory", "cwd", "The folder is `cwd`."),
-        foreign("working_directory", "cwd", "The folder is `cwd`."),
-        foreign("chdir", "cwd", "The folder is `cwd`."),
-        foreign("dir", "cwd", "The folder is `cwd`."),
-        foreign("type", "uses", "A step type is `uses`."),
-        foreign("action", "uses", "A step type is `uses`."),
-        foreign("module", "uses", "A step type is `uses`."),
-        foreign("task", "uses", "A step type is `uses`, another runbook `call`."),
-        foreign("include", "call", "Another runbook is `call`."),
-        foreign("import", "call", "Another runbook is `call`."),
-        foreign("runbook", "call", "Another runbook is `call`."),
-        foreign("block", "steps", "A group is `steps`."),
-        foreign("group", "steps", "A group is `steps`."),
-        foreign("tasks", "steps", "A group is `steps`."),
-        foreign("jobs", "steps", "A group is `steps`."),
-        foreign("always", "finally", "What runs at a group's end, whatever happened, is `finally`."),
-        foreign("rescue", "rollback", "How a step is undone is `rollback`."),
-        foreign("undo", "rollback", "How a step is undone is `rollback`."),
-        foreign("compensate", "rollback", "How a step is undone is `rollback`."),
-        foreign(
-            "on_error",
-            "on_failure",
-            "What happens when a group fails is `on_failure`, how a step is undone `rollback`.",
-        ),
-        foreign("failed_when", "verify", "Whether the effect is there is read by `verify`."),
-        foreign("check", "verify", "Whether the effect is there is read by `verify`."),
-        foreign("manual", "approval", "Waiting for people is `approval`."),
-        foreign("confirm", "approval", "Waiting for people is `approval`."),
-        foreign("input", "prompt", "Asking a person is `prompt`."),
-        foreign("ask", "prompt", "Asking a person is `prompt`."),
-        foreign("case", "switch", "Choosing is `switch` with `cases`."),
-        foreign("title", "name", "The title is `name`."),
-        foreign("description", "name", "What people read is `name`; a comment can say more."),
-        foreign("summary", "name", "What people read is `name`; a comment can say more."),
-        elsewhere("then", "Steps run from top to bottom; a choice is `switch` with `cases`."),
-        elsewhere("else", "A choice is `switch` with `cases`, or a second step with `when: not …`."),
-        elsewhere("tags", "There are no tags: a choice is an input and `when`."),
-        elsewhere("become", "Write `sudo` in the script."),
-        elsewhere("notify", "Telling somebody is a step of its own, such as `uses: slack.post`."),
-        elsewhere("lock", "Locks stand under `locks` of the runbook."),
-    ],
+    foreign: STEP_WORDS,
 };
 
 /// A check or action inside another key.
 pub(super) static ACTION: Place = Place {
     name: "check",
+    example: "{uses: http.check, with: {url: http://localhost/health}}",
     keys: &[
         key("run", Shape::Script, "A script, run by `bash -euo pipefail` unless `shell` says otherwise."),
         key("argv", Shape::Some(&Shape::Template), "A program and its arguments, without a shell."),
@@ -286,21 +186,9 @@ pub(super) static ACTION: Place = Place {
     foreign: CHECK_WORDS,
 };
 
-const CHECK_WORDS: &[super::Foreign] = &[
-    foreign("script", "run", "A script is `run`."),
-    foreign("cmd", "run", "A script is `run`, a program with arguments is `argv`."),
-    foreign("command", "run", "A script is `run`, a program with arguments is `argv`."),
-    foreign("type", "uses", "A step type is `uses`."),
-    foreign("http", "uses", "Write `uses: http.check` with its parameters under `with`."),
-    foreign("params", "with", "Parameters are `with`."),
-    foreign("args", "with", "Parameters are `with`."),
-    foreign("interval", "every", "How often is `every`."),
-    elsewhere("id", "A check has no id: nothing refers to it."),
-    elsewhere("name", "A check has no name of its own."),
-];
-
 static GUARD: Place = Place {
     name: "guard",
+    example: "{uses: http.check, with: {url: http://localhost/health}, every: 5s, failures: 3}",
     keys: &[
         key("every", Shape::Duration, "How often it is checked."),
         key("failures", Shape::Count, "How many failures in a row trip it."),
@@ -312,6 +200,7 @@ static GUARD: Place = Place {
 
 static VERIFY: Place = Place {
     name: "verify",
+    example: "verify: {uses: http.check, with: {url: http://localhost/version}, within: 30s}",
     keys: &[
         key("within", Shape::Duration, "How long the effect may take to show."),
         key("every", Shape::Duration, "How often it is looked for."),
@@ -324,6 +213,7 @@ static VERIFY: Place = Place {
 
 static WAIT: Place = Place {
     name: "wait",
+    example: "wait: {for: 30s}",
     keys: &[
         key("for", Shape::Duration, "How long."),
         key("until", Shape::Map(&ACTION), "The check that must hold."),
@@ -344,6 +234,7 @@ static WAIT: Place = Place {
 
 static APPROVAL: Place = Place {
     name: "approval",
+    example: "approval: {count: 1, from: [ana], timeout: 30m}",
     keys: &[
         key("message", Shape::Template, "What is asked."),
         key("count", Shape::Count, "How many people must agree; 1 where left out."),
@@ -368,6 +259,7 @@ static APPROVAL: Place = Place {
 
 static CHECKLIST: Place = Place {
     name: "checklist",
+    example: "checklist: {items: [The team is ready]}",
     keys: &[
         required("items", Shape::Some(&CHECKLIST_ITEM), "What is to be ticked."),
         key("timeout", Shape::Duration, "How long it waits."),
@@ -381,6 +273,7 @@ const CHECKLIST_ITEM: Shape = Shape::Either(&[Shape::Template, Shape::Map(&CHECK
 
 static CHECKLIST_ITEM_MAP: Place = Place {
     name: "item",
+    example: "{text: The team is ready, owner: ana}",
     keys: &[
         key("id", Shape::Name, "What answers call it."),
         required("text", Shape::Template, "What is to be true."),
@@ -398,6 +291,7 @@ static CHECKLIST_ITEM_MAP: Place = Place {
 
 static CASE: Place = Place {
     name: "case",
+    example: "{steps: [{run: echo hello}]}",
     keys: &[
         required("steps", Shape::List(&Shape::Map(&STEP)), "What is done in this case; `[]` for nothing."),
         key(
@@ -413,6 +307,7 @@ static CASE: Place = Place {
 
 static FOR_EACH: Place = Place {
     name: "for_each",
+    example: "for_each: {items: [a, b], as: item}",
     keys: &[
         required("items", Shape::Data, "A list, or an expression for one."),
         key("as", Shape::Name, "What an item is called inside; `item` where left out."),
@@ -452,6 +347,7 @@ static FOR_EACH: Place = Place {
 
 static BATCH: Place = Place {
     name: "batch",
+    example: "{size: 25%, max_parallel: 3}",
     keys: &[
         required("size", Shape::Size, "A number, a percentage such as `25%`, or `rest`."),
         key("max_parallel", Shape::Count, "How many at a time; 1 where left out."),
@@ -465,6 +361,7 @@ static BATCH: Place = Place {
 /// `retry`.
 pub(super) static RETRY: Place = Place {
     name: "retry",
+    example: "retry: {max_attempts: 3, delay: 10s}",
     keys: &[
         key("max_attempts", Shape::Count, "How often in all."),
         key("delay", Shape::Duration, "How long before the second attempt."),
@@ -491,6 +388,7 @@ pub(super) static RETRY: Place = Place {
 /// A rollback that is a map: a step, or steps, with probes that must hold first.
 static ROLLBACK: Place = Place {
     name: "rollback",
+    example: "rollback: {run: echo undone}",
     keys: &[key(
         "require",
         Shape::Some(&Shape::Map(&ACTION)),
@@ -504,6 +402,7 @@ static ROLLBACK: Place = Place {
 /// `on_failure`.
 pub(super) static ON_FAILURE: Place = Place {
     name: "on_failure",
+    example: "on_failure: {rollback: auto}",
     keys: &[
         key(
             "rollback",
