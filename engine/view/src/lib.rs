@@ -7,8 +7,10 @@
 //! comes in as [`Now`]), colours, and every other crate but `wire`.
 
 mod exit;
+pub mod graph;
 mod line;
 mod lines;
+mod markup;
 mod moment;
 mod render;
 mod run;

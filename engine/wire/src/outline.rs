@@ -44,6 +44,7 @@ pub struct Entry {
     pub undo: Vec<u32>,
     /// Nodes of its own `finally`.
     pub finally: Vec<u32>,
+    /// Siblings that it waits for, without those that others imply.
     pub needs: Vec<u32>,
     pub promise: Promise,
     pub pivot: bool,

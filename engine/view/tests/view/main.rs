@@ -1,6 +1,7 @@
 //! What views say, over records written by hand.
 
 mod golive;
+mod graphs;
 mod kafka;
 mod properties;
 mod scene;
