@@ -16,11 +16,13 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// `root` as an absolute path; it need not exist.
+    /// `root` as an absolute path, without `..` and links as far as it exists; it need not.
     pub(crate) fn new(root: &Path) -> Result<Self, Error> {
-        let root =
-            std::path::absolute(root).map_err(|source| Error::File { path: root.to_owned(), source })?;
-        Ok(Self { root })
+        let absolute = std::path::absolute(root).map_err(file_error(root))?;
+        let known = absolute.ancestors().find_map(|known| Some((known, known.canonicalize().ok()?)));
+        let root = known.and_then(|(known, real)| Some(real.join(absolute.strip_prefix(known).ok()?)));
+        // Through the components, which know no slash at the end.
+        Ok(Self { root: root.unwrap_or(absolute).components().collect() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -168,7 +170,27 @@ pub(crate) fn append_to(path: &Path) -> Result<fs::File, Error> {
     fs::OpenOptions::new().create(true).append(true).open(path).map_err(file_error(path))
 }
 
+/// Makes the folder that a file is to be in.
 pub(crate) fn make_parent(path: &Path) -> Result<(), Error> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent).map_err(file_error(parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_the_same_however_it_is_written() {
+        let temp = tempfile::tempdir().unwrap();
+        let real = temp.path().canonicalize().unwrap();
+        fs::create_dir(real.join("runbooks")).unwrap();
+        let dotted = Folder::new(&temp.path().join("runbooks/../.sandbox")).unwrap();
+        assert_eq!(dotted.root(), real.join(".sandbox"));
+        fs::create_dir(real.join(".sandbox")).unwrap();
+        assert_eq!(
+            Folder::new(&temp.path().join("runbooks/../.sandbox")).unwrap().root(),
+            real.join(".sandbox")
+        );
+    }
 }
