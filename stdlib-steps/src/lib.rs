@@ -5,7 +5,6 @@
 //! the file system, sockets, clocks, the plan.
 
 pub mod assert;
-mod comparison;
 pub mod file;
 pub mod http;
 pub mod load;

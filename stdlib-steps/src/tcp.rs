@@ -1,11 +1,9 @@
 //! `tcp.check`.
 
 use runbook_step::{
-    BadParam, BoxFuture, Call, Cancelled, Context, Declaration, Failure, FailureKind, Map, Outcome, Param,
-    Step, Stopped, Success, Type, Value, World, format_duration, step_type,
+    BadParam, BoxFuture, Call, Cancelled, Comparison, Context, Declaration, Failure, FailureKind, Map,
+    Outcome, Param, Quantity, Step, Stopped, Success, Type, Value, World, format_duration, step_type,
 };
-
-use crate::comparison::Comparison;
 
 step_type! {
     /// Connects to a TCP port and closes the connection again.
@@ -25,7 +23,7 @@ fn declare(it: Declaration) -> Declaration {
         .param(Param::required("host", Type::string()).doc("Name or address."))
         .param(Param::required("port", Type::integer_in(1, 65535)).doc("Port."))
         .param(
-            Param::optional("latency", Comparison::duration_type())
+            Param::optional("latency", Type::Comparison(Quantity::Duration))
                 .doc("How long connecting may take, such as `< 50ms`."),
         )
         .param(Param::optional("timeout", Type::positive_duration()).default("5s").doc("How long to try."))
@@ -51,7 +49,9 @@ async fn look(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     let (host, timeout) = (call.str("host")?, call.duration("timeout")?);
     let port = u16::try_from(call.int("port")?).map_err(|_| BadParam::new("port", "wanted 1 to 65535"))?;
     let wanted = match call.get("latency").and_then(Value::as_str) {
-        Some(text) => Some(Comparison::of_duration(text).map_err(|error| BadParam::new("latency", error))?),
+        Some(text) => Some(
+            Comparison::parse(text, Quantity::Duration).map_err(|error| BadParam::new("latency", error))?,
+        ),
         None => None,
     };
     let failed = |kind, what: String| Failure::new(kind, format!("{host}:{port}: {what}"));

@@ -1,27 +1,44 @@
 //! Maintenance commands of the project: `cargo dev …`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for the project's own developers")]
+mod reference;
 
-mod bench;
-mod hostile;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-/// Maintenance commands of the project.
-#[derive(Debug, Parser)]
-enum Dev {
-    Bench(bench::Bench),
+#[derive(Parser)]
+#[command(name = "cargo dev", about = "Maintenance commands of the project.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
 }
 
-fn main() -> std::process::ExitCode {
-    let result = match Dev::parse() {
-        Dev::Bench(bench) => bench::run(&bench),
+#[derive(Subcommand)]
+enum Command {
+    /// Write `docs/reference/` from the declarations of the standard step types.
+    Reference,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Reference => reference::write(&root().join("docs/reference")),
     };
     match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
+            tell(&error.to_string());
+            ExitCode::FAILURE
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "a command of the project's own, for those who work on it")]
+fn tell(message: &str) {
+    eprintln!("{message}");
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

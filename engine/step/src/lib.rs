@@ -8,6 +8,7 @@
 //! What this crate deliberately does not know: tokio, the kernel, the journal, a clock.
 
 mod call;
+mod comparison;
 mod context;
 mod declaration;
 mod duration;
@@ -24,6 +25,7 @@ mod value;
 mod world;
 
 pub use call::{BadParam, Call};
+pub use comparison::{Comparison, Quantity};
 pub use context::{
     Cancelled, Context, FileError, Files, Http, HttpBody, HttpError, HttpRequest, HttpResponse, LogStream,
     Net, ProcessError, ProcessExit, ProcessRequest, Processes, Stopped,
@@ -39,3 +41,8 @@ pub use step::{BoxFuture, Step};
 pub use types::{Field, Type, TypeError};
 pub use value::{Map, Secret, SecretPart, Value};
 pub use world::{Change, ChangeSource, Resource, World};
+
+/// The code of the guide, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/writing-steps.md")]
+mod guide {}

@@ -128,6 +128,12 @@ impl From<Result<Success, Outcome>> for Outcome {
     }
 }
 
+impl From<Success> for Outcome {
+    fn from(success: Success) -> Self {
+        Outcome::Done(success)
+    }
+}
+
 impl Success {
     /// One line worth showing beside the step.
     #[must_use]

@@ -196,6 +196,19 @@ impl Value {
         }
     }
 
+    /// JSON for others to read: as [`Value::to_json`], but data that looks like a secret is left as it is, and a secret is
+    /// the text that a file would write.
+    pub fn to_plain_json(&self) -> serde_json::Value {
+        match self {
+            Value::Secret(secret) => secret.to_string().into(),
+            Value::List(items) => items.iter().map(Value::to_plain_json).collect(),
+            Value::Map(entries) => {
+                entries.iter().map(|(name, value)| (name.clone(), value.to_plain_json())).collect()
+            }
+            other => other.to_json(),
+        }
+    }
+
     /// The JSON form described at [`Value`]. A float that JSON cannot hold (not a number, infinite) becomes `null`.
     pub fn to_json(&self) -> serde_json::Value {
         match self {
@@ -247,21 +260,7 @@ impl fmt::Display for Value {
         match self {
             Value::Str(text) => f.write_str(text),
             Value::Secret(secret) => secret.fmt(f),
-            other => other.shown().fmt(f),
-        }
-    }
-}
-
-impl Value {
-    /// As [`Value::to_json`], with secrets as the text that a file would write.
-    fn shown(&self) -> serde_json::Value {
-        match self {
-            Value::Secret(secret) => secret.to_string().into(),
-            Value::List(items) => items.iter().map(Value::shown).collect(),
-            Value::Map(entries) => {
-                entries.iter().map(|(name, value)| (name.clone(), value.shown())).collect()
-            }
-            other => other.to_json(),
+            other => other.to_plain_json().fmt(f),
         }
     }
 }

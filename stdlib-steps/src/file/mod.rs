@@ -27,10 +27,10 @@ step_type! {
     ///   with: {path: out/dashboard.json, from: monitoring/dashboard.json}
     /// ```
     ///
-    /// `content` is text with expressions; `json` is a value, written as JSON; `from` is a file that belongs to the runbook and is copied as it is, as it was
-    /// when the run was planned. A relative `path` starts in the runbook's folder and may not leave the project, not through
-    /// a symbolic link either; to write elsewhere, write the whole path. A symbolic link stays one: the file that it points
-    /// to is written. The folder must exist.
+    /// `content` is text with expressions; `json` is a value, written as JSON; `from` is a file that belongs to the runbook
+    /// and is copied as it is, as it was when the run was planned. A relative `path` starts in the runbook's folder and may
+    /// not leave the project, not through a symbolic link either; to write elsewhere, write the whole path. A symbolic link
+    /// stays one: the file that it points to is written. The folder must exist.
     ///
     /// Before anything is changed, what is there (or that nothing is) is recorded, with its mode. The new content is
     /// written beside the file and renamed over it, so that nobody ever reads half of it. Without `mode`, a file keeps the
@@ -169,7 +169,7 @@ async fn wanted(call: &Call, ctx: &dyn Context, there: &State) -> Result<State, 
 /// The content that stands in the runbook itself.
 fn given(call: &Call) -> Result<String, BadParam> {
     match call.get("json") {
-        Some(json) => Ok(format!("{:#}\n", json.to_json())),
+        Some(json) => Ok(format!("{:#}\n", json.to_plain_json())),
         None => Ok(call.str("content")?.to_owned()),
     }
 }

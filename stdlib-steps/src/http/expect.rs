@@ -1,10 +1,9 @@
 //! What is wanted of an answer, and where an answer differs.
 
 use regex::Regex;
-use runbook_step::{BadParam, Field, HttpResponse, Map, Path, Type, Value};
+use runbook_step::{BadParam, Comparison, Field, HttpResponse, Map, Path, Quantity, Type, Value};
 
 use super::exchange::{json, latency_ms};
-use crate::comparison::Comparison;
 
 /// `expect:`, taken apart.
 pub(crate) struct Expect {
@@ -64,7 +63,7 @@ pub(crate) fn expect_type() -> Type {
         Field::optional("json", Type::Any).doc(
             "What must be in the JSON body: names or paths (`checks[0].ok`) to values. More may be there. `< 10` compares.",
         ),
-        Field::optional("latency", Comparison::duration_type()).doc("Such as `< 500ms`."),
+        Field::optional("latency", Type::Comparison(Quantity::Duration)).doc("Such as `< 500ms`."),
     ])
 }
 
@@ -92,7 +91,8 @@ impl Expect {
             json: expect.get("json").map(json_wanted).transpose()?.unwrap_or_default(),
             latency: latency
                 .map(|text| {
-                    Comparison::of_duration(text).map_err(|error| BadParam::new("expect.latency", error))
+                    Comparison::parse(text, Quantity::Duration)
+                        .map_err(|error| BadParam::new("expect.latency", error))
                 })
                 .transpose()?,
         })
@@ -258,7 +258,7 @@ fn subset(place: &str, wanted: &Value, found: &Value, differences: &mut Vec<Stri
         }
         (Value::Str(text), Value::Int(_) | Value::Float(_)) => {
             let number = found.as_float().unwrap_or(f64::NAN);
-            match Comparison::of_number(text) {
+            match Comparison::parse(text, Quantity::Number) {
                 Ok(comparison) if comparison.holds(number) => {}
                 Ok(comparison) => differences.push(format!("{place} = {found}, wanted {comparison}")),
                 Err(_) => differences.push(format!("{place} = {found}, wanted {}", literal(wanted))),
@@ -288,7 +288,7 @@ fn said(body: &[u8]) -> String {
 
 /// A value as JSON, cut where it is long.
 fn literal(value: &Value) -> String {
-    cut(&value.to_json().to_string())
+    cut(&value.to_plain_json().to_string())
 }
 
 /// The beginning of a body, on one line.

@@ -1,8 +1,7 @@
 //! What the figures must be.
 
-use runbook_step::{BadParam, Call, Field, Map, Type, Value};
+use runbook_step::{BadParam, Call, Comparison, Field, Map, Quantity, Type, Value};
 
-use crate::comparison::Comparison;
 use crate::http::expect::status_type;
 
 /// `expect:`, taken apart.
@@ -18,12 +17,13 @@ const DURATIONS: [&str; 5] = ["p50", "p90", "p95", "p99", "max"];
 
 impl Wanted {
     pub(super) fn ty() -> Type {
-        let most = Type::either([Type::integer_in(0, i64::MAX), Comparison::number_type()]);
-        let durations = DURATIONS
-            .map(|name| Field::optional(name, Comparison::duration_type()).doc("Such as `< 500ms`."));
+        let most = Type::either([Type::integer_in(0, i64::MAX), Type::Comparison(Quantity::Number)]);
+        let durations = DURATIONS.map(|name| {
+            Field::optional(name, Type::Comparison(Quantity::Duration)).doc("Such as `< 500ms`.")
+        });
         let failures =
             Field::optional("failures", most).doc("How many may fail, or a comparison. Default 0.");
-        let rps = Field::optional("rps", Comparison::number_type()).doc("Such as `> 50`.");
+        let rps = Field::optional("rps", Type::Comparison(Quantity::Number)).doc("Such as `> 50`.");
         let status = Field::optional("status", status_type()).doc(
             "Of a request that does not fail: a status, a class such as `2xx`, or a list. Default `2xx`.",
         );
@@ -35,19 +35,23 @@ impl Wanted {
         let wanted = call.get("expect").and_then(Value::as_map).unwrap_or(&nothing);
         let fault = |name: &str, error: String| BadParam::new(&format!("expect.{name}"), error);
         let failures = match wanted.get("failures") {
-            Some(Value::Str(text)) => Comparison::of_number(text),
-            Some(most) => Comparison::of_number(&format!("<= {most}")),
-            None => Comparison::of_number("== 0"),
+            Some(Value::Str(text)) => Comparison::parse(text, Quantity::Number),
+            Some(most) => Comparison::parse(&format!("<= {most}"), Quantity::Number),
+            None => Comparison::parse("== 0", Quantity::Number),
         };
         let mut figures = vec![("failures", failures.map_err(|error| fault("failures", error))?, "")];
         if let Some(text) = wanted.get("rps").and_then(Value::as_str) {
-            figures.push(("rps", Comparison::of_number(text).map_err(|error| fault("rps", error))?, ""));
+            figures.push((
+                "rps",
+                Comparison::parse(text, Quantity::Number).map_err(|error| fault("rps", error))?,
+                "",
+            ));
         }
         for name in DURATIONS {
             if let Some(text) = wanted.get(name).and_then(Value::as_str) {
                 figures.push((
                     name,
-                    Comparison::of_duration(text).map_err(|error| fault(name, error))?,
+                    Comparison::parse(text, Quantity::Duration).map_err(|error| fault(name, error))?,
                     "ms",
                 ));
             }

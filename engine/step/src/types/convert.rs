@@ -4,7 +4,7 @@ use regex::Regex;
 
 use crate::path::push_name;
 use crate::value::{SECRET_KEY, looks_like_secret};
-use crate::{Field, Map, Secret, SecretPart, Type, TypeError, Value, parse_duration};
+use crate::{Comparison, Field, Map, Secret, SecretPart, Type, TypeError, Value, parse_duration};
 
 /// Where a value comes from, which decides what its notation means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,9 +73,12 @@ impl Type {
                 self.literal(Value::from_json(json))
             }
             Type::Either(types) => types.iter().find_map(|ty| ty.parse(text).ok()).ok_or_else(wrong),
-            Type::Any | Type::Payload | Type::String { .. } | Type::File | Type::Secret { .. } => {
-                self.literal(Value::from(text))
-            }
+            Type::Any
+            | Type::Payload
+            | Type::String { .. }
+            | Type::File
+            | Type::Secret { .. }
+            | Type::Comparison(_) => self.literal(Value::from(text)),
         }
     }
 
@@ -159,6 +162,10 @@ impl Walk {
                 let within = min.is_none_or(|min| number >= min) && max.is_none_or(|max| number <= max);
                 if within && number.is_finite() { value } else { self.mismatch(ty, &value) }
             }
+            (Type::Comparison(quantity), Value::Str(text)) => match Comparison::parse(&text, *quantity) {
+                Ok(_) => Value::Str(text),
+                Err(message) => self.fault(message),
+            },
             (Type::Duration { min_ms, max_ms }, value) => self.duration(ty, *min_ms, *max_ms, value),
             (Type::List(of), Value::List(items)) => {
                 let items = items.into_iter().enumerate();
@@ -253,7 +260,7 @@ impl Walk {
                 (candidate, &value),
                 (Type::List(_), Value::List(_))
                     | (Type::Map { .. }, Value::Map(_))
-                    | (Type::Duration { .. }, Value::Str(_))
+                    | (Type::Duration { .. } | Type::Comparison(_), Value::Str(_))
             ) {
                 nearest = Some(walk.faults);
             }
@@ -357,6 +364,7 @@ fn advice(ty: &Type, value: &Value) -> &'static str {
             "; take the quotes away"
         }
         (Type::Duration { .. }, Value::Int(_) | Value::Float(_)) => "; add a unit, as in `30s`",
+        (Type::Comparison(_), Value::Int(_) | Value::Float(_)) => "; say how to compare",
         (Type::List(_), Value::Str(_) | Value::Map(_)) => "; write a list, even of one",
         _ => "",
     }

@@ -5,6 +5,8 @@ pub(crate) mod schema;
 
 use std::fmt;
 
+use crate::Quantity;
+
 /// A type of the language (the same for inputs, step parameters and outputs).
 ///
 /// There are four ways in, by where a value comes from: [`Type::literal`] from a file as it is written,
@@ -34,6 +36,8 @@ pub enum Type {
     Secret { plain: bool },
     /// A path relative to the runbook's folder, pinned with the plan.
     File,
+    /// A comparison, such as `>= 3` or `< 500ms`; held as text, read by [`crate::Comparison`].
+    Comparison(Quantity),
     /// One of several types, tried in this order: a status is a number, a class such as `2xx`, or a list of them.
     Either(Vec<Type>),
 }
@@ -215,6 +219,7 @@ impl fmt::Display for Type {
             Type::Secret { plain: true } => f.write_str("text or a secret"),
             Type::Secret { plain: false } => f.write_str("a secret"),
             Type::File => f.write_str("the path of a file"),
+            Type::Comparison(quantity) => write!(f, "a comparison such as {}", quantity.example()),
             Type::Either(types) => {
                 let words: Vec<_> = types.iter().map(Type::to_string).collect();
                 f.write_str(&words.join(", or "))

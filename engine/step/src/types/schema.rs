@@ -32,6 +32,7 @@ impl Type {
             Type::Number { min, max } => bounded("number", min.map(Json::from), max.map(Json::from)),
             Type::Boolean => json!({"type": "boolean"}),
             Type::Duration { .. } => json!({"type": "string", "minLength": 1, "pattern": DURATION}),
+            Type::Comparison(_) => json!({"type": "string", "pattern": "^(<|<=|>|>=|==|!=) *-?[0-9]"}),
             Type::List(of) => json!({"type": "array", "items": of.schema()}),
             Type::Map { fields, extra } => {
                 let properties: serde_json::Map<_, _> = fields

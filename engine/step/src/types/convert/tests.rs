@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::Quantity;
 
 fn value(json: serde_json::Value) -> Value {
     Value::from_json(json)
@@ -51,6 +52,11 @@ fn notation_depends_on_where_a_value_comes_from() {
     assert_eq!(Type::list(Type::integer()).parse("[1, 2]").unwrap(), vec![1, 2].into());
     insta::assert_snapshot!(Type::list(Type::integer()).parse("1, 2").unwrap_err(), @"wanted a list of a whole number as JSON, got the text `1, 2`: trailing characters at line 1 column 2");
     insta::assert_snapshot!(Type::list(Type::string()).literal("one".into()).unwrap_err(), @"wanted a list of text, got the text `one`; write a list, even of one");
+    let fast = Type::Comparison(Quantity::Duration);
+    assert_eq!(fast.literal("< 500ms".into()).unwrap(), Value::from("< 500ms"));
+    insta::assert_snapshot!(fast.literal("< 500".into()).unwrap_err(), @"`500` is not a duration; write `250ms`, `10s`, `5m`, `1h30m` or `2d`");
+    insta::assert_snapshot!(fast.literal("500ms".into()).unwrap_err(), @"`500ms` is no comparison; write it as in `< 500ms`");
+    insta::assert_snapshot!(fast.literal(500.into()).unwrap_err(), @"wanted a comparison such as `< 500ms`, got `500`; say how to compare");
     insta::assert_snapshot!(Type::one_of(["auto", "ask"]).literal("atuo".into()).unwrap_err(), @"wanted one of `auto`, `ask`, got the text `atuo`");
 }
 

@@ -1,12 +1,29 @@
-//! Comparisons with a number: `< 500ms`, `>= 3`, `== 0`.
+//! Comparisons with a number or a length of time: `>= 3`, `< 500ms`.
 
 use std::fmt;
 
-use runbook_step::{Type, parse_duration};
+use crate::parse_duration;
 
-/// A comparison as a file writes it.
+/// What a comparison compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// `>= 3`, `== 0.5`.
+    Number,
+    /// `< 500ms`; compared in milliseconds.
+    Duration,
+}
+
+/// A comparison as a file writes it. See [`crate::Type::Comparison`].
+///
+/// ```
+/// use runbook_step::{Comparison, Quantity};
+///
+/// let fast = Comparison::parse("< 500ms", Quantity::Duration).unwrap();
+/// assert!(fast.holds(499.9) && !fast.holds(500.0) && !fast.holds(f64::NAN));
+/// assert_eq!(fast.to_string(), "< 500ms");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Comparison {
+pub struct Comparison {
     operator: Operator,
     limit: f64,
     /// As it was written, for messages.
@@ -24,34 +41,22 @@ enum Operator {
 }
 
 impl Comparison {
-    /// The type of a parameter that compares a length of time.
-    pub(crate) fn duration_type() -> Type {
-        Type::pattern(r"^(<|<=|>|>=) *[0-9][0-9a-z]*$")
-    }
-
-    /// The type of a parameter that compares a number.
-    pub(crate) fn number_type() -> Type {
-        Type::pattern(r"^(<|<=|>|>=|==|!=) *-?[0-9][0-9.]*$")
-    }
-    /// `< 500ms`; compares milliseconds.
-    pub(crate) fn of_duration(text: &str) -> Result<Self, String> {
-        let (operator, limit) = split(text).ok_or_else(|| wrong(text, "`< 500ms`"))?;
-        Ok(Comparison { operator, limit: parse_duration(limit)? as f64, text: text.to_owned() })
-    }
-
-    /// `< 0.01`.
-    pub(crate) fn of_number(text: &str) -> Result<Self, String> {
-        let (operator, limit) = split(text).ok_or_else(|| wrong(text, "`< 0.01`"))?;
-        let limit = limit
-            .parse()
-            .ok()
-            .filter(|limit: &f64| limit.is_finite())
-            .ok_or_else(|| wrong(text, "`< 0.01`"))?;
+    /// Reads one. The error is one sentence.
+    pub fn parse(text: &str, quantity: Quantity) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no comparison; write it as in {}", quantity.example());
+        let (operator, limit) = split(text).ok_or_else(wrong)?;
+        let limit = match quantity {
+            Quantity::Duration if limit.is_empty() => return Err(wrong()),
+            Quantity::Duration => parse_duration(limit)? as f64,
+            Quantity::Number => {
+                limit.parse().ok().filter(|limit: &f64| limit.is_finite()).ok_or_else(wrong)?
+            }
+        };
         Ok(Comparison { operator, limit, text: text.to_owned() })
     }
 
     /// Whether it holds for this number; never for one that is not a number.
-    pub(crate) fn holds(&self, number: f64) -> bool {
+    pub fn holds(&self, number: f64) -> bool {
         match self.operator {
             Operator::Less => number < self.limit,
             Operator::LessOrEqual => number <= self.limit,
@@ -82,8 +87,14 @@ fn split(text: &str) -> Option<(Operator, &str)> {
     Some((*operator, text[symbol.len()..].trim()))
 }
 
-fn wrong(text: &str, example: &str) -> String {
-    format!("`{text}` is no comparison; write it as in {example}")
+impl Quantity {
+    /// For messages and the reference.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Quantity::Number => "`>= 3`",
+            Quantity::Duration => "`< 500ms`",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,26 +111,34 @@ mod tests {
             (">= 2s", 1999.0, false),
             ("< 500ms", f64::NAN, false),
         ] {
-            assert_eq!(Comparison::of_duration(text).unwrap().holds(number), wanted, "{text} {number}");
+            assert_eq!(
+                Comparison::parse(text, Quantity::Duration).unwrap().holds(number),
+                wanted,
+                "{text} {number}"
+            );
         }
         for (text, number, wanted) in
             [("== 0", 0.0, true), ("!= 0", 0.0, false), ("!= 0", f64::NAN, false), ("< -0.5", -1.0, true)]
         {
-            assert_eq!(Comparison::of_number(text).unwrap().holds(number), wanted, "{text} {number}");
+            assert_eq!(
+                Comparison::parse(text, Quantity::Number).unwrap().holds(number),
+                wanted,
+                "{text} {number}"
+            );
         }
     }
 
     #[test]
     fn says_what_is_wrong() {
         let faults = ["500ms", "< 500", "<> 5ms", "<"]
-            .map(|text| Comparison::of_duration(text).unwrap_err())
+            .map(|text| Comparison::parse(text, Quantity::Duration).unwrap_err())
             .join("\n");
         insta::assert_snapshot!(faults, @"
         `500ms` is no comparison; write it as in `< 500ms`
         `500` is not a duration; write `250ms`, `10s`, `5m`, `1h30m` or `2d`
         `> 5ms` is not a duration; write `250ms`, `10s`, `5m`, `1h30m` or `2d`
-        `` is not a duration; write `250ms`, `10s`, `5m`, `1h30m` or `2d`
+        `<` is no comparison; write it as in `< 500ms`
         ");
-        insta::assert_snapshot!(Comparison::of_number("< NaN").unwrap_err(), @"`< NaN` is no comparison; write it as in `< 0.01`");
+        insta::assert_snapshot!(Comparison::parse("< NaN", Quantity::Number).unwrap_err(), @"`< NaN` is no comparison; write it as in `>= 3`");
     }
 }
