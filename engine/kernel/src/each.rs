@@ -27,6 +27,8 @@ pub(crate) struct EachRun {
     /// Why, if not because it was cut off from outside.
     cause: Option<Cause>,
     between: Option<ScopeIx>,
+    /// The batch after which `between` ran last.
+    looked: Option<u32>,
     /// The unwinding that is under way.
     pub(crate) undo: Option<EachUndo>,
 }
@@ -66,6 +68,7 @@ impl Kernel {
             halted: false,
             cause: None,
             between: None,
+            looked: None,
             undo: None,
         });
         self.watch(task);
@@ -107,23 +110,34 @@ impl Kernel {
             self.composite_over(task, cause, halted);
             return;
         }
-        let before = run.batch as u32;
+        let (before, looked) = (run.batch as u32, run.looked);
         let Kind::Each(each) = &self.chart.node(self.tasks[task].id.node).kind else { return };
         match each.between {
             Some(between) => {
-                let scope = self.open_between(task, between, before);
+                let incarnation = match looked == Some(before) {
+                    true => self.next_incarnation(),
+                    false => self.tasks[task].incarnation,
+                };
+                let scope = self.open_between(task, between, before, incarnation);
                 if let Some(run) = self.tasks[task].each_mut() {
                     run.between = Some(scope);
+                    run.looked = Some(before);
                 }
             }
             None => self.next_batch(task),
         }
     }
 
-    pub(crate) fn open_between(&mut self, task: TaskIx, between: ScopeId, batch: u32) -> ScopeIx {
+    pub(crate) fn open_between(
+        &mut self,
+        task: TaskIx,
+        between: ScopeId,
+        batch: u32,
+        incarnation: u32,
+    ) -> ScopeIx {
         let region = self.chart.scope_place(between).region;
         let frame = self.open_frame(Some(task), FrameRole::Between(batch), region);
-        self.open_scope(frame, between, task)
+        self.open_scope_as(frame, between, task, incarnation)
     }
 
     fn next_batch(&mut self, task: TaskIx) {
@@ -182,7 +196,7 @@ impl Kernel {
 
     /// The undos of an item are resolved: of a tolerated one, or in an unwinding of the whole.
     pub(crate) fn item_unwound(&mut self, task: TaskIx, frame: FrameIx, mode: Mode, blocked: bool) {
-        if !blocked && matches!(mode, Mode::Undo | Mode::Requested) {
+        if !blocked && mode.undoes() {
             self.frames[frame].item = ItemState::Undone;
         }
         if self.tasks[task].each().is_some_and(|run| run.undo.is_some()) {

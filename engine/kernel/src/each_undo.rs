@@ -7,7 +7,7 @@ use crate::each::ItemState;
 use crate::kernel::Kernel;
 use crate::program::{self, Kind};
 use crate::rollback::Mode;
-use crate::task::{End, Stage, State, TaskIx, Then};
+use crate::task::{End, TaskIx};
 
 /// An unwinding of a `for_each`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Kernel {
         let Some(run) = self.tasks[task].each() else { return };
         let (which, pass) = match mode {
             Mode::Undo => (self.chosen(task), Pass::Ordered),
-            Mode::Requested => (Which::All, Pass::Ordered),
+            Mode::Restart | Mode::Requested => (Which::All, Pass::Ordered),
             Mode::Keep | Mode::Block | Mode::Settle => (Which::All, Pass::Rest),
         };
         let undo = EachUndo {
@@ -87,9 +87,7 @@ impl Kernel {
         let (Kind::Each(each), Some(run)) = (&self.chart.node(row.id.node).kind, row.each()) else {
             return Which::None;
         };
-        let retry = row.state == State::Inside(Stage::Unwind(Then::Retry));
         match each.undo {
-            _ if retry => Which::All,
             program::EachUndo::All => Which::All,
             // It went well: undoing a part of it would be a guess.
             _ if row.ended() == Some(End::Done) => Which::None,
@@ -157,7 +155,9 @@ impl Kernel {
                 let Some(now) = self.undo_mut(task) else { return };
                 if let (Some(between), true) = (each.between, undo.worked) {
                     now.pass = Pass::Between;
-                    self.open_between(task, between, undo.batch as u32 - 1);
+                    // The same checks ran on the way forward; these are others.
+                    let incarnation = self.next_incarnation();
+                    self.open_between(task, between, undo.batch as u32 - 1, incarnation);
                     return;
                 }
                 now.batch -= 1;

@@ -27,19 +27,14 @@ impl Kernel {
         self.ledger.worked(self.tasks[task].id);
         self.begin(task, node);
         let again = self.tasks[task].inner.is_some() || self.tasks[task].each().is_some();
-        if again {
-            self.run.incarnations += 1;
-        }
-        let fresh = self.run.incarnations;
+        let fresh = again.then(|| self.next_incarnation());
         let owes = finally_of(&node.kind).is_some();
         let row = &mut self.tasks[task];
         row.state = State::Inside(Stage::Body);
         row.undo = Undoing::None;
         self.run.owed += u32::from(owes && !row.marks.owes_finally);
         row.marks.owes_finally |= owes;
-        if again {
-            row.incarnation = fresh;
-        }
+        row.incarnation = fresh.unwrap_or(row.incarnation);
     }
 
     /// All tasks of a scope have ended.
@@ -105,7 +100,7 @@ impl Kernel {
     pub(crate) fn composite_failed(&mut self, task: TaskIx, cause: Cause) {
         if self.tasks[task].undo != Undoing::Failed && self.may_retry(task, cause) {
             self.tasks[task].state = State::Inside(Stage::Unwind(Then::Retry));
-            self.begin_unwinding(task, Mode::Undo);
+            self.begin_unwinding(task, Mode::Restart);
             return;
         }
         if self.tasks[task].marks.expired {

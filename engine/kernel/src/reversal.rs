@@ -144,6 +144,12 @@ impl Kernel {
         }
     }
 
+    /// Whether only a part of what is inside this composite is unwound.
+    pub(crate) fn in_part(&self, task: TaskIx) -> bool {
+        let only = self.run.reversal.as_ref().map(|reversal| &reversal.only);
+        only.zip(self.tasks[task].inner).is_some_and(|(only, inner)| only.contains_key(&inner.0))
+    }
+
     /// What came after a task: its dependents, and those of what it is in; per scope.
     fn after(&self, to: TaskId) -> Option<BTreeMap<u32, Vec<TaskIx>>> {
         let mut task = self.task_at(to).filter(|task| *task != RUN)?;

@@ -4,7 +4,7 @@ use crate::each::ItemState;
 use crate::kernel::{Kernel, RUN, Turn};
 use crate::program::{Effect, ScopeRole};
 use crate::scope::ScopeIx;
-use crate::task::{End, Stage, State, TaskIx, Undoing};
+use crate::task::{Cause, End, Stage, State, TaskIx, Undoing};
 
 impl Kernel {
     /// After the pivot, a person wants the failed steps tried again.
@@ -18,30 +18,39 @@ impl Kernel {
 
     /// Starts what a scope, and the scopes inside it, left undone: tasks that failed, were cut off or never began.
     ///
-    /// In an undo scope reads run again too: what they found when the undo failed says nothing about now.
+    /// In an undo scope reads run again too: what they found when the undo failed says nothing about now. Where an undo
+    /// inside did not complete there is nothing to go on from: that scope fails again.
     pub(crate) fn revive(&mut self, scope: ScopeIx) {
         let mut todo = vec![scope];
         while let Some(scope) = todo.pop() {
             let looks_again = self.role(scope) == ScopeRole::Undo;
-            if looks_again {
-                self.run.incarnations += 1;
-            }
+            let fresh = self.next_incarnation();
+            let members = self.members(scope);
+            let stuck = members.iter().any(|task| self.tasks[*task].undo.is_blocked());
+            let (stay, go): (Vec<TaskIx>, Vec<TaskIx>) =
+                members.iter().partition(|task| stuck || self.stays(**task, looks_again));
             let row = &mut self.scopes[scope];
             row.stopping = false;
             row.cause = None;
-            row.remaining = 0;
-            let members = self.members(scope);
-            for &task in &members {
-                if !self.stays(task, looks_again) {
-                    self.scopes[scope].remaining += 1;
-                    self.revive_task(task, &mut todo);
-                }
-            }
-            if self.scopes[scope].remaining == 0 {
+            row.remaining = go.len() as u32;
+            if go.is_empty() {
                 self.agenda.push_back(Turn::Over(scope));
+            }
+            if stuck {
+                self.fail_scope(scope, Cause::Undo);
+                continue;
+            }
+            self.unkeep(stay);
+            let (inside, anew): (Vec<TaskIx>, Vec<TaskIx>) =
+                go.into_iter().partition(|task| self.goes_on_inside(*task));
+            for task in anew {
+                self.begin_anew(task, fresh);
             }
             for task in members {
                 self.recount(task);
+            }
+            for task in inside {
+                self.go_on_inside(task, &mut todo);
             }
         }
     }
@@ -60,34 +69,50 @@ impl Kernel {
         }
     }
 
-    fn revive_task(&mut self, task: TaskIx, todo: &mut Vec<ScopeIx>) {
-        let fresh = self.run.incarnations;
-        let row = &mut self.tasks[task];
-        let undone = row.undo == Undoing::Done;
-        if row.is_composite() && row.begun() && !undone {
-            row.state = State::Inside(Stage::Body);
-            row.undo = Undoing::None;
-            row.cause = None;
-            row.tries = 1;
-            row.marks.tripped = None;
-            row.marks.expired = false;
-            todo.extend(row.inner);
-            self.revive_each(task, todo);
-            self.watch(task);
-            return;
+    /// What was kept when the scope failed is in effect as anything else is.
+    fn unkeep(&mut self, mut todo: Vec<TaskIx>) {
+        while let Some(task) = todo.pop() {
+            if self.tasks[task].undo == Undoing::Kept {
+                self.tasks[task].undo = Undoing::None;
+                todo.extend(self.bodies(task).into_iter().flat_map(|body| self.members(body)));
+            }
         }
+    }
+
+    fn begin_anew(&mut self, task: TaskIx, fresh: u32) {
+        let row = &mut self.tasks[task];
         let (marks, incarnation, order) = (row.marks, row.incarnation, row.order);
-        let repeats = row.ended() == Some(End::Done);
+        let was_done = row.undo == Undoing::Done || row.ended() == Some(End::Done);
         row.renew();
-        row.incarnation = incarnation;
-        if undone || repeats {
-            // It had been done: doing it once more is another incarnation of it.
+        if was_done {
+            // Doing it once more is another incarnation of it.
             row.incarnation = fresh;
         } else {
+            row.incarnation = incarnation;
+            row.order = order;
             row.marks.touched = marks.touched;
             row.marks.crossed = marks.crossed;
-            row.order = order;
         }
+    }
+
+    fn goes_on_inside(&self, task: TaskIx) -> bool {
+        let row = &self.tasks[task];
+        row.is_composite() && row.begun() && row.undo != Undoing::Done
+    }
+
+    /// A composite whose children were not undone goes on where it stopped.
+    fn go_on_inside(&mut self, task: TaskIx, todo: &mut Vec<ScopeIx>) {
+        let row = &mut self.tasks[task];
+        row.state = State::Inside(Stage::Body);
+        row.undo = Undoing::None;
+        row.cause = None;
+        row.attempt += 1;
+        row.tries = 1;
+        row.marks.tripped = None;
+        row.marks.expired = false;
+        todo.extend(row.inner);
+        self.watch(task);
+        self.revive_each(task, todo);
     }
 
     fn revive_each(&mut self, task: TaskIx, todo: &mut Vec<ScopeIx>) {

@@ -17,6 +17,8 @@ use crate::task::{Cause, Stage, State, Task, TaskIx, Undoing};
 pub(crate) enum Mode {
     /// Undoes what was not undone yet.
     Undo,
+    /// The same, before a new incarnation: undoes what was kept too.
+    Restart,
     /// The same, for a person: tries again what was blocked, and undoes what was kept.
     Requested,
     /// Leaves everything as it is, and says so.
@@ -25,6 +27,22 @@ pub(crate) enum Mode {
     Block,
     /// Only runs what `finally` is owed inside.
     Settle,
+}
+
+impl Mode {
+    pub(crate) fn undoes(self) -> bool {
+        matches!(self, Mode::Undo | Mode::Restart | Mode::Requested)
+    }
+
+    /// Whether what became of an undo before stands in this unwinding.
+    fn stands(self, undo: Undoing) -> bool {
+        match undo {
+            Undoing::Done | Undoing::Left => true,
+            Undoing::Failed | Undoing::Behind => self != Mode::Requested,
+            Undoing::Kept => !matches!(self, Mode::Restart | Mode::Requested),
+            Undoing::None | Undoing::Running | Undoing::Inner { .. } => false,
+        }
+    }
 }
 
 impl Kernel {
@@ -80,30 +98,20 @@ impl Kernel {
             }
             return self.resolve(task, false);
         };
-        let untried = row.undo == Undoing::None;
-        match mode {
-            Mode::Undo | Mode::Requested if row.undo == Undoing::Done => self.resolve(task, false),
-            Mode::Undo if !untried => {
-                let blocked = matches!(row.undo, Undoing::Failed | Undoing::Behind);
-                self.resolve(task, blocked);
-            }
-            Mode::Undo | Mode::Requested if row.marks.behind => {
-                row.undo = if row.undo == Undoing::Failed { Undoing::Failed } else { Undoing::Behind };
-                self.resolve(task, true);
-            }
-            Mode::Undo | Mode::Requested if row.marks.keep => {
-                row.undo = Undoing::Kept;
-                self.resolve(task, false);
-            }
-            Mode::Undo | Mode::Requested => self.run_undo(task, scope),
-            Mode::Keep | Mode::Block | Mode::Settle => {
-                match mode {
-                    Mode::Keep if untried => row.undo = Undoing::Kept,
-                    Mode::Block if untried => row.undo = Undoing::Behind,
-                    _ => {}
-                }
-                self.resolve(task, false);
-            }
+        if mode.undoes() && mode.stands(row.undo) {
+            let blocked = row.undo.is_blocked();
+            self.resolve(task, blocked);
+        } else if mode.undoes() && !row.marks.behind && !row.marks.keep {
+            self.run_undo(task, scope);
+        } else {
+            row.undo = match (mode, row.undo) {
+                (Mode::Undo | Mode::Restart | Mode::Requested, undo) if row.marks.behind => undo.behind(),
+                (Mode::Undo | Mode::Restart | Mode::Requested, _) => Undoing::Kept,
+                (Mode::Keep, Undoing::None) => Undoing::Kept,
+                (Mode::Block, undo) => undo.behind(),
+                (Mode::Keep | Mode::Settle, undo) => undo,
+            };
+            self.resolve(task, false);
         }
     }
 
@@ -123,18 +131,12 @@ impl Kernel {
     fn start_composite_undo(&mut self, task: TaskIx, mode: Mode) {
         let row = &self.tasks[task];
         let undo = row.undo;
-        let again = mode == Mode::Requested;
-        let over = match undo {
-            Undoing::Done | Undoing::Left => true,
-            Undoing::Failed | Undoing::Behind | Undoing::Kept => !again,
-            _ => !row.begun(),
-        };
-        if over {
-            let blocked = matches!(undo, Undoing::Failed | Undoing::Behind);
+        if !row.begun() || mode.stands(undo) {
+            let blocked = undo.is_blocked();
             self.set_outcome(task, undo, blocked);
-        } else if row.marks.behind && matches!(mode, Mode::Undo | Mode::Requested) {
+        } else if row.marks.behind && mode.undoes() {
             self.undo_composite(task, Mode::Block);
-        } else if row.marks.keep && again {
+        } else if row.marks.keep && mode.undoes() {
             self.undo_composite(task, Mode::Keep);
         } else {
             self.undo_composite(task, mode);
@@ -143,12 +145,11 @@ impl Kernel {
 
     fn undo_composite(&mut self, task: TaskIx, mode: Mode) {
         let node = self.chart.node(self.tasks[task].id.node);
-        let undoes = matches!(mode, Mode::Undo | Mode::Requested);
         match node.undo {
-            Undo::Scope(scope) if undoes && self.any_child_begun(task) => {
+            Undo::Scope(scope) if mode.undoes() && self.any_child_begun(task) => {
                 self.run_undo(task, scope);
             }
-            Undo::Scope(_) if undoes => self.unwind_inner(task, Mode::Settle, Mode::Settle, false),
+            Undo::Scope(_) if mode.undoes() => self.unwind_inner(task, Mode::Settle, Mode::Settle, false),
             Undo::Scope(_) | Undo::Left => self.unwind_inner(task, mode, Mode::Settle, false),
             Undo::Nothing => self.unwind_inner(task, mode, mode, false),
         }
@@ -192,12 +193,14 @@ impl Kernel {
         let blocked = blocked || own;
         let left = self.chart.node(self.tasks[task].id.node).undo == Undo::Left;
         let outcome = match mode {
-            Mode::Undo | Mode::Requested if blocked => Undoing::Failed,
-            Mode::Undo | Mode::Requested | Mode::Keep if left => Undoing::Left,
-            Mode::Undo | Mode::Requested => Undoing::Done,
-            Mode::Keep => Undoing::Kept,
-            Mode::Block => Undoing::Behind,
             Mode::Settle => Undoing::None,
+            Mode::Block => Undoing::Behind,
+            _ if blocked => Undoing::Failed,
+            _ if left => Undoing::Left,
+            Mode::Keep => Undoing::Kept,
+            // What came before the point that a person named is still there.
+            Mode::Requested if self.in_part(task) => Undoing::None,
+            Mode::Undo | Mode::Restart | Mode::Requested => Undoing::Done,
         };
         self.set_outcome(task, outcome, blocked || mode == Mode::Block);
     }

@@ -20,6 +20,7 @@ pub(crate) struct ScopeRun {
     pub(crate) scope: ScopeId,
     /// The group, switch, `for_each` or run it is a part of; the task that an undo scope brings back.
     pub(crate) owner: TaskIx,
+    pub(crate) incarnation: u32,
     pub(crate) lane: Lane,
     /// A composite around it has an undo of its own, which stands for all undos inside.
     pub(crate) covered: bool,
@@ -50,6 +51,22 @@ pub(crate) enum Lane {
 impl Kernel {
     /// Opens a scope in a frame for its owner, or opens it again in a new incarnation.
     pub(crate) fn open_scope(&mut self, frame: FrameIx, scope: ScopeId, owner: TaskIx) -> ScopeIx {
+        self.open_scope_as(frame, scope, owner, self.tasks[owner].incarnation)
+    }
+
+    pub(crate) fn open_scope_as(
+        &mut self,
+        frame: FrameIx,
+        scope: ScopeId,
+        owner: TaskIx,
+        incarnation: u32,
+    ) -> ScopeIx {
+        let before = self.scope_at(frame, scope);
+        let incarnation = match before {
+            // What ran here before and what runs now are not the same, even where the owner is.
+            Some(before) if self.scopes[before].incarnation == incarnation => self.next_incarnation(),
+            _ => incarnation,
+        };
         let chart = Arc::clone(&self.chart);
         let shape = chart.scope(scope);
         let outer = self.scopes.get(self.tasks[owner].scope);
@@ -60,6 +77,7 @@ impl Kernel {
             frame,
             scope,
             owner,
+            incarnation,
             lane: match shape.role {
                 ScopeRole::Body => outer.map_or(Lane::Forward, |outer| outer.lane),
                 ScopeRole::Undo => Lane::Undo,
@@ -73,7 +91,7 @@ impl Kernel {
             undo_left: 0,
             undo_blocked: false,
         };
-        let at = match self.scope_at(frame, scope) {
+        let at = match before {
             Some(at) => {
                 self.scopes[at] = run;
                 at
@@ -84,7 +102,6 @@ impl Kernel {
                 at
             }
         };
-        let incarnation = self.tasks[owner].incarnation;
         for &node in &shape.nodes {
             let id = TaskId { frame: frame.0, node };
             let task = match self.task_at(id) {
@@ -110,6 +127,12 @@ impl Kernel {
             self.agenda.push_back(Turn::Over(at));
         }
         at
+    }
+
+    /// A number that stands for no incarnation yet.
+    pub(crate) fn next_incarnation(&mut self) -> u32 {
+        self.run.incarnations += 1;
+        self.run.incarnations
     }
 
     pub(crate) fn make_ready(&mut self, task: TaskIx) {

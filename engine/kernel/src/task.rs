@@ -263,6 +263,21 @@ impl Cause {
     }
 }
 
+impl Undoing {
+    /// What it was to bring back may still be there.
+    pub(crate) fn is_blocked(self) -> bool {
+        matches!(self, Undoing::Failed | Undoing::Behind)
+    }
+
+    /// Of an undo that is not tried; one that was tried and failed stays so.
+    pub(crate) fn behind(self) -> Undoing {
+        match self {
+            Undoing::None | Undoing::Kept => Undoing::Behind,
+            _ => self,
+        }
+    }
+}
+
 impl Purpose {
     pub(crate) fn probe(self) -> Probe {
         match self {

@@ -9,7 +9,7 @@ use runbook_kernel::{
 };
 
 /// A step, before lowering.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) what: What,
@@ -251,6 +251,74 @@ impl Step {
             change(human);
         }
         self
+    }
+}
+
+/// A step on one line, and what is inside indented, with only what is not as usual.
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let usual = step("", What::Action, self.node.effect).node;
+        write!(f, "{}", self.name)?;
+        if let Some(needs) = &self.needs {
+            write!(f, " needs{needs:?}")?;
+        }
+        if !self.gates.is_empty() {
+            write!(f, " gates{:?}", self.gates)?;
+        }
+        if self.node.retry.max_attempts > 1 {
+            write!(f, " retry({}, {})", self.node.retry.max_attempts, self.node.retry.delay)?;
+        }
+        let Node { deadline, verify, on_in_doubt, guards, .. } = &self.node;
+        if let Some(deadline) = deadline {
+            write!(f, " deadline={deadline}")?;
+        }
+        if let Some(verify) = verify {
+            write!(f, " {verify:?}")?;
+        }
+        if *on_in_doubt != usual.on_in_doubt {
+            write!(f, " in_doubt={on_in_doubt:?}")?;
+        }
+        if self.node.on_warning != usual.on_warning {
+            write!(f, " warning={:?}", self.node.on_warning)?;
+        }
+        if !guards.is_empty() {
+            write!(f, " {guards:?}")?;
+        }
+        let marks = [
+            (self.node.idempotent, "idempotent"),
+            (self.node.continue_on_error, "continue_on_error"),
+            (self.node.pivot, "pivot"),
+            (self.node.closes, "closes"),
+        ];
+        for (_, mark) in marks.iter().filter(|(set, _)| *set) {
+            write!(f, " {mark}")?;
+        }
+        match &self.what {
+            What::Action => {}
+            What::For(length) => write!(f, " for={length}")?,
+            What::Until(poll) => write!(f, " {poll:?}")?,
+            What::Human(human) => write!(f, " {human:?}")?,
+            What::Group { body, on_failure, finally } => {
+                write!(f, " {body:#?}")?;
+                if let Some(policy) = on_failure {
+                    write!(f, " {policy:?}")?;
+                }
+                if !finally.is_empty() {
+                    write!(f, " finally{finally:?}")?;
+                }
+            }
+            What::Switch(cases) => write!(f, " cases{cases:#?}")?,
+            What::Each { body, each, between } => {
+                let Each { max_parallel, max_failures, batches, undo, .. } = each;
+                write!(f, " each(parallel {max_parallel}, failures {max_failures}, {undo:?}, {batches:?})")?;
+                write!(f, " {body:#?} between{between:?}")?;
+            }
+        }
+        match &self.undo {
+            Restore::Nothing => Ok(()),
+            Restore::Left => write!(f, " left"),
+            Restore::Steps(steps) => write!(f, " undo{steps:?}"),
+        }
     }
 }
 
