@@ -7,10 +7,36 @@
 //!
 //! What this crate deliberately does not know: the file system, the environment, tokio, clocks, the journal.
 
+mod arena;
+mod calls;
+pub mod codes;
+mod digest;
+mod effects;
 mod evaluate;
+mod expression;
+mod fixed;
+mod gates;
+mod inference;
+mod inputs;
+mod invocation;
+mod library;
 mod load;
+mod lower;
 mod model;
+mod needs;
+mod order;
+mod outline;
+mod outputs;
+mod path;
+mod pin;
+mod plan;
+mod planner;
+mod report;
 mod request;
+mod scope;
+mod setting;
+mod template;
+mod types;
 
 pub use evaluate::MAX_TEXT;
 pub use load::{Bundle, LoadError, Loader};
@@ -18,4 +44,6 @@ pub use model::{
     ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,
     ModuleId, Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Work,
 };
+pub use path::{folder_of, join};
+pub use plan::{Planned, plan};
 pub use request::{EnvironmentFile, Given, GivenValue, Request};

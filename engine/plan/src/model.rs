@@ -18,6 +18,13 @@ pub struct Digest(pub String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(pub u32);
 
+impl ModuleId {
+    /// The runbook that was asked for.
+    pub const ROOT: ModuleId = ModuleId(0);
+    /// The environment, where there is one.
+    pub const ENVIRONMENT: ModuleId = ModuleId(1);
+}
+
 /// A whole plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -26,7 +33,7 @@ pub struct Plan {
     /// By the program's node number.
     pub nodes: Vec<PlanNode>,
     pub outline: Outline,
-    /// 0 is the runbook that was asked for.
+    /// [`ModuleId::ROOT`] is the runbook that was asked for, [`ModuleId::ENVIRONMENT`] the environment if there is one.
     pub modules: Vec<Module>,
     /// `environment` in expressions: `{name, vars, protected}`.
     pub environment: Value,
@@ -87,7 +94,8 @@ pub struct Module {
     /// Ids of the file.
     pub ids: BTreeMap<String, NodeId>,
     pub inputs: Vec<InputSpec>,
-    /// The environment's included.
+    /// Its own. Those of the environment belong to the environment's module; a secret input of the runbook that was
+    /// asked for is here as `inputs.NAME`.
     pub secrets: BTreeMap<String, SecretSpec>,
 }
 

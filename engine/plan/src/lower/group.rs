@@ -1,0 +1,189 @@
+//! Groups, switches and calls.
+
+use runbook_kernel::{AfterPivot, Kind, NodeId, OnFailure, RollbackPolicy, ScopeId, Undo};
+use runbook_step::Type;
+use runbook_syntax::ast::{
+    AfterPivotDecl, Case, Data, OnFailure as OnFailureDecl, RollbackDecl, Segment, Step, StepKind,
+};
+use runbook_syntax::{Diagnostic, Spanned, codes as syntax_codes, did_you_mean};
+
+use super::Draft;
+use crate::arena::{Body, Doc, FailureScopes};
+use crate::codes;
+use crate::model::{ModuleId, Template, Work};
+use crate::planner::Planner;
+use crate::scope::{At, Place};
+
+impl Planner<'_> {
+    pub(super) fn group_node(&self, id: NodeId, step: &Step, draft: &mut Draft) {
+        let arena = self.graph.arena;
+        let place = self.place(id);
+        match &arena.node(id).body {
+            Body::Group { body, finally, failure } => {
+                let on_failure = step.on_failure.as_deref().map(|policy| self.on_failure(policy, *failure));
+                draft.kernel.kind = Kind::Group { body: *body, on_failure, finally: *finally };
+                draft.plan.work = Work::Group;
+                let close = Place { at: At::Close(*body), ..place };
+                draft.plan.outputs = self.outputs(&step.outputs, close);
+            }
+            Body::Call { module, body, finally, failure } => {
+                self.call_node(step, *module, (*body, *finally, *failure), draft);
+            }
+            Body::Switch { cases } => self.switch_node(step, place, cases, draft),
+            Body::Leaf | Body::Each { .. } => {}
+        }
+        draft.kernel.closes = !draft.plan.outputs.is_empty()
+            || matches!(&draft.plan.work, Work::Switch { outputs, .. } if outputs.iter().any(|case| !case.is_empty()));
+        self.group_keys(id, step, draft);
+    }
+
+    fn call_node(
+        &self,
+        step: &Step,
+        module: Option<ModuleId>,
+        (body, finally, failure): (ScopeId, Option<ScopeId>, FailureScopes),
+        draft: &mut Draft,
+    ) {
+        let called = match module.map(|module| (module, self.graph.arena.module(module).doc)) {
+            Some((module, Doc::Runbook(runbook))) => Some((module, runbook)),
+            _ => None,
+        };
+        let own = called.and_then(|(_, runbook)| runbook.on_failure.as_ref());
+        let on_failure = step.on_failure.as_deref().or(own).map(|policy| self.on_failure(policy, failure));
+        draft.kernel.kind = Kind::Group { body, on_failure, finally };
+        let Some((module, runbook)) = called else { return };
+        draft.plan.work = Work::Call { inputs: self.call_inputs[module.0 as usize].clone() };
+        draft.plan.outputs = self.outputs(&runbook.outputs, Place { module, at: At::Close(body) });
+    }
+
+    fn outputs(&self, outputs: &[(Spanned<String>, Spanned<Data>)], place: Place) -> Vec<(String, Template)> {
+        (outputs.iter())
+            .filter_map(|(name, data)| Some((name.value.clone(), self.free_template(data, place)?)))
+            .collect()
+    }
+
+    /// Keys of an action that a group does not have in the same way.
+    fn group_keys(&self, id: NodeId, step: &Step, draft: &mut Draft) {
+        if let Some(timeout) = &step.timeout {
+            let message = "`timeout` of a group is not enforced yet";
+            let diagnostic = Diagnostic::error(syntax_codes::NOT_ENFORCED, timeout.span, message);
+            self.report
+                .push(diagnostic.hint("`deadline` bounds all of it; `timeout` goes to the steps inside."));
+        }
+        if let Some(verify) = &step.verify {
+            let message = "`verify` of a group is not enforced yet";
+            let diagnostic = Diagnostic::error(syntax_codes::NOT_ENFORCED, verify.span, message);
+            self.report.push(
+                diagnostic.hint(
+                    "Put it at the step inside whose effect it reads, or add a check as the last step.",
+                ),
+            );
+        }
+        if let Some(policy) = &step.on_warning {
+            self.useless("on_warning", policy.span, "only checks warn");
+        }
+        if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value) {
+            let message = "a group is no point of no return: a step inside is";
+            self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));
+        }
+        self.check_group_undo(id, step);
+        draft.kernel.undo = match (self.graph.arena.node(id).undo, step.rollback.as_deref()) {
+            (Some(scope), _) => Undo::Scope(scope),
+            (None, Some(RollbackDecl::None(_))) => Undo::Left,
+            (None, _) if step.irreversible.is_some() => Undo::Left,
+            (None, _) => Undo::Nothing,
+        };
+    }
+
+    pub(crate) fn on_failure(&self, policy: &OnFailureDecl, scopes: FailureScopes) -> OnFailure {
+        let rollback = match policy.rollback.as_ref().map(|rollback| rollback.value.as_str()) {
+            Some("ask") => RollbackPolicy::Ask,
+            Some("none") => RollbackPolicy::None,
+            _ => RollbackPolicy::Auto,
+        };
+        let after_pivot = match (&policy.after_pivot, scopes.after_pivot) {
+            (Some(AfterPivotDecl::Policy(policy)), _) if policy.value == "none" => AfterPivot::None,
+            (Some(AfterPivotDecl::Steps(_)), Some(scope)) => AfterPivot::Steps(scope),
+            _ => AfterPivot::Ask,
+        };
+        OnFailure { rollback, first: scopes.first, after_pivot }
+    }
+
+    fn switch_node(&self, step: &Step, place: Place, scopes: &[ScopeId], draft: &mut Draft) {
+        let StepKind::Switch { on, cases } = &step.kind else { return };
+        draft.kernel.kind = Kind::Switch { cases: scopes.to_vec() };
+        let default = cases.iter().position(|case| case.label.value == "default");
+        self.exhaustive(on, cases, default, place);
+        let outputs = cases.iter().zip(scopes).map(|(case, scope)| {
+            let close = Place { at: At::Close(*scope), ..place };
+            let mut outputs = self.outputs(&case.outputs, close);
+            outputs.extend(self.outputs(&step.outputs, close));
+            outputs
+        });
+        let outputs = outputs.collect();
+        if let Some(on) = self.free_template(on, place) {
+            let labels = cases.iter().map(|case| case.label.value.clone()).collect();
+            draft.plan.work = Work::Switch { on, labels, default: default.map(|at| at as u32), outputs };
+        }
+    }
+
+    /// Every value that `on` may have needs a case, and every case a value.
+    fn exhaustive(&self, on: &Spanned<Data>, cases: &[Case], default: Option<usize>, place: Place) {
+        let ty = match &on.value {
+            Data::Text(text) => match text.segments.as_slice() {
+                [Segment::Expr(expr)] => self.type_of(expr, place),
+                _ => Type::string(),
+            },
+            _ => Type::Any,
+        };
+        let Some(values) = values_of(&ty) else {
+            if default.is_none() {
+                let message = "the switch may have a value that no case covers";
+                let hint = "Add a case `default`; one that does nothing is `default: {steps: []}`.";
+                self.report
+                    .push(Diagnostic::error(codes::SWITCH_NOT_EXHAUSTIVE, on.span, message).hint(hint));
+            }
+            return;
+        };
+        let covered = |value: &String| cases.iter().any(|case| case.label.value == *value);
+        let left: Vec<&str> = values.iter().filter(|value| !covered(value)).map(String::as_str).collect();
+        if default.is_none() && !left.is_empty() {
+            let list = runbook_syntax::alternatives(left.iter().copied()).replace(" or ", " and ");
+            let message = format!("no case covers {list}");
+            let hint = "Add the cases, or a `default`.";
+            self.report.push(Diagnostic::error(codes::SWITCH_NOT_EXHAUSTIVE, on.span, message).hint(hint));
+        }
+        for (place, case) in cases.iter().enumerate() {
+            let label = &case.label.value;
+            if Some(place) != default && !values.contains(label) {
+                let message = format!("the value is never `{label}`");
+                let hint = did_you_mean(label, left.iter().copied());
+                self.report.push(
+                    Diagnostic::error(codes::CASE_UNREACHABLE, case.label.span, message).maybe_hint(hint),
+                );
+            }
+        }
+        if let Some(default) = default.filter(|_| left.is_empty()) {
+            let message = "every value has a case, so `default` is never chosen";
+            self.report.push(Diagnostic::error(codes::CASE_UNREACHABLE, cases[default].label.span, message));
+        }
+    }
+}
+
+/// All values of a type, as labels, where there are only so many.
+fn values_of(ty: &Type) -> Option<Vec<String>> {
+    match ty {
+        Type::Boolean => Some(vec!["true".into(), "false".into()]),
+        Type::String { one_of, .. } if !one_of.is_empty() => Some(one_of.clone()),
+        Type::Either(types) => {
+            let mut all = Vec::new();
+            for ty in types {
+                all.extend(values_of(ty)?);
+            }
+            all.sort();
+            all.dedup();
+            Some(all)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! Steps that wait for people.
+
+use std::collections::BTreeSet;
+
+use runbook_kernel::{Human, Kind, Ms, NodeId};
+use runbook_step::Type;
+use runbook_syntax::ast::{Approval, Checklist, Data, Prompt};
+use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+
+use super::Draft;
+use crate::codes;
+use crate::model::{ApprovalSpec, ChecklistItemSpec, PromptSpec, Work};
+use crate::planner::Planner;
+use crate::scope::{At, Place};
+use crate::types;
+
+/// Where a file says nothing: a day. Every wait has an end.
+const TIMEOUT: Ms = 86_400_000;
+
+impl Planner<'_> {
+    pub(super) fn approval(&self, id: NodeId, approval: &Spanned<Approval>, draft: &mut Draft) {
+        let place = self.place(id);
+        let start = Place { at: At::Start, ..place };
+        let decl = &approval.value;
+        let count = decl.count.as_ref().and_then(|count| self.count(count, start, "`count`", 1)).unwrap_or(1);
+        let exclude_requester = decl.exclude_requester.as_ref().is_some_and(|yes| yes.value);
+        let from = self.people(approval, count);
+        let valid_for = decl.valid_for.as_ref().and_then(|time| self.duration(time, start, "`valid_for`"));
+        let show = decl
+            .show
+            .iter()
+            .filter_map(|(name, data)| Some((name.value.clone(), self.free_template(data, place)?)));
+        draft.plan.work = Work::Approval(ApprovalSpec {
+            message: decl.message.as_ref().and_then(|message| self.text_template(message, place)),
+            count,
+            from,
+            from_text: decl.from.iter().map(|name| name.value.clone()).collect(),
+            exclude_requester,
+            valid_for,
+            show: show.collect(),
+        });
+        let timeout = self.patience(&decl.timeout, start);
+        draft.kernel.kind = Kind::Human(Human { count, exclude_requester, timeout });
+    }
+
+    /// Who may approve, roles resolved. An approval that they cannot give is reported.
+    fn people(&self, approval: &Spanned<Approval>, count: u32) -> Vec<String> {
+        let mut people: BTreeSet<String> = BTreeSet::new();
+        let mut complete = true;
+        for from in &approval.value.from {
+            let Some(role) = from.value.strip_prefix("role:") else {
+                people.insert(from.value.clone());
+                continue;
+            };
+            match self.setting.roles.get(role) {
+                Some(names) => people.extend(names.iter().cloned()),
+                None => {
+                    complete = false;
+                    if self.setting.open {
+                        continue;
+                    }
+                    let diagnostic = match self.setting.doc {
+                        Some(_) => {
+                            let roles = self.setting.roles.keys().copied();
+                            let hint = did_you_mean(role, roles).unwrap_or_else(|| {
+                                format!("Say who has it: `roles: {{{role}: [NAME]}}` in the environment.")
+                            });
+                            let name = self.setting.name.as_deref().unwrap_or_default();
+                            let message = format!("the environment `{name}` has no role `{role}`");
+                            Diagnostic::error(codes::UNKNOWN_ROLE, from.span, message).hint(hint)
+                        }
+                        None => {
+                            let message = format!(
+                                "who has the role `{role}` is said by the environment, and there is none"
+                            );
+                            Diagnostic::error(codes::NO_ENVIRONMENT, from.span, message)
+                                .hint("Choose one: `-e NAME`.")
+                        }
+                    };
+                    self.report.push(diagnostic);
+                }
+            }
+        }
+        if complete && !approval.value.from.is_empty() && people.len() < count as usize {
+            let span = approval.value.count.as_ref().map_or(approval.span, |count| count.span);
+            let message = match people.len() {
+                0 => "nobody may give this approval".to_owned(),
+                1 => format!("{count} people must agree, and only one may"),
+                n => format!("{count} people must agree, and only {n} may"),
+            };
+            let names: Vec<&str> = people.iter().map(String::as_str).collect();
+            let hint = match names.is_empty() {
+                true => "The role has no members.".to_owned(),
+                false => format!("Those who may: {}.", names.join(", ")),
+            };
+            self.report.push(Diagnostic::error(codes::APPROVAL_IMPOSSIBLE, span, message).hint(hint));
+        }
+        people.into_iter().collect()
+    }
+
+    pub(super) fn checklist(&self, id: NodeId, checklist: &Spanned<Checklist>, draft: &mut Draft) {
+        let place = self.place(id);
+        let items = checklist.value.items.iter().enumerate().filter_map(|(number, item)| {
+            Some(ChecklistItemSpec {
+                id: item.id.as_ref().map_or_else(|| format!("item_{}", number + 1), |id| id.value.clone()),
+                text: self.text_template(&item.text, place)?,
+                owner: item.owner.as_ref().map(|owner| owner.value.clone()),
+                required: item.required.as_ref().is_none_or(|required| required.value),
+                evidence: item.evidence.as_ref().map(|evidence| evidence.value.clone()),
+            })
+        });
+        draft.plan.work = Work::Checklist(items.collect());
+        draft.kernel.kind = self.one_person(&checklist.value.timeout, place);
+    }
+
+    pub(super) fn prompt(&self, id: NodeId, prompt: &Spanned<Prompt>, draft: &mut Draft) {
+        let place = self.place(id);
+        let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| types::declared(ty, self.report));
+        if let (Type::Secret { .. } | Type::File, Some(decl)) = (&ty, &prompt.value.ty) {
+            let message = "an answer is stored with the run: it can be neither a secret nor a file";
+            self.report.push(Diagnostic::error(codes::TYPE_DECLARATION, decl.span, message));
+        }
+        if let Some(message) = self.text_template(&prompt.value.message, place) {
+            draft.plan.work = Work::Prompt(PromptSpec { message, ty });
+        }
+        draft.kernel.kind = self.one_person(&prompt.value.timeout, place);
+    }
+
+    fn one_person(&self, timeout: &Option<Spanned<Data>>, place: Place) -> Kind {
+        let timeout = self.patience(timeout, Place { at: At::Start, ..place });
+        Kind::Human(Human { count: 1, exclude_requester: false, timeout })
+    }
+
+    fn patience(&self, timeout: &Option<Spanned<Data>>, start: Place) -> Option<Ms> {
+        let given = timeout.as_ref().and_then(|timeout| self.duration(timeout, start, "`timeout`"));
+        Some(given.unwrap_or(TIMEOUT))
+    }
+}

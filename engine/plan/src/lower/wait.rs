@@ -1,0 +1,51 @@
+//! `wait`.
+
+use runbook_kernel::{Effect, Kind, Ms, NodeId, Poll};
+use runbook_syntax::Spanned;
+use runbook_syntax::ast::{Step, Wait};
+
+use super::Draft;
+use super::policy::interval;
+use crate::model::Work;
+use crate::planner::Planner;
+use crate::scope::{At, Place};
+
+/// Where a file says nothing. Every wait has an end.
+const EVERY: Ms = 2_000;
+const TIMEOUT: Ms = 600_000;
+
+impl Planner<'_> {
+    pub(super) fn wait_node(&self, id: NodeId, step: &Step, wait: &Spanned<Wait>, draft: &mut Draft) {
+        let place = self.place(id);
+        let start = Place { at: At::Start, ..place };
+        let duration =
+            |data: &Option<_>, what| data.as_ref().and_then(|data| self.duration(data, start, what));
+        match &wait.value {
+            Wait::For(time) => {
+                draft.kernel.kind = Kind::WaitFor(self.duration(time, start, "`for`").unwrap_or(0));
+                draft.plan.work = Work::WaitFor;
+            }
+            Wait::Until { check, every, hold, timeout } => {
+                draft.kernel.effect = Effect::Read;
+                draft.kernel.kind = Kind::WaitUntil(Poll {
+                    every: interval(duration(every, "`every`").unwrap_or(EVERY)),
+                    hold: duration(hold, "`hold`").unwrap_or(0),
+                    timeout: duration(timeout, "`timeout`").unwrap_or(TIMEOUT),
+                });
+                if let Some(check) = self.check(check, place, Some(id), "until") {
+                    draft.plan.work = Work::WaitUntil(check);
+                }
+            }
+        }
+        if let Some(timeout) = &step.timeout {
+            self.useless(
+                "timeout",
+                timeout.span,
+                "a wait has its own: write it inside `wait`, or a `deadline` here",
+            );
+        }
+        if let Some(policy) = &step.on_warning {
+            self.useless("on_warning", policy.span, "only checks warn");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Types as files declare them, and which type may stand where another is wanted.
+
+use runbook_step::{Field, Type, Value, parse_duration};
+use runbook_syntax::ast::{Data, TypeDecl};
+use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+
+use crate::codes;
+use crate::report::Report;
+use crate::setting::value_of;
+
+/// The type that a declaration says. What makes no sense in it is reported and left out.
+pub(crate) fn declared(decl: &TypeDecl, report: &Report) -> Type {
+    let fault = |span, message: String| Diagnostic::error(codes::TYPE_DECLARATION, span, message);
+    let name = decl.name.value.as_str();
+    let misplaced = |key: &str, span, goes_with: &str| {
+        report.push(fault(span, format!("`{key}` goes with {goes_with}, not with `{name}`")));
+    };
+    if let Some(pattern) = decl.pattern.as_ref().filter(|_| name != "string") {
+        misplaced("pattern", pattern.span, "`string`");
+    }
+    for (key, bound) in [("min", &decl.min), ("max", &decl.max)] {
+        if let Some(bound) = bound.as_ref().filter(|_| !matches!(name, "integer" | "number" | "duration")) {
+            misplaced(key, bound.span, "numbers and durations");
+        }
+    }
+    if let Some(first) = decl.one_of.first().filter(|_| !matches!(name, "enum" | "string")) {
+        misplaced("one_of", first.span, "`enum`");
+    }
+    if let Some(of) = decl.of.as_ref().filter(|_| name != "list") {
+        misplaced("of", of.span, "`list`");
+    }
+    if let Some((field, _)) = decl.fields.first().filter(|_| name != "map") {
+        misplaced("fields", field.span, "`map`");
+    }
+    match name {
+        "string" => Type::String { pattern: pattern(decl, report), one_of: words(decl, report) },
+        "enum" => {
+            let one_of = words(decl, report);
+            if decl.one_of.is_empty() {
+                let diagnostic = fault(decl.span, "an `enum` says its values under `one_of`".into());
+                report.push(diagnostic.hint("Write `{type: enum, one_of: [a, b]}`."));
+            }
+            Type::String { pattern: None, one_of }
+        }
+        "integer" => {
+            let bound = |bound| bounded(bound, report, "a whole number", Value::as_int);
+            let (min, max) = (bound(&decl.min), bound(&decl.max));
+            ordered(decl, min, max, report);
+            Type::Integer { min, max }
+        }
+        "number" => {
+            let bound = |bound| bounded(bound, report, "a number", Value::as_float);
+            let (min, max) = (bound(&decl.min), bound(&decl.max));
+            ordered(decl, min, max, report);
+            Type::Number { min, max }
+        }
+        "duration" => {
+            let read = |value: &Value| value.as_str().and_then(|text| parse_duration(text).ok());
+            let bound = |bound| bounded(bound, report, "a duration such as `30s`", read);
+            let (min_ms, max_ms) = (bound(&decl.min), bound(&decl.max));
+            ordered(decl, min_ms, max_ms, report);
+            Type::Duration { min_ms, max_ms }
+        }
+        "boolean" => Type::Boolean,
+        "list" => Type::list(decl.of.as_ref().map_or(Type::Any, |of| declared(of, report))),
+        "map" => {
+            let fields = (decl.fields.iter())
+                .map(|(name, ty)| Field::required(&name.value, declared(ty, report)))
+                .collect::<Vec<_>>();
+            let open = decl.extra_ignore || fields.is_empty();
+            Type::Map { fields, extra: open.then(|| Box::new(Type::Any)) }
+        }
+        "secret" => Type::Secret { plain: false },
+        "file" => Type::File,
+        // The shape of the file has been checked: what remains is `any`.
+        _ => Type::Any,
+    }
+}
+
+fn pattern(decl: &TypeDecl, report: &Report) -> Option<String> {
+    let pattern = decl.pattern.as_ref()?;
+    match regex::RegexBuilder::new(&pattern.value).size_limit(1 << 20).build() {
+        Ok(_) => Some(pattern.value.clone()),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let message = format!("this is not a regular expression: {reason}");
+            report.push(Diagnostic::error(codes::TYPE_DECLARATION, pattern.span, message));
+            None
+        }
+    }
+}
+
+fn words(decl: &TypeDecl, report: &Report) -> Vec<String> {
+    let word = |item: &Spanned<Data>| match value_of(&item.value) {
+        Some(Value::Str(text)) => Some(text),
+        _ => {
+            let message = "the values of `one_of` are text";
+            report.push(
+                Diagnostic::error(codes::TYPE_DECLARATION, item.span, message).hint("Put it in quotes."),
+            );
+            None
+        }
+    };
+    decl.one_of.iter().filter_map(word).collect()
+}
+
+fn bounded<T>(
+    bound: &Option<Spanned<Data>>,
+    report: &Report,
+    wanted: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<T> {
+    let bound = bound.as_ref()?;
+    let found = value_of(&bound.value).as_ref().and_then(read);
+    if found.is_none() {
+        report.push(Diagnostic::error(
+            codes::TYPE_DECLARATION,
+            bound.span,
+            format!("this bound must be {wanted}"),
+        ));
+    }
+    found
+}
+
+fn ordered<T: PartialOrd>(decl: &TypeDecl, min: Option<T>, max: Option<T>, report: &Report) {
+    if let (Some(min), Some(max), Some(at)) = (min, max, &decl.max)
+        && min > max
+    {
+        let message = "`max` is less than `min`: no value fits";
+        report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message));
+    }
+}
+
+/// Whether some value of type `from` may stand where `to` is wanted. `false` only if surely none may.
+pub(crate) fn may_be(from: &Type, to: &Type) -> bool {
+    match (from, to) {
+        (Type::Any | Type::Payload, _) | (_, Type::Any | Type::Payload) => true,
+        (Type::Either(types), _) => types.iter().any(|from| may_be(from, to)),
+        (_, Type::Either(types)) => types.iter().any(|to| may_be(from, to)),
+        (Type::String { one_of: from, .. }, Type::String { one_of: to, .. }) => {
+            from.is_empty() || to.is_empty() || from.iter().any(|word| to.contains(word))
+        }
+        (Type::String { .. } | Type::File, Type::String { .. } | Type::File) => true,
+        // Text is read as a duration where one is wanted.
+        (Type::String { .. }, Type::Duration { .. }) => true,
+        (Type::String { .. } | Type::File, Type::Secret { plain }) => *plain,
+        (Type::Secret { .. }, Type::Secret { .. }) => true,
+        (Type::Integer { .. } | Type::Number { .. }, Type::Integer { .. } | Type::Number { .. }) => true,
+        (Type::Duration { .. }, Type::Duration { .. } | Type::Integer { .. } | Type::Number { .. }) => true,
+        (Type::Boolean, Type::Boolean) => true,
+        (Type::List(from), Type::List(to)) => may_be(from, to),
+        (Type::Map { fields: from, .. }, Type::Map { fields: to, .. }) => {
+            let same = |field: &Field| to.iter().find(|other| other.name == field.name);
+            from.iter().all(|field| same(field).is_none_or(|other| may_be(&field.ty, &other.ty)))
+        }
+        _ => false,
+    }
+}
+
+/// What to do about an expression of one type where another is wanted.
+pub(crate) fn conversion_hint(from: &Type, to: &Type) -> Option<&'static str> {
+    match (from, to) {
+        (Type::Duration { .. }, Type::String { .. }) => {
+            Some("`… | duration` writes a length of time as text.")
+        }
+        (Type::Integer { .. } | Type::Number { .. } | Type::Boolean, Type::String { .. }) => {
+            Some("`… | string` makes text of it.")
+        }
+        (Type::Integer { .. } | Type::Number { .. }, Type::Duration { .. }) => {
+            Some("Add the unit: `${{ … }}s`.")
+        }
+        (Type::String { .. }, Type::Integer { .. }) => Some("`… | int` makes a number of it."),
+        (Type::String { .. }, Type::Number { .. }) => Some("`… | float` makes a number of it."),
+        (_, Type::Boolean) => Some("Compare it with something."),
+        _ => None,
+    }
+}
+
+/// "Did you mean", over the fields of a map.
+pub(crate) fn field_hint(name: &str, fields: &[Field]) -> Option<String> {
+    did_you_mean(name, fields.iter().map(|field| field.name.as_str()))
+}

@@ -1,0 +1,5 @@
+//! Planning, from text to plan.
+
+mod project;
+mod replan;
+mod simple;
