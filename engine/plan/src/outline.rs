@@ -189,7 +189,9 @@ fn constants(template: &Template) -> serde_json::Value {
         Template::Const(value) => value.to_json(),
         Template::Expr(_) | Template::Concat(_) => serde_json::Value::Null,
         Template::List(items) => items.iter().map(constants).collect(),
-        Template::Map(entries) => entries.iter().map(|(name, item)| (name.clone(), constants(item))).collect(),
+        Template::Map(entries) => {
+            entries.iter().map(|(name, item)| (name.clone(), constants(item))).collect()
+        }
     }
 }
 
