@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use runbook_testbed::{Bed, Ran, root};
+use runbook_testbed::{Bed, Ran};
 use serde_json::Value;
 
 use crate::{Cut, Ledger, Moment, Shape};
@@ -34,17 +34,9 @@ impl Arena {
     /// shortened in the environment, as an environment may.
     pub fn new(base: u16) -> Arena {
         let bed = Bed::new();
-        for folder in ["runbooks", "environments"] {
-            copy(&bed, folder);
-        }
-        copy_file(&bed, "runbook.toml");
+        bed.ship_runbooks(base);
         let environment = bed.read("environments/local.yaml").expect("the environment was just copied");
-        let mut moved = environment.replace("--base-port 7400", &format!("--base-port {base}"));
-        for door in 0..9 {
-            moved = moved.replace(&format!("127.0.0.1:740{door}"), &format!("127.0.0.1:{}", base + door));
-        }
-        moved = moved.replace("soak: 6s", "soak: 3s");
-        bed.write("environments/local.yaml", &moved);
+        bed.write("environments/local.yaml", &environment.replace("soak: 6s", "soak: 3s"));
         let planned = bed.runbook(&["plan", "runbooks/golive.yaml", "-o", "json"]).expect(0);
         let plan: Value = serde_json::from_str(&planned.stdout).expect("a plan is JSON");
         let ledger = Ledger::new(bed.project().join(".sandbox"));
@@ -231,19 +223,6 @@ fn millis(at: &str) -> u64 {
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
     let seconds = ((days * 24 + number(11..13)) * 60 + number(14..16)) * 60 + number(17..19);
     seconds * 1000 + number(20..23)
-}
-
-fn copy(bed: &Bed, folder: &str) {
-    for entry in std::fs::read_dir(root().join(folder)).expect("the repository is there") {
-        let path = entry.expect("an entry can be read").path();
-        let name = format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy());
-        if path.is_dir() { copy(bed, &name) } else { copy_file(bed, &name) }
-    }
-}
-
-fn copy_file(bed: &Bed, name: &str) {
-    let text = std::fs::read_to_string(root().join(name)).expect("a shipped file is text");
-    bed.write(name, &text);
 }
 
 #[cfg(test)]

@@ -105,6 +105,38 @@ impl Bed {
         std::fs::read_to_string(self.project().join(name)).ok()
     }
 
+    /// Copies the shipped runbooks and environments here, with the ports of `local` moved to `base` and the eight after it.
+    pub fn ship_runbooks(&self, base: u16) {
+        for folder in ["runbooks", "environments"] {
+            self.copy_folder(folder);
+        }
+        self.copy_file("runbook.toml");
+        let local = "environments/local.yaml";
+        let text = self.read(local).expect("the environment was just copied");
+        let mut moved = text.replace("--base-port 7400", &format!("--base-port {base}"));
+        for door in 0..9 {
+            moved = moved.replace(&format!("127.0.0.1:740{door}"), &format!("127.0.0.1:{}", base + door));
+        }
+        self.write(local, &moved);
+    }
+
+    fn copy_folder(&self, folder: &str) {
+        for entry in std::fs::read_dir(root().join(folder)).expect("the repository is there") {
+            let path = entry.expect("an entry can be read").path();
+            let name = format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if path.is_dir() { self.copy_folder(&name) } else { self.copy_file(&name) }
+        }
+    }
+
+    fn copy_file(&self, name: &str) {
+        // What somebody practised on the working copy is not what ships.
+        if name == "runbooks/baselines/local.json" {
+            return;
+        }
+        let text = std::fs::read_to_string(root().join(name)).expect("a shipped file is text");
+        self.write(name, &text);
+    }
+
     /// The binary with arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());

@@ -1,0 +1,122 @@
+//! A production of its own for each test, and what it says of what a run did to it.
+
+mod http;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use runbook_testbed::{Bed, Ran};
+use serde_json::Value;
+
+pub use http::Answer;
+
+/// The shipped runbooks with a sandbox of their own, taken down at the end.
+#[derive(Debug)]
+pub struct Practice {
+    pub bed: Bed,
+    base: u16,
+}
+
+impl Practice {
+    /// A copy of the shipped runbooks on free ports. Nothing runs yet.
+    pub fn new() -> Practice {
+        let bed = Bed::new();
+        let base = free_ports(9);
+        bed.ship_runbooks(base);
+        Practice { bed, base }
+    }
+
+    /// The same, with a sandbox that runs.
+    pub fn started() -> Practice {
+        let practice = Practice::new();
+        let base = practice.base.to_string();
+        practice.bed.runbook(&["sandbox", "up", "--folder", ".sandbox", "--base-port", &base]).expect(0);
+        practice
+    }
+
+    /// Runs a shipped runbook, unattended.
+    pub fn exec(&self, runbook: &str, inputs: &[&str]) -> Ran {
+        let file = format!("runbooks/{runbook}.yaml");
+        let mut arguments = vec!["exec", file.as_str(), "--no-input"];
+        for input in inputs {
+            arguments.extend(["-i", *input]);
+        }
+        self.bed.runbook(&arguments)
+    }
+
+    /// Asks one of the sandbox's doors, by its offset.
+    pub fn ask(&self, door: Door, method: &str, path: &str, body: &str) -> Answer {
+        http::ask(self.base + door as u16, method, path, body)
+    }
+
+    /// The version that customers get.
+    pub fn version(&self) -> String {
+        self.ask(Door::Shop, "GET", "/version", "").body.trim().to_owned()
+    }
+
+    /// `FROM>TO` for each switch since the sandbox was made.
+    pub fn switches(&self) -> Vec<String> {
+        let name = |value: &Value| value.as_str().unwrap_or("nothing").to_owned();
+        let changes = self.lines("router/switches.jsonl").into_iter().filter(|line| line["changed"] == true);
+        changes.map(|line| format!("{}>{}", name(&line["from"]), name(&line["to"]))).collect()
+    }
+
+    /// `RESULT SLOT` for each change of a deployment since the sandbox was made.
+    pub fn deployments(&self) -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let lines = self.lines("deployments/requests.jsonl");
+        lines.iter().map(|line| format!("{} {}", text(&line["result"]), text(&line["slot"]))).collect()
+    }
+
+    /// Requests of visitors that failed.
+    pub fn failures(&self) -> Vec<Value> {
+        self.lines("visitors/failures.jsonl")
+    }
+
+    /// Texts of the messages that went to `slack`, `pagerduty` or `mail`.
+    pub fn messages(&self, channel: &str) -> Vec<String> {
+        let lines = self.lines("sink/messages.jsonl").into_iter().filter(|line| line["channel"] == channel);
+        lines.map(|line| line["text"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// A file of JSON lines of the sandbox.
+    pub fn lines(&self, name: &str) -> Vec<Value> {
+        let text = self.bed.read(&format!(".sandbox/{name}")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("the sandbox writes whole lines")).collect()
+    }
+
+    /// The project's folder.
+    pub fn folder(&self) -> PathBuf {
+        self.bed.project()
+    }
+}
+
+impl Default for Practice {
+    fn default() -> Self {
+        Practice::new()
+    }
+}
+
+impl Drop for Practice {
+    fn drop(&mut self) {
+        self.bed.runbook(&["sandbox", "down", "--folder", ".sandbox"]);
+    }
+}
+
+/// What the sandbox listens on, by the offset from its first port.
+#[derive(Debug, Clone, Copy)]
+pub enum Door {
+    Shop = 0,
+    Router = 4,
+    Deployer = 5,
+    Services = 6,
+    Visitors = 8,
+}
+
+/// The first of so many ports that are free now, below those that the system hands out by itself.
+fn free_ports(count: u16) -> u16 {
+    // Tests run at the same time in processes of their own: each begins to look somewhere else.
+    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10;
+    let free = |base: &u16| (*base..base + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    (start..start + 2_000).step_by(10).find(free).expect("of 200 places one is free")
+}
