@@ -47,7 +47,7 @@ pub(crate) fn connect(file: &Path, write: bool) -> Result<Connection, StoreError
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     if write {
-        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256")?;
         if cfg!(target_os = "macos") {
             connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")?;
         }

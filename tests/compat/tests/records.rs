@@ -1,11 +1,16 @@
-//! Stored records of every format that was released.
+//! Stored records, outlines and messages of every format that was released.
 
 use std::collections::BTreeSet;
 
-use runbook_wire::{Body, Record, VERSION};
+use runbook_wire::{Body, Message, Outline, Record, VERSION};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 const FORMATS: [&str; VERSION as usize] = [include_str!("../records/1.jsonl")];
+
+const OUTLINES: [&str; VERSION as usize] = [include_str!("../outlines/1.json")];
+const MESSAGES: [&str; VERSION as usize] = [include_str!("../messages/1.jsonl")];
 
 fn lines() -> impl Iterator<Item = &'static str> {
     FORMATS.into_iter().flat_map(str::lines)
@@ -33,6 +38,18 @@ fn every_stored_record_means_what_it_meant() {
         let old: Value = line.parse().unwrap();
         assert!(says_the_same(&old, &now), "stored: {old}\nread:   {now}");
     }
+}
+
+fn still_says<T: Serialize + DeserializeOwned>(stored: &str) {
+    let read: T = serde_json::from_str(stored).unwrap_or_else(|error| panic!("{error}\n{stored}"));
+    let (old, now): (Value, Value) = (stored.parse().unwrap(), serde_json::to_value(read).unwrap());
+    assert!(says_the_same(&old, &now), "stored: {old}\nread:   {now}");
+}
+
+#[test]
+fn every_stored_outline_and_message_means_what_it_meant() {
+    OUTLINES.into_iter().for_each(still_says::<Outline>);
+    MESSAGES.into_iter().flat_map(str::lines).for_each(still_says::<Message>);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod child;
 mod crash;
 mod damage;
 mod listing;
+mod opening;
 mod people;
 mod sample;
 mod tampering;
