@@ -1,5 +1,7 @@
 //! Stored records, outlines and messages of every format that was released.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 
 use runbook_wire::{Body, Message, Outline, Record, VERSION};
