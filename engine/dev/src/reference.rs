@@ -193,6 +193,8 @@ fn push(text: &mut String, more: &str) {
 
 #[cfg(test)]
 mod tests {
+    use runbook_plan::{Bundle, Request};
+
     use super::*;
 
     #[test]
@@ -235,6 +237,36 @@ mod tests {
             assert!(step.resources.iter().all(|used| used.by.iter().all(&known)), "{name}");
             assert!(step.choices.iter().all(|(_, of)| of.iter().all(&known)), "{name}");
             assert!(step.outputs_from.iter().all(known), "{name}");
+        }
+    }
+
+    /// What an example leaves out: the inputs, steps, environment, secrets and files around it, and its undo.
+    const AROUND: [&str; 6] = ["E402", "E403", "E501", "E601", "E607", "E611"];
+
+    #[test]
+    fn every_example_can_be_planned() {
+        let registry = runbook_stdlib::registry();
+        for step in registry.declarations() {
+            for example in step.doc.split("```yaml\n").skip(1) {
+                let example = example.split("```").next().unwrap();
+                let steps = if example.starts_with('-') {
+                    "steps:\n"
+                } else {
+                    "steps: [{uses: set, with: {a: 1}}]\n"
+                };
+                let text = format!("apiVersion: runbook/v1\nname: example\n{steps}{example}");
+                let files = BTreeMap::from([("example.yaml".to_owned(), text.clone().into_bytes())]);
+                let request = Request { file: "example.yaml".into(), ..Request::default() };
+                let bundle = Bundle { request: request.clone(), files };
+                let planned = runbook_plan::plan(&request, &bundle, &registry);
+                let faults: Vec<_> = planned
+                    .diagnostics
+                    .iter()
+                    .filter(|fault| !AROUND.contains(&fault.code.0))
+                    .map(|fault| format!("{} {}", fault.code.0, fault.message))
+                    .collect();
+                assert_eq!(faults, Vec::<String>::new(), "{}:\n{text}", step.name);
+            }
         }
     }
 }

@@ -142,8 +142,8 @@ pub(crate) fn may_be(from: &Type, to: &Type) -> bool {
             from.is_empty() || to.is_empty() || from.iter().any(|word| to.contains(word))
         }
         (Type::String { .. } | Type::File, Type::String { .. } | Type::File) => true,
-        // Text is read as a duration where one is wanted.
-        (Type::String { .. }, Type::Duration { .. }) => true,
+        // Text is read as a duration or a comparison where one is wanted.
+        (Type::String { .. }, Type::Duration { .. } | Type::Comparison(_)) => true,
         (Type::String { .. } | Type::File, Type::Secret { plain }) => *plain,
         (Type::Secret { .. }, Type::Secret { .. }) => true,
         (Type::Integer { .. } | Type::Number { .. }, Type::Integer { .. } | Type::Number { .. }) => true,
