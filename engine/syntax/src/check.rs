@@ -26,6 +26,7 @@ impl Check<'_> {
     /// Checks a node against a shape. `what` names the node in messages: `` `timeout` ``.
     pub(crate) fn node(&mut self, node: &mut Node<'_>, shape: &Shape, what: &str) {
         let span = self.span(node);
+        self.too_large(node);
         match (shape, &mut node.value) {
             (_, Value::Broken) => return,
             (Shape::Either(shapes), value) => match shapes.iter().find(|shape| same_form(shape, value)) {
@@ -277,6 +278,7 @@ impl Check<'_> {
 
     /// Any value: only keys are looked at, and words that are not what they seem.
     fn data(&mut self, node: &mut Node<'_>, what: &str) {
+        self.too_large(node);
         match &mut node.value {
             Value::List(items) => items.iter_mut().for_each(|item| self.data(item, what)),
             Value::Map(_) => self.entries(node, Names::Any, &Shape::Data, what),
@@ -337,6 +339,23 @@ impl Check<'_> {
                     .hint(format!("Write \"{word}\" for the text, or {meaning} for the boolean."))
             };
             self.report.add(fault);
+        }
+    }
+
+    /// A whole number that the reader could only keep as a fraction has lost its last digits.
+    fn too_large(&mut self, node: &mut Node<'_>) {
+        if !matches!(node.value, Value::Float(_)) {
+            return;
+        }
+        let digits = self.text.get(node.range()).unwrap_or_default();
+        if !digits.contains(['.', 'e', 'E']) {
+            let span = self.span(node);
+            let fault = || {
+                Diagnostic::error(codes::NUMBER, span, "this number is too large")
+                    .hint("Whole numbers lie within 64 bits. Put it in quotes if it is text.")
+            };
+            self.report.add(fault);
+            node.value = Value::Broken;
         }
     }
 

@@ -89,7 +89,9 @@ fn syntax_fault(source: &str, error: &minijinja::Error, at: &dyn Fn(Range<usize>
     let detail = error
         .detail()
         .unwrap_or("not an expression")
-        .replace("expected expression", "expected an expression")
+        .replace("expected identifier or integer", "expected a name")
+        .replace("expected identifier", "expected a name")
+        .replace("expected expression", "expected a value")
         .replace("unexpected end of input, expected", "it ends where there should be");
     let fault = Diagnostic::error(
         codes::EXPRESSION_SYNTAX,

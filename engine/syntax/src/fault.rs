@@ -41,7 +41,11 @@ pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagno
                 .hint("A file holds one document. Put the other one into a file of its own.")
         }
         Error::UnsupportedTag { tag, .. } => {
-            Diagnostic::error(codes::TAG, here, format!("the tag `{tag}` means nothing here"))
+            let line = line_of(text, at).start;
+            let place = text[line..at]
+                .rfind(tag.as_str())
+                .map_or(here, |found| Span::new(file, line + found..line + found + tag.len()));
+            Diagnostic::error(codes::TAG, place, format!("the tag `{tag}` means nothing here"))
                 .hint("Remove it, or quote the text if the `!` belongs to it.")
         }
         Error::NonFiniteFloat { value, .. } => {
@@ -49,10 +53,6 @@ pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagno
                 .hint("Put it in quotes if it is text.")
         }
         Error::ExternalMessage { msg, .. } => scanner(text, file, at, here, msg),
-        Error::Message { msg, .. } if msg.contains(tree::NUMBER_TOO_LARGE) => {
-            Diagnostic::error(codes::NUMBER, here, "this number is too large")
-                .hint("Whole numbers lie within 64 bits. Put it in quotes if it is text.")
-        }
         other => Diagnostic::error(codes::YAML_SYNTAX, here, first_line(&other.render())),
     }
 }
@@ -88,14 +88,10 @@ fn scanner(text: &str, file: FileId, at: usize, here: Span, message: &str) -> Di
     }
     let has = |part: &str| message.contains(part);
     let fault = |code: Code, said: &str| Diagnostic::error(code, here, said);
-    if has("tab") && !has("flow collection") || text[line_of(text, at)].starts_with('\t') {
-        let line = line_of(text, at);
-        let tab = text[line.clone()]
-            .find('\t')
-            .map_or(here, |tab| Span::new(file, line.start + tab..line.start + tab + 1));
+    if let Some(tab) = indenting_tab(text, at, has("tab")) {
         return Diagnostic::error(
             codes::TAB_INDENTATION,
-            tab,
+            Span::new(file, tab..tab + 1),
             "YAML is indented with spaces, and this is a tab",
         )
         .hint("Replace it with two spaces, in an editor that shows tabs.");
@@ -123,9 +119,14 @@ fn scanner(text: &str, file: FileId, at: usize, here: Span, message: &str) -> Di
     if has("unexpected character") || has("unexpected end of plain scalar") {
         return character(text, at, here);
     }
-    if has("escape character") || has("escape") {
-        return fault(codes::CHARACTER, "a `\\` in this text is followed by what YAML does not know")
-            .hint("Between \"…\" a backslash is written twice. Between '…' it stands for itself.");
+    if has("escape") {
+        let place = bad_escape(&text[at..]).map_or(here, |found| Span::new(file, at + found..at + found + 2));
+        return Diagnostic::error(
+            codes::CHARACTER,
+            place,
+            "this `\\` is followed by what YAML does not know",
+        )
+        .hint("Between \"…\" a backslash is written twice. Between '…' it stands for itself.");
     }
     if has("expected ',' or") || has("unclosed bracket") || has("illegal placement of ':'") || has("flow") {
         return fault(codes::UNCLOSED, "a `,` or a closing bracket is missing before this").hint(
@@ -182,6 +183,30 @@ fn quote_it(text: &str, file: FileId, expression: std::ops::Range<usize>) -> Dia
         "the braces of this expression are YAML's own here",
     )
     .hint(format!("Put the value in quotes: {quote}{value}{quote}"))
+}
+
+/// A tab in the indentation of the line of the fault, or of the next one, which the scanner may have begun to read.
+fn indenting_tab(text: &str, at: usize, certain: bool) -> Option<usize> {
+    let line = line_of(text, at);
+    let next = line_of(text, (line.end + 1).min(text.len()));
+    let tab = |line: std::ops::Range<usize>| {
+        let line_text = &text[line.clone()];
+        let indentation = &line_text[..line_text.len() - line_text.trim_start().len()];
+        indentation.find('\t').map(|tab| line.start + tab)
+    };
+    let anywhere = || text[line.clone()].find('\t').filter(|_| certain).map(|tab| line.start + tab);
+    tab(line.clone()).or_else(|| tab(next)).or_else(anywhere)
+}
+
+/// The first escape of a double-quoted scalar that YAML does not have.
+fn bad_escape(scalar: &str) -> Option<usize> {
+    let mut escapes = scalar.match_indices('\\').map(|(at, _)| at);
+    let mut done = 0;
+    escapes.find(|at| {
+        let fresh = *at >= done;
+        done = if fresh { at + 2 } else { done };
+        fresh && !scalar[at + 1..].starts_with(|c: char| "0abt\tnvfre \"/\\N_LPxuU\n\r".contains(c))
+    })
 }
 
 fn innermost(error: &Error) -> &Error {

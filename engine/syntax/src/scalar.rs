@@ -203,3 +203,48 @@ fn escaped(source: &str) -> Option<(usize, String)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pieces, expressions in guillemets, escapes as `$`, what is open after `!`.
+    fn shown(text: &str) -> String {
+        let show = |piece: Piece| match piece {
+            Piece::Literal(range) => text[range].to_owned(),
+            Piece::Escaped => "$".to_owned(),
+            Piece::Expression(range) => format!("«{}»", &text[range]),
+            Piece::Open(range) => format!("!{}", &text[range]),
+        };
+        pieces(text).into_iter().map(show).collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn only_the_dollar_makes_an_expression() {
+        assert_eq!(shown("a ${#b} {{ c }} {% d %} $e ${f} }}"), "a ${#b} {{ c }} {% d %} $e ${f} }}");
+        assert_eq!(shown("${{a}}-${{ b }}"), "«a»|-|« b »");
+    }
+
+    #[test]
+    fn two_dollars_are_literal() {
+        assert_eq!(shown("$${{ a }}"), "$| a }}");
+        assert_eq!(shown("x$$${{ a }}"), "x$|$| a }}");
+        assert_eq!(shown("$${{${{ a }}"), "$|« a »");
+    }
+
+    #[test]
+    fn quotes_and_braces_inside() {
+        assert_eq!(shown("${{ {'a': {'b': 1}} }}!"), "« {'a': {'b': 1}} »|!");
+        assert_eq!(shown("${{ '}}' ~ \"}}\" }}"), "« '}}' ~ \"}}\" »");
+        assert_eq!(shown(r"${{ 'it\'s }}' }}"), r"« 'it\'s }}' »");
+    }
+
+    #[test]
+    fn what_is_open() {
+        assert_eq!(shown("a ${{ b"), "a |! b");
+        assert_eq!(shown("${{ 'b }}"), "! 'b }}");
+        assert_eq!(shown("${{ {b }}"), "! {b }}");
+        assert_eq!(shown("${{ a ${{ b }}"), "! a ${{ b }}");
+        assert_eq!(shown("${{"), "!");
+    }
+}

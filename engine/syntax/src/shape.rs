@@ -114,6 +114,32 @@ pub struct Foreign {
     pub hint: &'static str,
 }
 
+/// Every place of the language, each once, a place before those inside it.
+pub fn places() -> Vec<&'static Place> {
+    let mut found: Vec<&'static Place> = vec![&RUNBOOK, &ENVIRONMENT];
+    let mut next = 0;
+    while let Some(place) = found.get(next).copied() {
+        next += 1;
+        let mut inside = place.includes.to_vec();
+        place.keys.iter().for_each(|key| places_in(&key.shape, &mut inside));
+        for place in inside {
+            if !found.iter().any(|known| std::ptr::eq(*known, place)) {
+                found.push(place);
+            }
+        }
+    }
+    found
+}
+
+fn places_in(shape: &Shape, found: &mut Vec<&'static Place>) {
+    match shape {
+        Shape::Map(place) => found.push(place),
+        Shape::Entries(_, inner) | Shape::List(inner) | Shape::Some(inner) => places_in(inner, found),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| places_in(shape, found)),
+        _ => {}
+    }
+}
+
 impl Place {
     /// All keys that may stand here.
     pub fn all_keys(&'static self) -> impl Iterator<Item = &'static Key> {
@@ -167,4 +193,37 @@ const fn foreign(word: &'static str, key: &'static str, hint: &'static str) -> F
 
 const fn elsewhere(word: &'static str, hint: &'static str) -> Foreign {
     Foreign { word, key: None, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        let places = places();
+        let mut names: Vec<&str> = places.iter().map(|place| place.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), places.len(), "a name stands for one place");
+        for place in places {
+            let has = |name: &str| place.all_keys().any(|key| key.name == name);
+            for kind in place.exactly_one {
+                assert!(has(kind), "{}: {kind}", place.name);
+            }
+            for key in place.keys {
+                assert!(key.doc.ends_with('.') && !key.doc.is_empty(), "{}.{}", place.name, key.name);
+                assert!(
+                    key.with.iter().all(|kind| place.exactly_one.contains(kind)),
+                    "{}.{}",
+                    place.name,
+                    key.name
+                );
+            }
+            for foreign in place.foreign {
+                assert!(!has(foreign.word), "{}: `{}` is a key", place.name, foreign.word);
+                assert!(foreign.hint.ends_with('.'), "{}: {}", place.name, foreign.word);
+            }
+        }
+    }
 }

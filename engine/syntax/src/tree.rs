@@ -121,16 +121,10 @@ impl<'de: 'a, 'a> Visitor<'de> for ValueVisitor<'a> {
         Ok(Value::Int(value))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value<'a>, E> {
-        i64::try_from(value).map(Value::Int).map_err(|_| E::custom(NUMBER_TOO_LARGE))
-    }
-
-    fn visit_i128<E: serde::de::Error>(self, _: i128) -> Result<Value<'a>, E> {
-        Err(E::custom(NUMBER_TOO_LARGE))
-    }
-
-    fn visit_u128<E: serde::de::Error>(self, _: u128) -> Result<Value<'a>, E> {
-        Err(E::custom(NUMBER_TOO_LARGE))
+    fn visit_u64<E>(self, value: u64) -> Result<Value<'a>, E> {
+        // One that does not fit becomes a fraction here, as those of more than 64 bits do in the reader, and is
+        // reported where its text is at hand.
+        Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Int))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value<'a>, E> {
@@ -165,6 +159,3 @@ impl<'de: 'a, 'a> Visitor<'de> for ValueVisitor<'a> {
         Ok(Value::Map(entries))
     }
 }
-
-/// How [`crate::fault`] recognises our own complaint among the reader's.
-pub(crate) const NUMBER_TOO_LARGE: &str = "number too large";

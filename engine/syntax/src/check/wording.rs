@@ -90,6 +90,7 @@ pub(super) fn describe(shape: &Shape) -> String {
         Shape::Number => "a number".into(),
         Shape::Size => "a whole number, a percentage such as `25%`, or `rest`".into(),
         Shape::Bool => "`true` or `false`".into(),
+        Shape::OneOf([first, _, _, _, _, _, ..]) => format!("a word such as `{first}`"),
         Shape::OneOf(words) => alternatives(words.iter().copied()),
         Shape::Condition => "a condition".into(),
         Shape::Map(_) | Shape::Entries(..) => "a map".into(),

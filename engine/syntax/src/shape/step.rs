@@ -368,7 +368,7 @@ pub(super) static RETRY: Place = Place {
         key("backoff", Shape::Number, "By how much the delay grows each time: 2 doubles it."),
         key("max_delay", Shape::Duration, "The longest delay."),
         key("jitter", Shape::Number, "Up to which share of the delay is added by chance: 0.1 is a tenth."),
-        key("only", Shape::Some(&Shape::Text), "Which failures: `timeout`, `exit:75`, `http:503`, …"),
+        key("only", Shape::Some(&Shape::Text), "Which failures, such as `timeout`, `exit:75`, `http:503`."),
     ],
     includes: &[],
     exactly_one: &[],

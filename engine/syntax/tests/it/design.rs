@@ -1,6 +1,7 @@
 //! The example of the design document.
 
-use runbook_syntax::ast::{Action, Data, RollbackDecl, Segment, StepKind, Wait};
+use runbook_syntax::ast::{Action, Data, Document, RollbackDecl, Segment, StepKind, Wait};
+use runbook_syntax::{Sources, condition, parse};
 
 use crate::runbook;
 
@@ -72,4 +73,66 @@ steps:
     let names: Vec<&str> = with.iter().map(|(name, _)| name.value.as_str()).collect();
     assert_eq!(names, ["url", "expect"]);
     assert_eq!(runbook.steps[0].retry, runbook.steps[1].retry, "an alias stands where it was defined");
+}
+
+#[test]
+fn what_an_expression_reads() {
+    let runbook = runbook(
+        "apiVersion: runbook/v1
+name: test
+steps: [{run: 'true'}]
+outputs:
+  a: ${{ (steps.one.outputs.a ~ inputs.b) | default(steps.two.outputs.c) | upper }}
+  b: ${{ steps.one.outputs.a | default('x') if steps.one.status is defined else item[inputs.at].name }}
+",
+    );
+    let reads = |at: usize| {
+        let Data::Text(text) = &runbook.outputs[at].1.value else { panic!("text") };
+        let [Segment::Expr(expr)] = text.segments.as_slice() else { panic!("one expression") };
+        let reads: Vec<String> = expr
+            .reads
+            .iter()
+            .map(|read| format!("{}{}", read.path.join("."), if read.guarded { "?" } else { "" }))
+            .collect();
+        reads.join(" ")
+    };
+    // Text is put together before the default is asked, so that it guards nothing.
+    assert_eq!(reads(0), "steps.one.outputs.a inputs.b steps.two.outputs.c");
+    assert_eq!(reads(1), "steps.one.outputs.a? steps.one.status? item inputs.at");
+}
+
+#[test]
+fn a_condition_of_a_parameter() {
+    let mut sources = Sources::default();
+    let text = "apiVersion: runbook/v1
+name: test
+steps:
+- uses: assert
+  with: {a: 'inputs.x == \"it''s\"', b: '${{ inputs.y }}', c: true, d: 'inputs.z &&', e: [1]}
+";
+    let file = sources.add("a.yaml", text);
+    let (Some(Document::Runbook(runbook)), _) = parse(&sources, file) else { panic!("a runbook") };
+    let StepKind::Action(Action::Uses { with, .. }) = &runbook.steps[0].kind else { panic!("uses") };
+    let conditions: Vec<(Option<String>, Vec<String>)> = with
+        .iter()
+        .map(|(_, value)| {
+            let mut faults = Vec::new();
+            let expr = condition(&sources, value, &mut faults);
+            let under = |fault: &runbook_syntax::Diagnostic| {
+                format!("{} {}", fault.code, sources.text(fault.primary.span))
+            };
+            (expr.map(|expr| sources.text(expr.span).to_owned()), faults.iter().map(under).collect())
+        })
+        .collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        conditions,
+        [
+            (some("inputs.x == \"it''s\""), vec![]),
+            (some("inputs.y"), vec![]),
+            (some("true"), vec![]),
+            (some("inputs.z &&"), vec!["E302 &".to_owned()]),
+            (None, vec!["E308 [".to_owned()]),
+        ]
+    );
 }

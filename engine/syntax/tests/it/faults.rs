@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::said;
+use crate::{said, said_of_steps};
 
 #[test]
 fn unquoted_expressions() {
@@ -55,7 +55,7 @@ fn quotes_and_brackets() {
       = A `{` or `[` above is not closed, or a text with `{`, `}`, `[`, `]` or `,` in it needs quotes.
     "#);
     assert_snapshot!(said("a: \"\\q\"\n"), @r#"
-    E112 1:4 ["\q"] a `\` in this text is followed by what YAML does not know
+    E112 1:5 [\q] this `\` is followed by what YAML does not know
       = Between "…" a backslash is written twice. Between '…' it stands for itself.
     "#);
 }
@@ -71,11 +71,13 @@ fn characters_tags_numbers() {
       = Is this a text file?
     "#);
     assert_snapshot!(said("a: !secret b\n"), @r#"
-    E111 1:12 [b] the tag `!secret` means nothing here
+    E111 1:4 [!secret] the tag `!secret` means nothing here
       = Remove it, or quote the text if the `!` belongs to it.
     "#);
-    assert_snapshot!(said("a: 18446744073709551615\n"), @r#"
-    E113 1:4 [18446744073709551615] this number is too large
+    assert_snapshot!(said_of_steps("- {uses: set, with: {a: 18446744073709551615, b: [-98765432109876543210], c: 1e30}}\n"), @r#"
+    E113 4:25 [18446744073709551615] this number is too large
+      = Whole numbers lie within 64 bits. Put it in quotes if it is text.
+    E113 4:51 [-98765432109876543210] this number is too large
       = Whole numbers lie within 64 bits. Put it in quotes if it is text.
     "#);
     assert_snapshot!(said("a: .nan\n"), @r#"

@@ -1,0 +1,45 @@
+//! Every code has a page, its title is the code's, and its examples are what it says they are.
+
+use runbook_corpus::{codes, found, root, title};
+
+/// The YAML blocks of a page, each completed to a whole file.
+fn examples(page: &str) -> Vec<String> {
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks
+        .map(|block| {
+            let has = |key: &str| block.lines().any(|line| line.starts_with(key));
+            let head = if has("apiVersion:") { "" } else { "apiVersion: runbook/v1\nname: example\n" };
+            let steps = if has("steps:") || has("kind:") { "" } else { "steps: [{run: 'true'}]\n" };
+            format!("{head}{steps}{block}")
+        })
+        .collect()
+}
+
+#[test]
+fn every_code_has_a_page() {
+    for code in codes() {
+        let path = root().join("../../docs/errors").join(format!("{code}.md"));
+        let page =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let heading = page.lines().next().unwrap_or_default();
+        assert_eq!(heading, format!("# {code}: {}", title(code).unwrap_or_default()));
+    }
+}
+
+#[test]
+fn pages_of_the_syntax_show_the_fault_and_its_remedy() {
+    for entry in runbook_syntax::codes::ALL {
+        let code = entry.code.0;
+        let page = std::fs::read_to_string(root().join(format!("../../docs/errors/{code}.md"))).unwrap();
+        let examples = examples(&page);
+        if let [wrong, right] = examples.as_slice() {
+            let codes: Vec<String> = found(code, wrong).into_iter().map(|fault| fault.code).collect();
+            assert!(codes.iter().any(|found| found == code), "{code}: its wrong example has {codes:?}");
+            assert!(codes.iter().all(|found| found == code), "{code}: its wrong example also has {codes:?}");
+            assert_eq!(found(code, right), [], "{code}: its right example");
+        } else {
+            // The fault is too long to be shown.
+            assert!(["E109", "E199", "E305"].contains(&code), "{code} has {} examples", examples.len());
+        }
+    }
+}
