@@ -202,3 +202,40 @@ impl Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(stream: &mut UnixStream) -> usize {
+        stream.set_nonblocking(true).unwrap();
+        let mut rings = [0; 16];
+        stream.read(&mut rings).unwrap_or(0)
+    }
+
+    #[test]
+    fn a_new_follower_is_told_to_look_again() {
+        // It may have looked before it was on the list, and the commit may have come in between.
+        let (mut follower, ours) = UnixStream::pair().unwrap();
+        let subscribers = Subscribers::default();
+        subscribers.add(ours).unwrap();
+        assert_eq!(heard(&mut follower), 1);
+        subscribers.ring();
+        assert_eq!(heard(&mut follower), 1);
+    }
+
+    #[test]
+    fn followers_that_went_are_forgotten_and_deaf_ones_do_not_block() {
+        let subscribers = Subscribers::default();
+        let (gone, ours) = UnixStream::pair().unwrap();
+        subscribers.add(ours).unwrap();
+        drop(gone);
+        let (_deaf, ours) = UnixStream::pair().unwrap();
+        subscribers.add(ours).unwrap();
+        // More rings than its buffer takes.
+        for _ in 0..5000 {
+            subscribers.ring();
+        }
+        assert_eq!(subscribers.0.lock().unwrap().len(), 1);
+    }
+}

@@ -157,3 +157,38 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn nobody_holds_a_lock_whose_file_was_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path()).unwrap();
+        folder.make().unwrap();
+        let (holders, taken) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while taken.load(Ordering::SeqCst) < 100 {
+                        match Ownership::take(&folder, "k7f3q", Path::new("/socket")) {
+                            Ok(ownership) => {
+                                assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two have it");
+                                taken.fetch_add(1, Ordering::SeqCst);
+                                std::thread::yield_now();
+                                holders.fetch_sub(1, Ordering::SeqCst);
+                                // As the last thing that an executor does that ends the run.
+                                ownership.remove_file();
+                            }
+                            Err(Refusal::Held(_)) => {}
+                            Err(Refusal::Io(error)) => panic!("{error}"),
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

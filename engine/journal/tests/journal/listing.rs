@@ -1,6 +1,9 @@
 //! Finding runs.
 
-use runbook_journal::{FindError, Journal, RunFilter, StatusFilter, run_id};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use runbook_journal::{FindError, Journal, RunFilter, RunStatus, StatusFilter, run_id};
 use runbook_wire::Body;
 
 use crate::sample::{created, fact, finished, ignore, plan, record};
@@ -58,6 +61,35 @@ fn runs_are_listed_newest_first_and_by_what_they_are() {
     let third = journal.run("c3333").unwrap().unwrap().ordinal;
     let filter = RunFilter { status: None, runbook: None, before: Some(third), limit: 10 };
     assert_eq!(journal.runs(&filter).unwrap().len(), 2);
+}
+
+#[test]
+fn a_run_that_ends_while_it_is_looked_at_never_looks_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let reader = Journal::open_read_only(folder.path()).unwrap();
+            let all = RunFilter { status: None, runbook: None, before: None, limit: 5 };
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::SeqCst) {
+                for run in reader.runs(&all).unwrap() {
+                    assert_ne!(run.status, RunStatus::Interrupted, "{}", run.id);
+                    seen.insert(matches!(run.status, RunStatus::Running(_)));
+                }
+            }
+            assert_eq!(seen.len(), 2, "some were running, some had ended");
+        });
+        for n in 0..60 {
+            let run = format!("a{n:04}");
+            let mut executor = journal.create(&run, plan(), ignore).unwrap();
+            executor.append(&[record(1, 1, created(&run))]).unwrap();
+            executor.wait_durable(1).unwrap();
+            executor.append(&[record(2, 1, finished())]).unwrap();
+        }
+        over.store(true, Ordering::SeqCst);
+    });
 }
 
 #[test]
