@@ -212,13 +212,19 @@ impl Kernel {
         let row = &self.tasks[task];
         let (id, attempt, tries) = (row.id, row.attempt, row.tries);
         let pause: Ms = self.chart.node(id.node).retry.pause(self.run.seed, id, attempt, tries);
-        self.ledger.unwatch(id);
         if pause == 0 {
-            self.make_ready(task);
+            self.at_once(task);
         } else {
+            self.ledger.unwatch(id);
             self.tasks[task].state = State::Delayed;
             self.ledger.arm(id, TimerPurpose::Retry, self.now.saturating_add(pause));
         }
+    }
+
+    /// Another attempt without delay.
+    pub(crate) fn at_once(&mut self, task: TaskIx) {
+        self.ledger.unwatch(self.tasks[task].id);
+        self.make_ready(task);
     }
 
     /// `deadline` is over: the attempt that runs is asked to stop, and there is no other.

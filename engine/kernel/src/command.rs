@@ -26,8 +26,8 @@ pub enum Command {
     Ask { about: About },
     /// The question no longer stands.
     Withdraw { about: About },
-    /// End what goes on for this task (a `Prepare` or `Check`; a `Perform` of a read, a wait). No answer expected; late
-    /// ones are absorbed.
+    /// End all that goes on for this task (a `Prepare`, each `Check`, a `Perform` of a read). No answer expected; late ones
+    /// are absorbed.
     Abandon { task: TaskId },
     /// Ask what is performed to stop: TERM, grace, KILL. Answered by the `Ended` of its `Perform`.
     Interrupt { task: TaskId },
@@ -75,11 +75,12 @@ pub enum TimerPurpose {
 pub enum About {
     /// A human node waits.
     Human(TaskId),
-    /// Nobody knows whether the effect is there: Done, NotDone, Undo.
+    /// Nobody knows whether the effect is there: Done, NotDone, Undo (take it as failed), Retry. Of an undo, Undo is Retry.
     InDoubt(TaskId),
     /// It went through with a warning and `on_warning: ask`: Keep, Fail.
     Warning(TaskId),
-    /// Before a rollback under `rollback: ask`, of the run (`None`) or of a group: Undo, Keep.
+    /// Undo, Keep. Before a rollback under `rollback: ask`, of the run (`None`) or of a group; of a `for_each`: what is to
+    /// become of the items that its `undo` does not undo by itself.
     Rollback(Option<TaskId>),
     /// It failed after the pivot under `after_pivot: ask`: Keep (end as it is), Retry (the failed steps again).
     AfterPivot,

@@ -73,7 +73,7 @@ impl Kernel {
                 && self.tasks[task].marks.tripped.is_none()
             {
                 self.uncross(task);
-                return self.make_ready(task);
+                return self.at_once(task);
             }
         }
         self.not_done(task, class);
@@ -84,7 +84,7 @@ impl Kernel {
         let row = &self.tasks[task];
         let node = self.chart.node(row.id.node);
         let notify = node.effect == Effect::Notify;
-        let again = node.on_in_doubt == InDoubt::Retry || node.idempotent || notify;
+        let again = node.on_in_doubt == InDoubt::Retry;
         // A policy of trying again settles a doubt even where `retry` allows no second attempt, but it does so once.
         let budget = row.marks.lost || row.tries <= node.retry.max_attempts.max(1);
         let barred = row.marks.expired || row.marks.tripped.is_some();
@@ -108,7 +108,7 @@ impl Kernel {
         row.marks.unsettled = true;
         if std::mem::take(&mut row.marks.lost) {
             row.tries -= 1;
-            self.make_ready(task);
+            self.at_once(task);
         } else {
             self.delay(task);
         }

@@ -86,13 +86,14 @@ pub enum Fact {
         about: About,
         answer: Answer,
     },
-    /// Somebody wants the run to end under its failure policy.
+    /// Somebody wants the run to end under its failure policy. Also ends a pause. Absorbed once the forward part is over:
+    /// a rollback is not stopped by it.
     CancelRequested,
-    /// Nothing new starts until `Unpaused`.
+    /// Nothing new starts until `Unpaused`: what was only being prepared is abandoned and prepared again then.
     Paused,
     Unpaused,
     /// Somebody wants an ended run rolled back (again, where a rollback was declined or incomplete); with `to`, only
-    /// what came after that task.
+    /// what came after that task. Absorbed where [`crate::Kernel::may_roll_back`] refuses.
     RollbackRequested {
         to: Option<TaskId>,
     },
@@ -159,7 +160,7 @@ pub enum Answer {
     Keep,
     /// Try again.
     Retry,
-    /// Go on without it.
+    /// Go on without it. No question takes this answer yet.
     Skip,
     /// Let it fail.
     Fail,

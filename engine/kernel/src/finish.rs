@@ -1,11 +1,11 @@
 //! The run as a whole: its beginning, its end, and what can be said of it.
 
-use crate::Answer;
 use crate::kernel::{Kernel, RUN};
 use crate::program::Undo;
 use crate::reversal::Reversal;
 use crate::scope::Lane;
 use crate::task::{Cause, End, Stage, State, Then, Undoing};
+use crate::{Answer, TimerPurpose};
 
 /// What belongs to no single task.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -99,6 +99,20 @@ impl Kernel {
         self.run.seed = seed;
         let root = self.chart.program.root;
         self.enter(RUN, root);
+    }
+
+    /// Nothing new starts: what was only being prepared goes back to where it was.
+    pub(crate) fn pause(&mut self) {
+        self.run.paused = true;
+        for id in self.ledger.abandon_prepares() {
+            let Some(task) = self.task_at(id) else { continue };
+            let row = &mut self.tasks[task];
+            row.tries -= 1;
+            if row.tries == 0 {
+                self.ledger.disarm(id, TimerPurpose::Deadline);
+            }
+            self.make_ready(task);
+        }
     }
 
     pub(crate) fn cancel(&mut self) {

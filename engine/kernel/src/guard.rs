@@ -1,7 +1,7 @@
 //! Guards: probes that are polled beside a task and fail it when they do not pass.
 
 use crate::kernel::Kernel;
-use crate::task::{Stage, State, TaskIx};
+use crate::task::{Cause, Detail, Stage, State, TaskIx};
 use crate::{Probe, Seen, TimerPurpose};
 
 /// A guard that is being polled.
@@ -11,6 +11,12 @@ pub(crate) struct Watch {
     streak: u32,
     /// It was seen since the task began, or since nobody watched.
     seen: bool,
+}
+
+impl Detail {
+    fn all_seen(&self) -> bool {
+        self.watches.iter().all(|watch| watch.seen)
+    }
 }
 
 impl Kernel {
@@ -44,18 +50,18 @@ impl Kernel {
             self.trip(task, guard);
             return;
         }
+        if row.detail().elapsed && row.detail().all_seen() {
+            self.went_through(task);
+            return;
+        }
         let next = self.now.saturating_add(limits.every.max(1));
         self.ledger.arm(id, TimerPurpose::Poll(Probe::Guard(guard)), next);
-        if row.detail().elapsed {
-            self.wait_over(task);
-        }
     }
 
     /// `wait.for` is over, once each of its guards has been seen.
     pub(crate) fn wait_over(&mut self, task: TaskIx) {
-        let detail = self.tasks[task].detail.as_mut();
-        match detail {
-            Some(detail) if detail.watches.iter().any(|watch| !watch.seen) => detail.elapsed = true,
+        match self.tasks[task].detail.as_mut() {
+            Some(detail) if !detail.all_seen() => detail.elapsed = true,
             _ => self.went_through(task),
         }
     }
@@ -71,7 +77,7 @@ impl Kernel {
     }
 
     /// Fails a composite from outside its body: its guard tripped, or its deadline is over.
-    pub(crate) fn fail_inside(&mut self, task: TaskIx, cause: crate::task::Cause) {
+    pub(crate) fn fail_inside(&mut self, task: TaskIx, cause: Cause) {
         let row = &self.tasks[task];
         if row.state != State::Inside(Stage::Body) {
             return;

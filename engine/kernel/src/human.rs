@@ -64,15 +64,14 @@ impl Kernel {
 
     /// A gate that this task had passed is closed: it waits again, and so does the task.
     pub(crate) fn gate_closed(&mut self, task: TaskIx, gate: TaskId) {
-        let row = &mut self.tasks[task];
-        row.tries -= 1;
-        let id = row.id;
+        let id = self.tasks[task].id;
         self.ledger.worked(id);
         self.ledger.disarm(id, TimerPurpose::Deadline);
         let reopened = self.task_at(gate).filter(|gate| *gate != task && self.reopen(*gate));
         match reopened {
             Some(gate) => {
                 self.tasks[task].state = State::Held;
+                self.tasks[task].tries -= 1;
                 self.tasks[gate].detail().holds.push(task);
             }
             None => self.failed(task, Cause::Gate),

@@ -121,7 +121,7 @@ impl Kernel {
             Fact::Fired { timer } => self.fired(timer),
             Fact::Answered { about, answer } => self.answered(about, answer),
             Fact::CancelRequested => self.cancel(),
-            Fact::Paused => self.run.paused = true,
+            Fact::Paused => self.pause(),
             Fact::Unpaused => self.run.paused = false,
             Fact::RollbackRequested { to } => self.reverse(to),
             Fact::Finished => self.finished(),

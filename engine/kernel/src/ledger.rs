@@ -259,6 +259,16 @@ impl Ledger {
         self.drop_where(task, |_| true);
     }
 
+    /// Ends every `Prepare` that is out; whose they were.
+    pub(crate) fn abandon_prepares(&mut self) -> Vec<TaskId> {
+        let prepares = self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Prepare(_)));
+        let tasks: Vec<TaskId> = prepares.map(|(&(task, _), _)| task).collect();
+        for &task in &tasks {
+            self.drop_where(task, |item| item == Item::Work);
+        }
+        tasks
+    }
+
     /// Ends the guards of a task.
     pub(crate) fn unwatch(&mut self, task: TaskId) {
         self.drop_where(task, |item| {

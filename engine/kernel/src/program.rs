@@ -96,7 +96,8 @@ pub struct Node {
     /// Siblings that must be satisfied first (already reduced: no edge that others imply).
     pub needs: Vec<NodeId>,
     pub effect: Effect,
-    /// Running it twice is the same as running it once: settles a doubt by retry.
+    /// Running it twice is the same as running it once. The plan makes `on_in_doubt: retry` the default then; the kernel
+    /// goes by `on_in_doubt` alone.
     pub idempotent: bool,
     pub retry: Retry,
     /// For all attempts together, from the first prepare.
@@ -213,10 +214,11 @@ pub struct Retry {
     pub delay: Ms,
     /// The delay's factor per attempt, in thousandths: 2000 doubles.
     pub backoff_milli: u32,
+    /// The most that backing off comes to, before jitter; 0: no limit.
     pub max_delay: Ms,
     /// Up to this share of the delay is added, in thousandths, from the journaled seed.
     pub jitter_milli: u32,
-    /// Empty: any failure.
+    /// Empty: any failure. A cancelled attempt, a rejection and a question that nobody answered are never tried again.
     pub only: Vec<RetryOnly>,
 }
 

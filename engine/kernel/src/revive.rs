@@ -1,10 +1,12 @@
 //! Going on with a scope that had stopped: what ended well stays, the rest begins again.
 
+use std::sync::Arc;
+
 use crate::each::ItemState;
 use crate::kernel::{Kernel, RUN, Turn};
 use crate::program::{Effect, ScopeRole};
 use crate::scope::ScopeIx;
-use crate::task::{Cause, End, Stage, State, TaskIx, Undoing};
+use crate::task::{Cause, End, Stage, State, Task, TaskIx, Undoing};
 
 impl Kernel {
     /// After the pivot, a person wants the failed steps tried again.
@@ -43,9 +45,10 @@ impl Kernel {
             self.unkeep(stay);
             let (inside, anew): (Vec<TaskIx>, Vec<TaskIx>) =
                 go.into_iter().partition(|task| self.goes_on_inside(*task));
-            for task in anew {
+            for &task in &anew {
                 self.begin_anew(task, fresh);
             }
+            self.unsatisfy(anew);
             for task in members {
                 self.recount(task);
             }
@@ -92,6 +95,20 @@ impl Kernel {
             row.order = order;
             row.marks.touched = marks.touched;
             row.marks.crossed = marks.crossed;
+        }
+    }
+
+    /// What rests on these is to wait for them again, through tasks that are done and stay so.
+    fn unsatisfy(&mut self, mut todo: Vec<TaskIx>) {
+        let chart = Arc::clone(&self.chart);
+        while let Some(task) = todo.pop() {
+            let Task { id, frame, .. } = self.tasks[task];
+            for &dependent in chart.dependents(id.node) {
+                let dependent = self.sibling(frame, dependent);
+                if std::mem::take(&mut self.tasks[dependent].marks.satisfied) {
+                    todo.push(dependent);
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! depended on is blocked too. A composite is one node in that graph: its undo is that of the scope inside, or its own
 //! undo scope, followed by the `finally` that it owes if it was cut off.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::kernel::{Kernel, RUN, Turn};
@@ -72,7 +73,12 @@ impl Kernel {
                 free.push(task);
             }
         }
-        free.sort_by_key(|task| (std::cmp::Reverse(self.tasks[*task].order), std::cmp::Reverse(*task)));
+        self.plan_undos(free);
+    }
+
+    /// The last that started is the first to be undone.
+    fn plan_undos(&mut self, mut free: Vec<TaskIx>) {
+        free.sort_by_key(|task| Reverse((self.tasks[*task].order, *task)));
         self.agenda.extend(free.into_iter().map(Turn::Undo));
     }
 
@@ -223,6 +229,7 @@ impl Kernel {
         let row = &self.tasks[task];
         let Task { frame, scope, id, .. } = *row;
         let blocked = blocked || row.marks.behind;
+        let mut free = Vec::new();
         for &need in &chart.node(id.node).needs {
             let need = self.sibling(frame, need);
             if !self.included(need) {
@@ -232,9 +239,10 @@ impl Kernel {
             row.marks.behind |= blocked;
             row.undo_unmet -= 1;
             if row.undo_unmet == 0 {
-                self.agenda.push_back(Turn::Undo(need));
+                free.push(need);
             }
         }
+        self.plan_undos(free);
         let run = &mut self.scopes[scope];
         run.undo_blocked |= blocked;
         run.undo_left -= 1;

@@ -185,19 +185,28 @@ impl Kernel {
         }
     }
 
+    /// Tells the dependents of a task, and those of dependents that had ended before, when what they rest on began anew.
     fn satisfy(&mut self, task: TaskIx) {
-        if std::mem::replace(&mut self.tasks[task].marks.satisfied, true) {
-            return;
-        }
         let chart = Arc::clone(&self.chart);
-        let Task { id, frame, scope, .. } = self.tasks[task];
-        let open = !self.scopes[scope].stopping;
-        for &dependent in chart.dependents(id.node) {
-            let dependent = self.sibling(frame, dependent);
-            let row = &mut self.tasks[dependent];
-            row.unmet -= 1;
-            if row.unmet == 0 && open && row.state == State::Waiting {
-                self.make_ready(dependent);
+        let mut todo = vec![task];
+        while let Some(task) = todo.pop() {
+            if std::mem::replace(&mut self.tasks[task].marks.satisfied, true) {
+                continue;
+            }
+            let Task { id, frame, scope, .. } = self.tasks[task];
+            let open = !self.scopes[scope].stopping;
+            for &dependent in chart.dependents(id.node) {
+                let dependent = self.sibling(frame, dependent);
+                let row = &mut self.tasks[dependent];
+                row.unmet -= 1;
+                if row.unmet > 0 {
+                    continue;
+                }
+                match row.state {
+                    State::Waiting if open => self.make_ready(dependent),
+                    State::Ended(End::Done | End::Skipped | End::Failed) => todo.push(dependent),
+                    _ => {}
+                }
             }
         }
     }

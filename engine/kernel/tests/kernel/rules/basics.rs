@@ -1,15 +1,10 @@
 //! A run from its beginning to its end: order, retry, failure, rollback, `finally`, resume.
 
-use runbook_kernel::{Forward, Phase, Rollback, Status};
+use runbook_kernel::{Forward, Rollback};
 
+use super::ended;
 use crate::build::{book, read, write};
-use crate::script::{Script, tell};
-
-fn ended(script: &Script, forward: Forward, rollback: Rollback) {
-    let wanted = Status { phase: Phase::Ended, forward, rollback, paused: false };
-    assert_eq!(script.kernel.status(), wanted);
-    assert_eq!(script.kernel.outstanding(), []);
-}
+use crate::script::tell;
 
 #[test]
 fn steps_run_in_the_order_of_the_file() {

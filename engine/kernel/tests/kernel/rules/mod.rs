@@ -1,3 +1,26 @@
-//! One module per section of what a run means.
+//! One module per section of what a run means (DESIGN §3), each test a rule.
 
 mod basics;
+mod control;
+mod doubt;
+mod each;
+mod gates;
+mod groups;
+mod order;
+mod pivot;
+mod retry;
+mod reversal;
+mod rollback;
+mod tolerance;
+mod waits;
+
+use runbook_kernel::{Forward, Phase, Rollback, Status};
+
+use crate::script::Script;
+
+/// The run is over, so, and nothing is outstanding.
+fn ended(run: &Script, forward: Forward, rollback: Rollback) {
+    let wanted = Status { phase: Phase::Ended, forward, rollback, paused: false };
+    assert_eq!(run.kernel.status(), wanted);
+    assert_eq!(run.kernel.outstanding(), []);
+}

@@ -1,0 +1,141 @@
+//! People and gates (§2.8, §3.9).
+
+use runbook_kernel::{Cause, Forward, Rollback};
+
+use super::ended;
+use crate::build::{book, group, human, write};
+use crate::script::tell;
+
+#[test]
+fn an_approval_takes_distinct_people_and_not_the_requester() {
+    tell(
+        book([human("h", 2).human(|human| human.exclude_requester = true), write("a")]),
+        "
+        began               -> prepare h
+        h started           -> ask h
+        h person: approve 0
+        h person: approve 1
+        h person: approve 1
+        h person: complete
+        h person: keep
+        h person: approve 2 -> withdraw h, prepare a
+        h person: approve 3
+        ",
+    );
+}
+
+#[test]
+fn a_rejection_ends_it_whatever_retry_says() {
+    let run = tell(
+        book([write("a"), human("h", 2).retry(5, 0)]),
+        "
+        began; a started; a done; h started; h person: approve 1  -> *
+        h person: reject 2     -> withdraw h, prepare ~a
+        ~a started; ~a done    -> perform ~a, finish
+        finished
+        ",
+    );
+    let (human, _) = run.task("h").expect("h began");
+    assert_eq!(run.kernel.task(human).and_then(|view| view.cause), Some(Cause::Rejected));
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn nobody_answers_in_time() {
+    let run = tell(
+        book([human("h", 1).human(|human| human.timeout = Some(60))]),
+        "
+        began; h started   -> prepare h, ask h, arm h give up 60
+        @60 h expires      -> withdraw h, finish
+        finished
+        ",
+    );
+    let (human, _) = run.task("h").expect("h began");
+    assert_eq!(run.kernel.task(human).and_then(|view| view.cause), Some(Cause::Expired));
+}
+
+#[test]
+fn a_gate_that_closed_waits_again_and_holds_back_the_write_alone() {
+    let run = tell(
+        book([
+            human("h", 1),
+            write("a").gated(&["h"]),
+            group("g", [write("b").gated(&["h"]), write("c").needs(&[])]),
+        ]),
+        "
+        began; h started; h person: complete    -> prepare h, ask h, withdraw h, prepare a
+        a started; a done                       -> perform a, prepare g
+        g entered                               -> prepare b, prepare c
+        b gate h                                -> prepare h#2
+        h started                               -> ask h
+        c started; c done                       -> perform c
+        h person: complete                      -> withdraw h, prepare b#2
+        b started; b done                       -> perform b#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn two_writes_wait_for_one_gate() {
+    tell(
+        book([human("h", 1), write("a").gated(&["h"]), write("b").needs(&["h"]).gated(&["h"])]),
+        "
+        began; h started; h person: complete    -> prepare h, ask h, withdraw h, prepare a, prepare b
+        a gate h                                -> prepare h#2
+        b gate h
+        h started; h person: complete           -> ask h, withdraw h, prepare a#2, prepare b#2
+        ",
+    );
+}
+
+#[test]
+fn a_gate_that_is_not_passed_again_fails_the_run() {
+    let run = tell(
+        book([human("h", 1), write("a"), write("b").gated(&["h"])]),
+        "
+        began; h started; h person: complete; a started; a done  -> *
+        b gate h                                -> prepare h#2
+        h started; h person: reject 1           -> ask h, withdraw h, prepare ~a
+        ~a started; ~a done                     -> perform ~a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn a_gate_that_closes_does_not_use_up_an_attempt() {
+    tell(
+        book([human("h", 1), write("a").gated(&["h"])]),
+        "
+        began; h started; h person: complete    -> prepare h, ask h, withdraw h, prepare a
+        a gate h; h started; h person: complete -> prepare h#2, ask h, withdraw h, prepare a#2
+        a started; a not_done                   -> perform a#2, finish
+        ",
+    );
+    let step = write("a").gated(&["h"]).retry(2, 0);
+    tell(
+        book([human("h", 1), step]),
+        "
+        began; h started; h person: complete    -> prepare h, ask h, withdraw h, prepare a
+        a gate h; h started; h person: complete -> prepare h#2, ask h, withdraw h, prepare a#2
+        a started; a not_done                   -> perform a#2, prepare a#3
+        ",
+    );
+}
+
+#[test]
+fn a_gate_that_cannot_be_passed_again_fails_its_step() {
+    let run = tell(
+        book([write("x"), human("h", 1), write("a")]),
+        "
+        began; x started; x done; h started; h person: complete  -> *
+        -- not a gate
+        a gate x             -> prepare ~x
+        ",
+    );
+    let (task, _) = run.task("a").expect("a was prepared");
+    assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::Gate));
+}

@@ -1,0 +1,112 @@
+//! Groups with a policy of their own (§3.7).
+
+use runbook_kernel::{Forward, Rollback, RollbackPolicy};
+
+use super::ended;
+use crate::build::{book, group, policy, read, wait, write};
+use crate::script::tell;
+
+#[test]
+fn a_group_rolls_itself_back_before_the_rest() {
+    let own = policy(RollbackPolicy::Auto).first([read("drain")]);
+    let run = tell(
+        book([write("x"), group("g", [write("a"), read("b")]).on_failure(own).finally([read("f")])]),
+        "
+        began; x started; x done; g entered; a started; a done; b started   -> *
+        b failed                    -> prepare drain
+        drain started; drain done   -> perform drain, prepare ~a
+        ~a started; ~a done         -> perform ~a, prepare f
+        f started; f done           -> perform f, prepare ~x
+        ~x started; ~x done         -> perform ~x, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn nothing_new_starts_outside_a_group_that_is_bound_to_fail() {
+    tell(
+        book([
+            group("g", [write("a"), read("b")]).on_failure(policy(RollbackPolicy::Auto)),
+            read("y").needs(&[]),
+            wait("w", 100).needs(&[]),
+            read("z").needs(&["y"]),
+        ]),
+        "
+        began; g entered; y started; w started; a started; a done; b started   -> *
+        b failed                 -> abandon y, disarm w wait, prepare ~a
+        y done
+        ~a started; ~a done      -> perform ~a, finish
+        ",
+    );
+}
+
+#[test]
+fn what_is_beside_goes_on_while_a_group_may_be_tried_again_or_is_tolerated() {
+    let tolerated = group("t", [read("b")]).needs(&[]).with(|node| node.continue_on_error = true);
+    tell(
+        book([group("g", [read("a")]).retry(2, 0), tolerated, read("y").needs(&[]), read("z").needs(&["y"])]),
+        "
+        began; g entered; t entered; a started; b started; y started   -> *
+        a failed                 -> prepare g#2
+        b failed
+        y done                   -> prepare z
+        ",
+    );
+}
+
+#[test]
+fn a_groups_policy_to_leave_what_it_did_holds_when_the_run_is_rolled_back() {
+    let run = tell(
+        book([write("x"), group("g", [write("a"), read("b")]).on_failure(policy(RollbackPolicy::None))]),
+        "
+        began; x started; x done; g entered; a started; a done; b started   -> *
+        b failed                 -> prepare ~x
+        ~x started; ~x done      -> perform ~x, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Partial);
+    assert_eq!(run.kernel.kept(), [run.task("a").expect("a began").0]);
+}
+
+#[test]
+fn a_group_asks_before_its_own_rollback() {
+    tell(
+        book([group("g", [write("a"), read("b")]).on_failure(policy(RollbackPolicy::Ask))]),
+        "
+        began; g entered; a started; a done; b started   -> *
+        b failed                 -> ask rollback g
+        g rollback: undo         -> withdraw rollback g, prepare ~a
+        ~a started; ~a done      -> perform ~a, finish
+        ",
+    );
+}
+
+#[test]
+fn a_retry_undoes_what_an_inner_policy_left() {
+    let inner = group("i", [write("a"), read("b")]).on_failure(policy(RollbackPolicy::None));
+    tell(
+        book([group("g", [inner]).retry(2, 0)]),
+        "
+        began; g entered; i entered; a started; a done; b started   -> *
+        b failed                 -> prepare ~a
+        ~a started; ~a done      -> perform ~a, prepare g#2
+        ",
+    );
+}
+
+#[test]
+fn a_group_that_is_skipped_the_second_time_still_runs_its_finally() {
+    let run = tell(
+        book([group("g", [read("a")]).retry(2, 0).finally([read("f")])]),
+        "
+        began; g entered; a started; a failed   -> prepare g, prepare a, perform a, prepare g#2
+        g skipped                               -> prepare f
+        f started; f done                       -> perform f, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+}

@@ -1,0 +1,144 @@
+//! The point of no return (§3.8).
+
+use runbook_kernel::{Forward, Refusal, Rollback, RollbackPolicy, Verify};
+
+use super::ended;
+use crate::build::{After, Book, bare, book, group, policy, read, write};
+use crate::script::tell;
+
+fn pivoted(after: After) -> Book {
+    let verify = Verify { every: 10, within: 0, proves_absence: true, not_done: false, after_done: false };
+    let pivot = bare("p").left().with(|node| {
+        node.pivot = true;
+        node.verify = Some(verify);
+    });
+    book([write("a"), pivot, write("b"), read("c")])
+        .on_failure(policy(RollbackPolicy::Auto).after_pivot(after))
+}
+
+#[test]
+fn after_it_nothing_is_undone_by_itself() {
+    let run = tell(
+        pivoted(After::None),
+        "
+        began; a started; a done; p started; p done; b started; b done; c started  -> *
+        c failed        -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+    assert_eq!(run.kernel.may_roll_back(None), Err(Refusal::AcrossPivot));
+    let (pivot, _) = run.task("p").expect("p began");
+    assert_eq!(run.kernel.may_roll_back(Some(pivot)), Ok(()));
+}
+
+#[test]
+fn it_is_crossed_when_its_attempt_has_started() {
+    let run = tell(
+        pivoted(After::None),
+        "
+        began; a started; a done; p started; p failed  -> prepare a, perform a, prepare p, perform p, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+}
+
+#[test]
+fn it_is_not_crossed_when_it_provably_did_not_happen() {
+    for how in ["p not_done", "p unknown; p verify fail"] {
+        let run = tell(
+            pivoted(After::None),
+            &format!(
+                "
+                began; a started; a done; p started   -> *
+                {how}                                 -> *
+                ~a started; ~a done                   -> perform ~a, finish
+                finished
+                "
+            ),
+        );
+        ended(&run, Forward::Failed, Rollback::Complete);
+    }
+}
+
+#[test]
+fn nor_when_it_was_only_prepared() {
+    let run = tell(
+        pivoted(After::None),
+        "
+        began; a started; a done; p failed            -> prepare a, perform a, prepare p, prepare ~a
+        ~a started; ~a done                           -> perform ~a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn asked_a_person_keeps_or_tries_the_failed_steps_again() {
+    let run = tell(
+        pivoted(After::Ask),
+        "
+        began; a started; a done; p started; p done; b started; b failed  -> *
+        pivot: undo
+        pivot: retry         -> withdraw after pivot, prepare b#2
+        b started; b done    -> perform b#2, prepare c
+        c started; c failed  -> perform c, ask after pivot
+        pivot: retry         -> withdraw after pivot, prepare c#2
+        c started; c done    -> perform c#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn what_was_done_before_the_failure_stays_done_when_a_person_goes_on() {
+    tell(
+        book([
+            bare("p").left().with(|node| node.pivot = true),
+            group("g", [write("a"), write("b"), write("c")]).with(|node| node.closes = true),
+        ]),
+        "
+        began; p started; p done; g entered; a started; a done; b started; b failed  -> *
+        pivot: retry         -> withdraw after pivot, prepare b#2
+        b started; b done    -> perform b#2, prepare c
+        c started; c done    -> perform c, close g
+        g closed             -> finish
+        ",
+    );
+}
+
+#[test]
+fn steps_of_its_own_run_in_place_of_a_rollback() {
+    let run = tell(
+        pivoted(After::Steps(vec![write("page"), read("look")])),
+        "
+        began; a started; a done; p started; p done; b started; b failed  -> *
+        page started; page done    -> perform page, prepare look
+        look started; look done    -> perform look, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+}
+
+#[test]
+fn a_retried_group_after_it_undoes_only_what_it_did_itself() {
+    tell(
+        book([
+            write("x"),
+            bare("p").left().with(|node| node.pivot = true),
+            group("g", [write("a"), read("b")]).retry(2, 0),
+        ])
+        .on_failure(policy(RollbackPolicy::Auto).after_pivot(After::None)),
+        "
+        began; x started; x done; p started; p done; g entered; a started; a done  -> *
+        b started; b failed      -> perform b, prepare ~a
+        ~a started; ~a done      -> perform ~a, prepare g#2
+        g entered; a started; a done; b started   -> *
+        b failed                 -> finish
+        ",
+    );
+}

@@ -1,0 +1,211 @@
+//! Rollback (§3.5, §3.6).
+
+use runbook_kernel::{Blocked, Forward, Rollback, RollbackPolicy};
+
+use super::ended;
+use crate::build::{bare, book, group, policy, read, write};
+use crate::script::tell;
+
+#[test]
+fn independent_undos_run_side_by_side_the_last_started_first() {
+    let run = tell(
+        book([write("a"), write("b").needs(&["a"]), write("c").needs(&["a"]), read("d")]),
+        "
+        began; a started; a done; c started; b started; b done; c done; d started; d failed  -> *
+        ~b started; ~c started      -> perform ~b, perform ~c
+        ~c done
+        ~b done                     -> prepare ~a
+        ",
+    );
+    let shown: Vec<String> = run.kernel.outstanding().into_iter().map(|command| run.show(command)).collect();
+    assert_eq!(shown, ["prepare ~a"]);
+}
+
+#[test]
+fn an_undo_that_fails_blocks_what_its_step_depended_on_and_nothing_else() {
+    let mut run = tell(
+        book([write("a"), write("b"), write("x").needs(&[]), write("c").needs(&["b", "x"]), read("d")]),
+        "
+        began; a started; a done; b started; b done; x started; x done; c started; c done  -> *
+        d started; d failed         -> perform d, prepare ~c
+        ~c started; ~c done         -> perform ~c, prepare ~x, prepare ~b
+        ~b started; ~b failed       -> perform ~b
+        ~x started; ~x done         -> perform ~x, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Incomplete);
+    let task = |name: &str| run.task(name).expect("it began").0;
+    let blocked = [Blocked { task: task("a"), behind: true }, Blocked { task: task("b"), behind: false }];
+    assert_eq!(run.kernel.blocked(), blocked);
+    // Asked for again, only what is blocked is tried again.
+    run.tell(
+        "
+        rollback                    -> prepare ~b#2
+        ~b started; ~b done         -> perform ~b#2, prepare ~a
+        ~a started; ~a done         -> perform ~a, finish
+        finished
+        rollback
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn an_undo_has_its_own_retry() {
+    tell(
+        book([write("a").undo([bare("u").retry(2, 5)]), read("b")]),
+        "
+        began; a started; a done; b started; b failed   -> *
+        u started; u failed                             -> perform u, arm u retry 5
+        @5 u retry                                      -> prepare u#2
+        u started; u done                               -> perform u#2, finish
+        ",
+    );
+}
+
+#[test]
+fn what_is_required_before_an_undo_is_looked_at_again_when_it_is_tried_again() {
+    let run = tell(
+        book([write("a").undo([read("require"), bare("u"), bare("v")]), read("b")]),
+        "
+        began; a started; a done; b started; b failed          -> *
+        require started; require done; u started; u done       -> *
+        v started; v failed                                    -> perform v, finish
+        finished
+        -- the part of the undo that was done is not done again
+        rollback                                               -> prepare require#2
+        require started; require done                          -> perform require#2, prepare v#2
+        v started; v done                                      -> perform v#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn a_requirement_that_does_not_hold_blocks() {
+    let run = tell(
+        book([write("a").undo([read("require"), bare("u")]), read("b")]),
+        "
+        began; a started; a done; b started; b failed   -> *
+        require started; require failed check           -> perform require, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Incomplete);
+}
+
+#[test]
+fn an_undo_in_doubt_is_asked_about_and_not_guessed() {
+    tell(
+        book([write("a"), read("b")]),
+        "
+        began; a started; a done; b started; b failed   -> *
+        ~a started; resumed        -> perform ~a, ask doubt ~a
+        ~a doubt: undo             -> withdraw doubt ~a, prepare ~a#2
+        ~a started; ~a unknown     -> perform ~a#2, ask doubt ~a
+        ~a doubt: done             -> withdraw doubt ~a, finish
+        ",
+    );
+}
+
+#[test]
+fn first_runs_before_a_rollback_and_only_then() {
+    let failing =
+        || book([write("a"), read("b")]).on_failure(policy(RollbackPolicy::Auto).first([read("drain")]));
+    tell(
+        failing(),
+        "
+        began; a started; a done; b started      -> *
+        b failed                                 -> prepare drain
+        -- its failure stops no rollback
+        drain started; drain failed              -> perform drain, prepare ~a
+        ",
+    );
+    let run = tell(
+        failing(),
+        "
+        began; a started; a not_done             -> prepare a, perform a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
+
+#[test]
+fn policy_ask_and_none() {
+    let under = |rollback| book([write("a"), read("b")]).on_failure(policy(rollback));
+    let run = tell(
+        under(RollbackPolicy::None),
+        "
+        began; a started; a done; b started; b failed    -> prepare a, perform a, prepare b, perform b, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+    let run = tell(
+        under(RollbackPolicy::Ask),
+        "
+        began; a started; a done; b started; b failed    -> prepare a, perform a, prepare b, perform b, ask rollback
+        run: keep                                        -> withdraw rollback, finish
+        finished
+        rollback                                         -> prepare ~a
+        ~a started; ~a done                              -> perform ~a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+    tell(
+        under(RollbackPolicy::Ask),
+        "
+        began; a started; a done; b started; b failed    -> *
+        run: undo                                        -> withdraw rollback, prepare ~a
+        ",
+    );
+    let run = tell(
+        under(RollbackPolicy::Ask),
+        "
+        began; a started; a not_done                     -> prepare a, perform a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
+
+#[test]
+fn an_effect_that_is_left_by_declaration_blocks_nothing() {
+    let run = tell(
+        book([write("a"), bare("b").left(), read("c")]),
+        "
+        began; a started; a done; b started; b done; c started  -> *
+        c failed                                                -> prepare ~a
+        ~a started; ~a done                                     -> perform ~a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+    assert_eq!(run.kernel.kept(), [run.task("b").expect("b began").0]);
+}
+
+#[test]
+fn a_groups_own_undo_stands_for_those_inside_once_if_any_began() {
+    let own = || group("g", [write("a"), write("b")]).undo([bare("u")]);
+    let run = tell(
+        book([own(), read("c")]),
+        "
+        began; g entered; a started; a done; b started; b failed   -> *
+        u started; u done                                          -> perform u, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+    let run = tell(
+        book([own(), read("c")]),
+        "
+        began; g entered; a failed  -> prepare g, prepare a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
