@@ -1,0 +1,119 @@
+//! `runbook answer RUN STEP …`.
+
+use clap::{ArgGroup, Args};
+use runbook_view::Tree;
+use runbook_wire::{Answer as Given, Request, Via};
+
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+use crate::{act, history};
+
+/// Answer what a run asks: a prompt, a checklist item, a step in doubt, whether to roll back.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("answer").required(true)))]
+pub(crate) struct Answer {
+    /// The run.
+    run: String,
+    /// The step that asks; `-` for a question about the whole run.
+    step: String,
+    /// A prompt's answer.
+    #[arg(group = "answer")]
+    value: Option<String>,
+    /// In doubt: the effect is there.
+    #[arg(long, group = "answer")]
+    done: bool,
+    /// In doubt: the effect is not there.
+    #[arg(long, group = "answer")]
+    not_done: bool,
+    /// Bring it back.
+    #[arg(long, group = "answer")]
+    undo: bool,
+    /// Leave it as it is, go on.
+    #[arg(long, group = "answer")]
+    keep: bool,
+    /// Try again.
+    #[arg(long, group = "answer")]
+    retry: bool,
+    /// Go on without it.
+    #[arg(long, group = "answer")]
+    skip: bool,
+    /// Let it fail.
+    #[arg(long, group = "answer")]
+    fail: bool,
+    /// Tick this checklist item.
+    #[arg(long, group = "answer", value_name = "ITEM")]
+    tick: Option<String>,
+    /// Say that this checklist item does not hold, which ends the checklist.
+    #[arg(long, group = "answer", value_name = "ITEM")]
+    refuse: Option<String>,
+    /// What shows that the item holds: text, a link.
+    #[arg(long, requires = "tick")]
+    evidence: Option<String>,
+    /// Said with it; it is recorded.
+    #[arg(long)]
+    comment: Option<String>,
+}
+
+pub(crate) fn run(answer: &Answer, global: &Global) -> Result<Exit, CommandError> {
+    let item =
+        |item: &String, done| Given::Item { item: item.clone(), done, evidence: answer.evidence.clone() };
+    let flags = [
+        (answer.done, Given::Done),
+        (answer.not_done, Given::NotDone),
+        (answer.undo, Given::Undo),
+        (answer.keep, Given::Keep),
+        (answer.retry, Given::Retry),
+        (answer.skip, Given::Skip),
+        (answer.fail, Given::Fail),
+    ];
+    let given = if let Some(value) = &answer.value {
+        Given::Value { value: value.as_str().into() }
+    } else if let Some(name) = &answer.tick {
+        item(name, true)
+    } else if let Some(name) = &answer.refuse {
+        item(name, false)
+    } else {
+        let flag = flags.into_iter().find(|(set, _)| *set);
+        flag.map(|(_, given)| given).ok_or_else(|| CommandError::usage("no answer was given"))?
+    };
+    send(&answer.run, Some(&answer.step), given, answer.comment.clone(), global)
+}
+
+/// Sends an answer to a run's question; without a step, to the only one that stands.
+pub(super) fn send(
+    run: &str,
+    step: Option<&str>,
+    answer: Given,
+    comment: Option<String>,
+    global: &Global,
+) -> Result<Exit, CommandError> {
+    let journal = history::reading(global)?;
+    let run = history::find(&journal, Some(run), |_| true)?;
+    let step = match step {
+        Some("-") => None,
+        Some(step) => Some(step.to_owned()),
+        None => only_question(&history::replay(&journal, &run)?)?,
+    };
+    let request = Request::Answer { step, answer, via: Via::Command, comment };
+    act::on(&run, request, "recorded", global)
+}
+
+/// The step of the only open question.
+fn only_question(run: &runbook_view::Run) -> Result<Option<String>, CommandError> {
+    let tree = Tree::of(run);
+    let open: Vec<Option<String>> = tree
+        .open_questions()
+        .iter()
+        .map(|question| question.subject().map(|task| task.path.clone()))
+        .collect();
+    match &open[..] {
+        [] => Err(CommandError::usage(format!("run {} asks nothing", run.id()))
+            .hint(format!("runbook show {}", run.id()))),
+        [one] => Ok(one.clone()),
+        many => {
+            let names: Vec<&str> = many.iter().map(|step| step.as_deref().unwrap_or("-")).collect();
+            Err(CommandError::usage(format!("run {} asks more than one thing", run.id()))
+                .hint(format!("name the step: {}", names.join(", "))))
+        }
+    }
+}

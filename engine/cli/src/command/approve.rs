@@ -1,0 +1,24 @@
+//! `runbook approve RUN [STEP]`.
+
+use clap::Args;
+use runbook_wire::Answer;
+
+use super::answer;
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+
+/// Approve what a run waits for, as yourself.
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The run.
+    run: String,
+    /// The approval step [default: the one that waits, if it is the only one].
+    step: Option<String>,
+    /// Said with it; it is recorded.
+    #[arg(long)]
+    comment: Option<String>,
+}
+
+pub(crate) fn run(approve: &Approve, global: &Global) -> Result<Exit, CommandError> {
+    answer::send(&approve.run, approve.step.as_deref(), Answer::Approve, approve.comment.clone(), global)
+}

@@ -1,0 +1,76 @@
+//! `runbook exec FILE`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use runbook_plan::{Given, GivenValue};
+use runbook_runtime::NewRun;
+
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+use crate::target::{Planned, Target};
+use crate::{drive, host, inputs};
+
+/// Run a runbook.
+///
+/// Everything that happens is in the journal before it counts: kill this process anywhere, and `runbook resume` goes on.
+/// The first Ctrl-C asks whether to go on, to cancel and roll back, or to stop here.
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    target: Target,
+    /// At most this many steps at once [default: as many as the runbook allows].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_parallel: Option<u32>,
+    /// Answers to what the run asks, as YAML; marked as such in the record. Not in a protected environment.
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Show what would run, and run nothing: the same as `runbook plan`.
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave the terminal at once: the run goes on by itself. Follow it with `runbook watch`.
+    #[arg(long)]
+    detach: bool,
+}
+
+pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
+    let planned = plan(exec, global)?;
+    if exec.dry_run {
+        return super::plan::show(&exec.target, planned, global);
+    }
+    let (plan, root, environment) = exec.target.plan_or_show(planned, global)?;
+    let answers = match &exec.answers {
+        None => None,
+        Some(path) => Some(
+            std::fs::read_to_string(path)
+                .map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))?,
+        ),
+    };
+    let host = host::host(global, root, answers)?;
+    let new = NewRun {
+        file: exec.target.file.display().to_string(),
+        environment,
+        max_parallel: exec.max_parallel,
+        ..NewRun::default()
+    };
+    if exec.detach {
+        drive::new_detached(plan, new, host, global)
+    } else {
+        drive::new(plan, new, host, global)
+    }
+}
+
+/// Plans; asks for required inputs that are missing, if there is somebody to ask.
+fn plan(exec: &Exec, global: &Global) -> Result<Planned, CommandError> {
+    if !host::attended(global) {
+        return exec.target.plan(false, Vec::new());
+    }
+    let looked = exec.target.plan(true, Vec::new())?;
+    let missing = looked.plan.as_ref().map(inputs::missing).unwrap_or_default();
+    let mut typed = Vec::new();
+    for input in missing {
+        let text = inputs::ask(&input)?;
+        typed.push(Given { origin: "typed".into(), name: input.name, value: GivenValue::Text(text) });
+    }
+    exec.target.plan(false, typed)
+}

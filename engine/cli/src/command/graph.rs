@@ -1,0 +1,40 @@
+//! `runbook graph FILE`.
+
+use clap::{Args, ValueEnum};
+use runbook_view::graph;
+
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+use crate::output;
+use crate::target::Target;
+
+/// Draw a runbook's steps as a graph: what waits for what, what is undone how, where the point of no return is.
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    #[command(flatten)]
+    target: Target,
+    /// The format.
+    #[arg(short, long, value_enum, default_value_t = Kind::Mermaid)]
+    format: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// For Markdown: GitHub and GitLab draw it.
+    Mermaid,
+    /// For graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+pub(crate) fn run(command: &Graph, global: &Global) -> Result<Exit, CommandError> {
+    let planned = command.target.plan(true, Vec::new())?;
+    let (plan, _, _) = command.target.plan_or_show(planned, global)?;
+    output::data(&match command.format {
+        Kind::Mermaid => graph::mermaid(&plan.outline),
+        Kind::Dot => graph::dot(&plan.outline),
+        Kind::Svg => graph::svg(&plan.outline),
+    })?;
+    Ok(Exit::SUCCESS)
+}

@@ -1,0 +1,24 @@
+//! `runbook reject RUN [STEP]`.
+
+use clap::Args;
+use runbook_wire::Answer;
+
+use super::answer;
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+
+/// Reject what a run waits for; the run ends under its failure policy.
+#[derive(Debug, Args)]
+pub(crate) struct Reject {
+    /// The run.
+    run: String,
+    /// The approval step [default: the one that waits, if it is the only one].
+    step: Option<String>,
+    /// Why; it is recorded.
+    #[arg(long)]
+    reason: String,
+}
+
+pub(crate) fn run(reject: &Reject, global: &Global) -> Result<Exit, CommandError> {
+    answer::send(&reject.run, reject.step.as_deref(), Answer::Reject, Some(reject.reason.clone()), global)
+}

@@ -1,0 +1,116 @@
+//! `runbook runs`.
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+use runbook_journal::{Journal, RunFilter, RunStatus, RunSummary, StatusFilter};
+
+use crate::args::{Format, Global};
+use crate::error::{CommandError, Exit};
+use crate::{history, output};
+
+/// List runs, the newest first.
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// At most this many.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: usize,
+    /// Only these.
+    #[arg(long, value_enum, value_name = "STATUS")]
+    status: Option<Status>,
+    /// Only runs of this runbook.
+    #[arg(long, value_name = "NAME")]
+    runbook: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Status {
+    /// Running, stopped or interrupted.
+    Unfinished,
+    Running,
+    /// Ended in good order with something left to do: a person to ask, `stop here`.
+    Stopped,
+    /// The process is gone: to be resumed.
+    Interrupted,
+    Finished,
+    Succeeded,
+    Failed,
+}
+
+pub(crate) fn run(runs: &Runs, global: &Global) -> Result<Exit, CommandError> {
+    let journal = match history::reading(global) {
+        Ok(journal) => journal,
+        Err(error) if error.exit == Exit::USAGE => {
+            output::line_to_stderr("there are no runs yet");
+            return Ok(Exit::SUCCESS);
+        }
+        Err(error) => return Err(error),
+    };
+    let status = runs.status.map(Status::filter);
+    let filter = RunFilter { runbook: runs.runbook.clone(), status, ..history::filter(runs.limit) };
+    for run in journal.runs(&filter)? {
+        match global.output {
+            Format::Text => output::data_line(&row(&run))?,
+            Format::Json => output::data_line(&json(&run).to_string())?,
+        }
+    }
+    Ok(Exit::SUCCESS)
+}
+
+/// How many runs could be resumed.
+pub(super) fn unfinished(journal: &Journal) -> Result<usize, CommandError> {
+    let filter = RunFilter { status: Some(StatusFilter::Unfinished), ..history::filter(usize::MAX) };
+    Ok(journal.runs(&filter)?.iter().filter(|run| !matches!(run.status, RunStatus::Running(_))).count())
+}
+
+impl Status {
+    fn filter(self) -> StatusFilter {
+        match self {
+            Status::Unfinished => StatusFilter::Unfinished,
+            Status::Running => StatusFilter::Running,
+            Status::Stopped => StatusFilter::Stopped,
+            Status::Interrupted => StatusFilter::Interrupted,
+            Status::Finished => StatusFilter::Finished,
+            Status::Succeeded => StatusFilter::FinishedAs("succeeded".into()),
+            Status::Failed => StatusFilter::FinishedAs("failed".into()),
+        }
+    }
+}
+
+/// How a run stands, in words.
+pub(crate) fn words(status: &RunStatus) -> String {
+    match status {
+        RunStatus::Running(_) => "running".into(),
+        RunStatus::Stopped { reason } => format!("stopped: {reason}"),
+        RunStatus::Interrupted => "interrupted".into(),
+        RunStatus::Finished { forward, rollback, .. } => match rollback.as_str() {
+            "none" => forward.replace('_', " "),
+            rollback => format!("{}, rollback {}", forward.replace('_', " "), rollback.replace('_', " ")),
+        },
+    }
+}
+
+fn row(run: &RunSummary) -> String {
+    let at = runbook_view::date_time(run.created_ms, &TimeZone::system());
+    let environment = run.environment.as_deref().unwrap_or("-");
+    format!(
+        "{:<6} {at}  {:<24} {environment:<12} {:<10} {}",
+        run.id,
+        run.runbook,
+        run.requester,
+        words(&run.status)
+    )
+}
+
+fn json(run: &RunSummary) -> serde_json::Value {
+    let (status, exit_code) = match &run.status {
+        RunStatus::Running(_) => ("running", None),
+        RunStatus::Stopped { .. } => ("stopped", None),
+        RunStatus::Interrupted => ("interrupted", None),
+        RunStatus::Finished { exit_code, .. } => ("finished", Some(*exit_code)),
+    };
+    serde_json::json!({
+        "version": 1, "type": "run", "run": run.id, "runbook": run.runbook, "file": run.file, "plan": run.plan,
+        "environment": run.environment, "requester": run.requester, "created_ms": run.created_ms,
+        "updated_ms": run.updated_ms, "status": status, "words": words(&run.status), "exit_code": exit_code,
+    })
+}

@@ -1,0 +1,53 @@
+//! `runbook show RUN`.
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use runbook_view::{Now, Run, Style};
+
+use crate::args::{Format, Global};
+use crate::error::{CommandError, Exit};
+use crate::terminal::styled;
+use crate::{history, output};
+
+/// Show a run: its steps, how each ended, what was undone, what it waits for.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run [default: the newest].
+    run: Option<String>,
+    /// The recorded events instead.
+    #[arg(long)]
+    events: bool,
+}
+
+pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
+    let journal = history::reading(global)?;
+    let summary = history::find(&journal, show.run.as_deref(), |_| true)?;
+    let (outline, records) = history::load(&journal, &summary)?;
+    if show.events {
+        for record in &records {
+            match global.output {
+                Format::Json => output::data_line(&runbook_view::json::record(record).to_string())?,
+                Format::Text => {
+                    let at = runbook_view::date_time(record.wall_ms, &TimeZone::system());
+                    let body = serde_json::to_string(&record.body)
+                        .map_err(|e| CommandError::unexpected(e.to_string()))?;
+                    output::data_line(&format!("{:>5} {at} {body}", record.seq))?;
+                }
+            }
+        }
+        return Ok(Exit::SUCCESS);
+    }
+    let run = Run::replay(outline, &records);
+    let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..crate::output::now() };
+    match global.output {
+        Format::Json => output::data_line(&runbook_view::json::run(&run, &now).to_string())?,
+        Format::Text => {
+            let colour = output::coloured_stdout(global);
+            let style = Style { zone: TimeZone::system(), ..Style::default() };
+            for line in runbook_view::render(&run, now, output::width(), &style) {
+                output::data_line(&styled(&line, colour))?;
+            }
+        }
+    }
+    Ok(Exit::SUCCESS)
+}

@@ -1,0 +1,80 @@
+//! `runbook watch RUN`.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args;
+use runbook_journal::{Journal, News, RunStatus, RunSummary};
+
+use crate::args::{Format, Global};
+use crate::error::{CommandError, Exit};
+use crate::terminal::{Mode, Screen, Setting, Shown};
+use crate::{history, output};
+
+/// Follow a run from anywhere, as if it ran here. Ends with the run, and with its exit code.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The run [default: the newest].
+    run: Option<String>,
+}
+
+/// How long a detached run may take to find its executor before we say that it has none.
+const ARRIVAL: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> {
+    let journal = history::reading(global)?;
+    let run = history::find(&journal, watch.run.as_deref(), |_| true)?;
+    let outline = journal.outline(&run.plan)?.ok_or_else(|| {
+        CommandError::unexpected(format!("the plan of run {} is not in the journal", run.id))
+    })?;
+    let mode = match global.output {
+        Format::Json => Mode::Json,
+        Format::Text if std::io::stderr().is_terminal() => Mode::Live,
+        Format::Text => Mode::Lines,
+    };
+    let colour = output::coloured_stderr(global);
+    let clock = runbook_runtime::Clock::system();
+    let screen = Screen::start(Setting { outline, history: Vec::new(), mode, colour, clock, asks: None });
+    let followed = follow(&journal, &run, &screen);
+    screen.finish();
+    followed?;
+    ending(&journal, &run.id)
+}
+
+/// Passes events on until the run is finished or nobody executes it.
+fn follow(journal: &Journal, run: &RunSummary, screen: &Screen) -> Result<(), CommandError> {
+    let mut follow = journal.follow(&run.id, 1);
+    let mut arrived = false;
+    loop {
+        match follow.next(ARRIVAL)? {
+            News::Attended => arrived = true,
+            News::Events(records) => {
+                for record in records {
+                    // A screen that is gone has nobody before it.
+                    let _ = screen.sender().send(Shown::Record(Box::new(record)));
+                }
+            }
+            News::Unattended if arrived || run.last_seq > 2 => return Ok(()),
+            News::Unattended => {}
+            News::Nothing if !arrived => return Ok(()),
+            News::Nothing => {}
+        }
+    }
+}
+
+fn ending(journal: &Journal, run: &str) -> Result<Exit, CommandError> {
+    let run = history::find(journal, Some(run), |_| true)?;
+    match run.status {
+        RunStatus::Finished { exit_code, .. } => Ok(Exit(u8::try_from(exit_code).unwrap_or(1))),
+        RunStatus::Running(_) => Ok(Exit::SUCCESS),
+        RunStatus::Stopped { reason } => {
+            Err(CommandError::unexpected(format!("run {} is stopped: {reason}", run.id))
+                .exit(Exit::WAITING)
+                .hint(format!("runbook show {}", run.id)))
+        }
+        RunStatus::Interrupted => {
+            Err(CommandError::unexpected(format!("run {} is interrupted: its process is gone", run.id))
+                .hint(format!("runbook resume {}", run.id)))
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Driving a run in this process: the executor, the screen, signals.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+
+use runbook_plan::Plan;
+use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Outcome};
+use runbook_wire::{Message, Record, Request, Task};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::{Format, Global};
+use crate::error::{CommandError, Exit};
+use crate::terminal::{Mode, Screen, Setting, Shown};
+use crate::{history, host, output, project};
+
+impl From<ExecutionError> for CommandError {
+    fn from(error: ExecutionError) -> Self {
+        let exit = Exit(u8::try_from(error.exit_code()).unwrap_or(1));
+        let hint = error.hint();
+        let error = CommandError::unexpected(error.to_string()).exit(exit);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// Makes a run of a plan and drives it.
+pub(crate) fn new(plan: Plan, new: NewRun, host: Host, global: &Global) -> Result<Exit, CommandError> {
+    in_runtime(async {
+        let outline = plan.outline.clone();
+        let execution = Execution::create(host, plan, new).await?;
+        drive(execution, outline, Vec::new(), None, global).await
+    })
+}
+
+/// Makes a run of a plan, and leaves it to a process of its own.
+pub(crate) fn new_detached(
+    plan: Plan,
+    new: NewRun,
+    host: Host,
+    global: &Global,
+) -> Result<Exit, CommandError> {
+    let run = in_runtime(async { Ok(Execution::create(host, plan, new).await?.run().to_owned()) })?;
+    detach(&run, global)?;
+    output::data_line(&run)?;
+    output::line_to_stderr(&format!("detached; follow it with: runbook watch {run}"));
+    Ok(Exit::SUCCESS)
+}
+
+/// Starts a process that resumes the run in a session of its own, so that it outlives this terminal.
+pub(crate) fn detach(run: &str, global: &Global) -> Result<(), CommandError> {
+    let program = std::env::current_exe()
+        .map_err(|error| CommandError::unexpected(format!("our own path: {error}")))?;
+    let state = project::state_folder(global)?;
+    let args = ["resume", run, "--in-new-session", "--no-input", "--state"].map(std::ffi::OsString::from);
+    let args = args.into_iter().chain([state.into_os_string()]);
+    runbook_runtime::detach(&program, args)
+        .map_err(|error| CommandError::unexpected(format!("{}: {error}", program.display())))
+}
+
+/// Takes a run that nobody executes, acts on it, and drives it as far as it goes.
+pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Result<Exit, CommandError> {
+    let (outline, records) = {
+        let journal = history::reading(global)?;
+        let summary = history::find(&journal, Some(run), |_| true)?;
+        history::load(&journal, &summary)?
+    };
+    // A stored plan names its files relative to where it was made; scripts run there again.
+    let host = host::host(global, PathBuf::from("."), None)?;
+    in_runtime(async {
+        let execution = Execution::open(host, run).await?;
+        drive(execution, outline, records, message, global).await
+    })
+}
+
+/// One thread is enough: what takes time is children, sockets and the journal's own writer.
+fn in_runtime<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| CommandError::unexpected(error.to_string()))?.block_on(work)
+}
+
+async fn drive(
+    execution: Execution,
+    outline: runbook_wire::Outline,
+    history: Vec<Record>,
+    first: Option<Message>,
+    global: &Global,
+) -> Result<Exit, CommandError> {
+    let attended = host::attended(global);
+    let control = execution.control();
+    let run = execution.run().to_owned();
+    let mode = match global.output {
+        Format::Json => Mode::Json,
+        Format::Text if std::io::stderr().is_terminal() => Mode::Live,
+        Format::Text => Mode::Lines,
+    };
+    let asks = attended.then(|| (host::person(), control.clone(), tokio::runtime::Handle::current()));
+    let clock = runbook_runtime::Clock::system();
+    let colour = output::coloured_stderr(global);
+    let screen = Screen::start(Setting { outline, history, mode, colour, clock, asks });
+    let mut signals =
+        Signals::new().map_err(|error| CommandError::unexpected(format!("signals: {error}")))?;
+    let mut observer = ToScreen(screen.sender());
+    let mut refused = None;
+    let outcome = {
+        let acting = async {
+            match first {
+                Some(message) => control.send(message).await,
+                None => Ok(()),
+            }
+        };
+        let driving = execution.drive(&mut observer);
+        tokio::pin!(acting, driving);
+        let mut acted = false;
+        loop {
+            tokio::select! {
+                outcome = &mut driving => break outcome,
+                result = &mut acting, if !acted => {
+                    acted = true;
+                    if let Err(refusal) = result {
+                        refused = Some(refusal);
+                        control.stop(None);
+                    }
+                }
+                signal = signals.next() => signals.act(signal, attended, &control, &screen),
+            }
+        }
+    };
+    let _ = screen.finish();
+    if let Some(refusal) = refused {
+        let error = CommandError::usage(format!("run {run} does not accept that: {refusal}"));
+        return Err(match refusal.hint {
+            Some(hint) => error.hint(hint),
+            None => error.hint(format!("runbook show {run}")),
+        });
+    }
+    Ok(said(&outcome, global))
+}
+
+/// The exit code, and the reason where the screen could not have shown it.
+fn said(outcome: &Outcome, global: &Global) -> Exit {
+    if let Some(reason) = &outcome.reason
+        && global.output == Format::Text
+    {
+        output::line_to_stderr(reason);
+    }
+    Exit(u8::try_from(outcome.exit.code()).unwrap_or(1))
+}
+
+/// Passes on what the executor says. A screen that is gone is no reason to stop.
+struct ToScreen(SyncSender<Shown>);
+
+impl Observer for ToScreen {
+    fn recorded(&mut self, record: &Record) {
+        let _ = self.0.send(Shown::Record(Box::new(record.clone())));
+    }
+
+    fn progress(&mut self, task: &Task, line: &str) {
+        let _ = self.0.try_send(Shown::Progress { task: task.clone(), text: line.to_owned() });
+    }
+
+    fn output(&mut self, task: &Task, line: &LogLine<'_>) {
+        let _ = self.0.try_send(Shown::Output { path: task.path.clone(), text: line.text.to_owned() });
+    }
+
+    fn warning(&mut self, text: &str) {
+        let _ = self.0.try_send(Shown::Warning(text.to_owned()));
+    }
+}
+
+/// The signals that concern a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    interrupts: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caught {
+    Interrupt,
+    Terminate,
+    Hangup,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            interrupts: 0,
+        })
+    }
+
+    async fn next(&mut self) -> Caught {
+        tokio::select! {
+            _ = self.interrupt.recv() => Caught::Interrupt,
+            _ = self.terminate.recv() => Caught::Terminate,
+            _ = self.hangup.recv() => Caught::Hangup,
+        }
+    }
+
+    /// INT asks on a terminal and cancels without one; a second one stops the executor, and the run can be resumed. TERM
+    /// stops at once. HUP is a terminal that went away: the run goes on, and waits where it would have to ask.
+    fn act(&mut self, caught: Caught, attended: bool, control: &runbook_runtime::Control, screen: &Screen) {
+        match caught {
+            Caught::Hangup => {}
+            Caught::Terminate => control.stop(Some(15)),
+            Caught::Interrupt => {
+                self.interrupts += 1;
+                if self.interrupts > 1 {
+                    control.stop(Some(2));
+                } else if attended {
+                    let _ = screen.sender().try_send(Shown::Interrupt);
+                } else {
+                    let control = control.clone();
+                    let request = Request::Cancel { reason: "interrupted".into() };
+                    let message = Message { by: host::person(), request };
+                    // A refusal means that it is over or being rolled back already; the second INT stops.
+                    tokio::spawn(async move {
+                        let _ = control.send(message).await;
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Runs that the journal holds, for the commands that name one.
+
+use runbook_journal::{
+    FindError, Journal, OpenError, ReadError, RunFilter, RunStatus, RunSummary, StoreError,
+};
+use runbook_view::Run;
+use runbook_wire::{Outline, Record};
+
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+use crate::project;
+
+impl From<OpenError> for CommandError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Missing(_) => {
+                CommandError::usage("there are no runs yet").hint("runbook exec FILE makes one")
+            }
+            other => CommandError::unexpected(other.to_string()).exit(Exit::JOURNAL),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL)
+    }
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL)
+    }
+}
+
+impl From<FindError> for CommandError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Store(error) => error.into(),
+            other => CommandError::usage(other.to_string()).hint("`runbook runs` lists all runs"),
+        }
+    }
+}
+
+/// Which runs to list.
+pub(crate) fn filter(limit: usize) -> RunFilter {
+    RunFilter { status: None, runbook: None, before: None, limit }
+}
+
+/// The journal, to be read; without one there are no runs.
+pub(crate) fn reading(global: &Global) -> Result<Journal, CommandError> {
+    Ok(Journal::open_read_only(&project::state_folder(global)?)?)
+}
+
+/// The journal, to be written.
+pub(crate) fn writing(global: &Global) -> Result<Journal, CommandError> {
+    Ok(Journal::open(&project::state_folder(global)?)?)
+}
+
+/// The run that was named, by any unique beginning of its id; without a name, the newest that `wanted` accepts.
+pub(crate) fn find(
+    journal: &Journal,
+    name: Option<&str>,
+    wanted: impl Fn(&RunSummary) -> bool,
+) -> Result<RunSummary, CommandError> {
+    match name {
+        Some(name) => Ok(journal.find(name)?),
+        None => {
+            let newest = journal.runs(&filter(1000))?;
+            newest.into_iter().find(wanted).ok_or_else(|| {
+                CommandError::usage("there is no such run").hint("`runbook runs` lists all runs")
+            })
+        }
+    }
+}
+
+/// Whether a run can go on.
+pub(crate) fn unfinished(run: &RunSummary) -> bool {
+    !matches!(run.status, RunStatus::Finished { .. })
+}
+
+/// A run's plan in outline, and all its records.
+pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<Record>), CommandError> {
+    let outline = journal.outline(&run.plan)?.ok_or_else(|| {
+        CommandError::unexpected(format!("the plan of run {} is not in the journal", run.id))
+            .exit(Exit::JOURNAL)
+    })?;
+    let records = journal.events(&run.id, 1).collect::<Result<Vec<Record>, ReadError>>()?;
+    Ok((outline, records))
+}
+
+/// A run as its records tell it.
+pub(crate) fn replay(journal: &Journal, run: &RunSummary) -> Result<Run, CommandError> {
+    let (outline, records) = load(journal, run)?;
+    Ok(Run::replay(outline, &records))
+}

@@ -1,0 +1,62 @@
+//! What this process brings along for the runtime: clock, identity, randomness, environment.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use runbook_runtime::{Clock, Host};
+use runbook_wire::Person;
+
+use crate::args::Global;
+use crate::error::CommandError;
+use crate::project;
+
+/// Whether somebody can be asked on this terminal.
+pub(crate) fn attended(global: &Global) -> bool {
+    !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// The person who runs this command, as the operating system knows them: the name of the user id, not what `USER` claims.
+pub(crate) fn person() -> Person {
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let name = name.or_else(|| project::environment_variable("USER")).unwrap_or_else(|| format!("uid {uid}"));
+    Person { name }
+}
+
+/// What the runtime needs of this process.
+///
+/// # Errors
+/// If the state folder is not known or there is no randomness to be had.
+pub(crate) fn host(global: &Global, root: PathBuf, answers: Option<String>) -> Result<Host, CommandError> {
+    Ok(Host {
+        state: project::state_folder(global)?,
+        root,
+        environment: project::environment()
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        clock: Clock::system(),
+        person: person(),
+        hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        registry: Arc::new(runbook_stdlib::registry()),
+        entropy: entropy()?,
+        unattended: !attended(global),
+        answers,
+    })
+}
+
+fn entropy() -> Result<[u8; 32], CommandError> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| CommandError::unexpected(format!("/dev/urandom: {error}")))?;
+    Ok(bytes)
+}

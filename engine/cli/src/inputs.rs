@@ -1,0 +1,46 @@
+//! Asking for inputs before a run.
+
+use inquire::{InquireError, Select, Text};
+use runbook_plan::{InputSpec, Plan};
+use runbook_step::Type;
+
+use crate::error::CommandError;
+
+/// Required inputs of the runbook that have no value yet.
+pub(crate) fn missing(plan: &Plan) -> Vec<InputSpec> {
+    let declared = plan.modules.first().map(|module| module.inputs.as_slice()).unwrap_or_default();
+    declared
+        .iter()
+        .filter(|input| input.required && !plan.inputs.contains_key(&input.name))
+        .cloned()
+        .collect()
+}
+
+/// Asks for one input. The plan checks its type afterwards, with the same words as for `-i`.
+pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
+    let question = input.prompt.clone().unwrap_or_else(|| format!("{}?", input.name));
+    let help = input.summary.as_deref();
+    let answer = match &input.ty {
+        Type::String { one_of, .. } if !one_of.is_empty() => {
+            let select = Select::new(&question, one_of.clone());
+            match help {
+                Some(help) => select.with_help_message(help).prompt(),
+                None => select.prompt(),
+            }
+        }
+        Type::Boolean => Select::new(&question, vec!["true".to_owned(), "false".to_owned()]).prompt(),
+        _ => {
+            let text = Text::new(&question);
+            match help {
+                Some(help) => text.with_help_message(help).prompt(),
+                None => text.prompt(),
+            }
+        }
+    };
+    answer.map_err(|error| match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            CommandError::usage(format!("no value for {}; nothing was run", input.name))
+        }
+        other => CommandError::unexpected(other.to_string()),
+    })
+}

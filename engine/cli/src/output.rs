@@ -1,0 +1,57 @@
+//! The only place that writes to the standard streams. Data goes to stdout, everything else to stderr.
+
+use std::io::{IsTerminal, Write};
+
+use crate::args::{Colour, Global};
+use crate::error::CommandError;
+
+/// Writes data to stdout. A reader that went away (`runbook runs | head`) ends the output, and is no error.
+pub(crate) fn data(text: &str) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(CommandError::unexpected(format!("stdout: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes data and a newline to stdout.
+pub(crate) fn data_line(text: &str) -> Result<(), CommandError> {
+    data(&format!("{text}\n"))
+}
+
+/// Writes a line to stderr. A stderr that is gone is nobody's to complain to.
+pub(crate) fn line_to_stderr(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "{text}");
+}
+
+/// Whether stderr may be coloured, as the option, `NO_COLOR` and the terminal say.
+pub(crate) fn coloured_stderr(global: &Global) -> bool {
+    coloured(global, std::io::stderr().is_terminal())
+}
+
+/// Whether stdout may be coloured.
+pub(crate) fn coloured_stdout(global: &Global) -> bool {
+    coloured(global, std::io::stdout().is_terminal())
+}
+
+fn coloured(global: &Global, terminal: bool) -> bool {
+    match global.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            terminal && crate::project::environment_variable("NO_COLOR").is_none_or(|v| v.is_empty())
+        }
+    }
+}
+
+/// Columns of the terminal behind stderr, or 100.
+pub(crate) fn width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(100, |size| usize::from(size.ws_col).max(20))
+}
+
+/// The reader's moment.
+pub(crate) fn now() -> runbook_view::Now {
+    runbook_view::Now::at(runbook_runtime::Clock::system().wall_ms())
+}

@@ -1,0 +1,196 @@
+//! The runbook that a command is about: `FILE -e ENV -i name=value`, as the plan wants it.
+
+use std::path::{Component, Path, PathBuf};
+
+use clap::Args;
+use runbook_plan::{EnvironmentFile, Given, GivenValue, LoadError, Loader, Plan, Request};
+use runbook_syntax::{Diagnostic, Sources};
+
+use crate::args::Global;
+use crate::diagnostics::{self, Tally};
+use crate::error::{CommandError, Exit};
+use crate::project::Project;
+
+/// Which runbook, where, with what.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// The runbook.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The environment, a file `environments/ENV.yaml` of the project [default: as runbook.toml says].
+    #[arg(short, long, value_name = "ENV")]
+    pub(crate) environment: Option<String>,
+    /// A value for an input; `name=@file` reads JSON or YAML from a file.
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// Warnings are errors: above all, every write must say how it is undone.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// What planning gave.
+pub(crate) struct Planned {
+    pub(crate) plan: Option<Plan>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) sources: Sources,
+    /// The folder that the plan's paths are relative to.
+    pub(crate) root: PathBuf,
+    pub(crate) environment: Option<String>,
+}
+
+impl Target {
+    /// Plans the runbook. `incomplete`: required inputs may be missing.
+    pub(crate) fn plan(&self, incomplete: bool, more: Vec<Given>) -> Result<Planned, CommandError> {
+        let file = std::path::absolute(&self.file)
+            .map(|path| normal(&path))
+            .map_err(|error| CommandError::usage(format!("{}: {error}", self.file.display())))?;
+        let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
+        if !file.is_file() {
+            return Err(CommandError::usage(format!("{}: no such file", self.file.display()))
+                .hint("`runbook init` writes a first runbook"));
+        }
+        let project = Project::of(&folder)?;
+        let root = project.root.clone().unwrap_or(folder);
+        let environment = self.environment_file(&project, &root)?;
+        let mut inputs =
+            self.inputs.iter().map(|text| given(text)).collect::<Result<Vec<Given>, CommandError>>()?;
+        inputs.extend(more);
+        let request = Request {
+            file: relative(&file, &root),
+            environment: environment.clone(),
+            inputs,
+            strict: self.strict,
+            incomplete,
+        };
+        let (plan, diagnostics, sources) =
+            runbook_plan::plan(request, &FilesBelow(root.clone()), &runbook_stdlib::registry());
+        Ok(Planned { plan, diagnostics, sources, root, environment: environment.map(|e| e.name) })
+    }
+
+    /// The plan, or an error after everything that is wrong with it has been shown.
+    pub(crate) fn plan_or_show(
+        &self,
+        planned: Planned,
+        global: &Global,
+    ) -> Result<(Plan, PathBuf, Option<String>), CommandError> {
+        diagnostics::show(&planned.diagnostics, &planned.sources, global)?;
+        let tally = Tally::of(&planned.diagnostics);
+        match planned.plan {
+            Some(plan) if tally.errors == 0 => Ok((plan, planned.root, planned.environment)),
+            _ => {
+                let words = tally.words().unwrap_or("it cannot be planned".to_owned());
+                Err(CommandError::usage(format!("{}: {words}", self.file.display()))
+                    .exit(Exit::INVALID)
+                    .hint("`runbook explain CODE` says more about a code"))
+            }
+        }
+    }
+
+    fn environment_file(
+        &self,
+        project: &Project,
+        root: &Path,
+    ) -> Result<Option<EnvironmentFile>, CommandError> {
+        let Some(name) = self.environment.as_ref().or(project.settings.default_environment.as_ref()) else {
+            return Ok(None);
+        };
+        let path = format!("environments/{name}.yaml");
+        if root.join(&path).is_file() {
+            return Ok(Some(EnvironmentFile { name: name.clone(), path }));
+        }
+        let known = environments(root);
+        let hint = match (&project.root, known.is_empty()) {
+            (None, _) => "environments lie beside a runbook.toml; there is none here or above".to_owned(),
+            (Some(_), true) => format!("write {}", root.join(&path).display()),
+            (Some(_), false) => format!("there are: {}", known.join(", ")),
+        };
+        Err(CommandError::usage(format!("there is no environment {name}")).exit(Exit::INVALID).hint(hint))
+    }
+}
+
+/// Names of the project's environments.
+fn environments(root: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(root.join("environments")).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".yaml")?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// `name=value` or `name=@file`.
+fn given(text: &str) -> Result<Given, CommandError> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(
+            CommandError::usage(format!("-i {text}: there is no `=`")).hint(format!("-i {text}=VALUE"))
+        );
+    };
+    let origin = format!("-i {name}");
+    let value = match value.strip_prefix('@') {
+        Some(path) => GivenValue::Json(from_file(path)?),
+        None => GivenValue::Text(value.to_owned()),
+    };
+    Ok(Given { name: name.to_owned(), value, origin })
+}
+
+/// A value from a JSON or YAML file. JSON is YAML, so that one reader does.
+fn from_file(path: &str) -> Result<serde_json::Value, CommandError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| CommandError::usage(format!("{path}: {error}")))?;
+    serde_yaml::from_str(&text)
+        .map_err(|error| CommandError::usage(format!("{path}: {error}")).exit(Exit::INVALID))
+}
+
+/// Files below a folder, for the plan.
+struct FilesBelow(PathBuf);
+
+/// A source or pinned file is at most this large: what is larger belongs into a store, not into a plan.
+const LARGEST: u64 = 64 << 20;
+
+impl Loader for FilesBelow {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        let path = self.0.join(path);
+        let size = std::fs::metadata(&path).map_err(load_error)?.len();
+        if size > LARGEST {
+            return Err(LoadError::Other(format!("{size} bytes are too many; {LARGEST} are allowed")));
+        }
+        std::fs::read(&path).map_err(load_error)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, LoadError> {
+        let entries = std::fs::read_dir(self.0.join(folder)).map_err(load_error)?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(load_error)?;
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            names.extend(entry.file_name().to_str().map(|name| format!("{name}{slash}")));
+        }
+        Ok(names)
+    }
+}
+
+fn load_error(error: std::io::Error) -> LoadError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => LoadError::NotFound,
+        _ => LoadError::Other(error.to_string()),
+    }
+}
+
+/// A path without `.` and `..`, by its text alone.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+fn relative(file: &Path, root: &Path) -> String {
+    file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned()
+}
