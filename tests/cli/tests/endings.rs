@@ -1,0 +1,166 @@
+//! How runs end: exit codes, and what is left in the world.
+
+use runbook_testbed::Bed;
+
+/// A runbook of steps.
+fn runbook(steps: &str) -> String {
+    format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
+}
+
+/// A bed with this runbook as `a.yaml`.
+fn bed(steps: &str) -> Bed {
+    let bed = Bed::new();
+    bed.write("a.yaml", &runbook(steps));
+    bed
+}
+
+/// A step that leaves a line in `log`, and another one when it is undone.
+fn logged(id: &str) -> String {
+    format!("  - {{id: {id}, run: 'echo {id} >> log', rollback: {{run: 'echo undo {id} >> log'}}}}\n")
+}
+
+#[test]
+fn success_is_0() {
+    let bed = bed(&(logged("a") + &logged("b")));
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\n");
+}
+
+#[test]
+fn a_failure_brings_everything_back_in_reverse_and_is_20() {
+    let bed = bed(&(logged("a") + &logged("b") + "  - {id: c, run: 'exit 7', effect: read}\n" + &logged("d")));
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
+    assert!(ran.stderr.contains("7"), "the exit code of the script is named:\n{}", ran.stderr);
+    assert!(ran.stderr.contains("a.yaml:8"), "the place is named:\n{}", ran.stderr);
+}
+
+#[test]
+fn nothing_to_undo_is_20_too() {
+    bed("  - {id: a, run: 'false', effect: read}\n").runbook(&["exec", "a.yaml"]).expect(20);
+}
+
+#[test]
+fn a_failed_undo_is_22_and_blocks_what_it_depended_on() {
+    let stuck = "  - {id: b, run: 'echo b >> log', rollback: {run: 'exit 3'}}\n";
+    let bed = bed(&(logged("a") + stuck + &logged("c") + "  - {id: d, run: 'false', effect: read}\n"));
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(22);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nc\nundo c\n");
+    assert!(ran.stderr.contains("runbook rollback"), "the next command is named:\n{}", ran.stderr);
+}
+
+#[test]
+fn a_policy_of_no_rollback_is_21_and_a_rollback_can_follow() {
+    let bed = Bed::new();
+    let text = runbook(&(logged("a") + "  - {id: b, run: 'false', effect: read}\n"));
+    bed.write("a.yaml", &text.replace("steps:\n", "on_failure: {rollback: none}\nsteps:\n"));
+    bed.runbook(&["exec", "a.yaml"]).expect(21);
+    assert_eq!(bed.read("log").unwrap(), "a\n");
+    let run = bed.newest_run();
+    bed.runbook(&["rollback", &run]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\n");
+}
+
+#[test]
+fn a_failed_finally_is_3() {
+    let bed = Bed::new();
+    bed.write("a.yaml", &(runbook(&logged("a")) + "finally:\n  - {run: 'false', effect: read}\n"));
+    bed.runbook(&["exec", "a.yaml"]).expect(3);
+    assert_eq!(bed.read("log").unwrap(), "a\n");
+}
+
+#[test]
+fn finally_runs_once_after_the_rollback_and_knows_how_it_went() {
+    let bed = Bed::new();
+    let finally = "finally:\n  - run: 'echo \"$S $R\" >> log'\n    env: {S: '${{ run.status }}', R: '${{ rollback.status }}'}\n    effect: read\n";
+    let steps = logged("a") + "  - {id: b, run: 'false', effect: read}\n";
+    bed.write("a.yaml", &(runbook(&steps) + finally));
+    bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\nfailed complete\n");
+}
+
+#[test]
+fn an_invalid_runbook_is_10_and_names_the_place() {
+    let bed = bed("  - {id: a, uses: asert, with: {that: true}}\n");
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(10);
+    assert!(ran.stderr.contains("a.yaml:6:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("assert"), "did you mean:\n{}", ran.stderr);
+    assert_eq!(bed.runbook(&["runs"]).expect(0).stdout, "");
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let bed = Bed::new();
+    bed.runbook(&["exec"]).expect(2);
+    bed.runbook(&["exec", "nothing.yaml"]).expect(2);
+    bed.runbook(&["show", "nothing"]).expect(2);
+}
+
+#[test]
+fn an_approval_waits_for_a_person_when_nobody_can_be_asked() {
+    let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
+    let bed = bed(&(logged("a") + approval + &logged("b")));
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let run = bed.newest_run();
+    assert!(ran.stderr.contains(&format!("runbook approve {run}")), "the next command is named:\n{}", ran.stderr);
+    assert_eq!(bed.read("log").unwrap(), "a\n");
+    bed.runbook(&["approve", &run, "--comment", "fine"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\n");
+}
+
+#[test]
+fn a_rejection_rolls_back_and_is_25() {
+    let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
+    let bed = bed(&(logged("a") + approval + &logged("b")));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let run = bed.newest_run();
+    bed.runbook(&["reject", &run, "--reason", "not tonight"]).expect(25);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\n");
+    let shown = bed.runbook(&["show", &run]).expect(0);
+    assert!(shown.stdout.contains("not tonight"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_held_lock_is_30_and_names_the_holder() {
+    let bed = Bed::new();
+    let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
+    let text = runbook(approval).replace("steps:\n", "locks: [{name: shop, if_held: fail}]\nsteps:\n");
+    bed.write("a.yaml", &text);
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let first = bed.newest_run();
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(30);
+    assert!(ran.stderr.contains(&first), "{}", ran.stderr);
+    bed.runbook(&["approve", &first]).expect(0);
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+}
+
+#[test]
+fn no_secret_reaches_a_file_of_ours_or_a_stream() {
+    let bed = Bed::new();
+    let secret = "canary-5f1e";
+    bed.write("secret.txt", &format!("{secret}\n"));
+    let steps = "  - id: a\n    run: 'echo \"it is $S\"; echo \"$S\" | base64; echo \"$S\" > used'\n    env: {S: '${{ secrets.token }}'}\n    effect: read\n";
+    let text = runbook(steps).replace("steps:\n", "secrets: {token: {file: secret.txt}}\nsteps:\n");
+    bed.write("a.yaml", &text);
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(0);
+    assert_eq!(bed.read("used").unwrap().trim(), secret, "the script did get it");
+    let report = ["markdown", "html", "json", "junit"].map(|format| bed.runbook(&["report", "--format", format]).expect(0).stdout);
+    let logs = bed.runbook(&["logs"]).expect(0).stdout;
+    let encoded = "Y2FuYXJ5LTVmMWU";
+    for text in report.iter().chain([&ran.stdout, &ran.stderr, &logs]) {
+        assert!(!text.contains(secret) && !text.contains(encoded), "{text}");
+    }
+    assert!(logs.contains("it is "), "the line is there without the secret: {logs}");
+    let mut folders = vec![bed.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{} contains the secret", path.display());
+            }
+        }
+    }
+}

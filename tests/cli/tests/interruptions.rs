@@ -1,0 +1,157 @@
+//! Signals, kills, doubt, and going on afterwards.
+
+use runbook_testbed::{Bed, Started};
+use rustix::process::Signal;
+
+fn runbook(steps: &str) -> String {
+    format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
+}
+
+/// A step that says that it is there and then waits until a file appears, or for a minute.
+const HELD: &str =
+    "run: 'echo b >> log; touch here; for i in $(seq 600); do test -e go && exit 0; sleep 0.1; done; exit 1'";
+
+fn bed(step: &str) -> Bed {
+    let bed = Bed::new();
+    let first = "  - {id: a, run: 'echo a >> log', rollback: {run: 'echo undo a >> log'}}\n";
+    let last = "  - {id: c, run: 'echo c >> log', rollback: {run: 'echo undo c >> log'}}\n";
+    bed.write("a.yaml", &runbook(&format!("{first}  - {{id: b, {HELD}, {step}}}\n{last}")));
+    bed
+}
+
+/// Starts it and waits until step b is there.
+fn started(bed: &Bed) -> Started {
+    let started = bed.start(&["exec", "a.yaml"]);
+    while bed.read("here").is_none() {
+        std::thread::yield_now();
+    }
+    started
+}
+
+const UNDO: &str = "rollback: {run: 'echo undo b >> log'}";
+
+#[test]
+fn killed_in_a_write_it_is_in_doubt_and_asks() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code(), 137);
+    let run = bed.newest_run();
+    assert!(bed.runbook(&["runs"]).stdout.contains("interrupted"));
+    let ran = bed.runbook(&["resume"]).expect(23);
+    assert!(ran.stderr.contains(&format!("runbook answer {run} b --done")), "{}", ran.stderr);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\n", "nothing is retried by a guess");
+    bed.runbook(&["answer", &run, "b", "--done"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nc\n");
+}
+
+#[test]
+fn in_doubt_can_be_undone_or_said_not_to_have_happened() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    running.wait();
+    let run = bed.newest_run();
+    bed.runbook(&["resume"]).expect(23);
+    bed.runbook(&["answer", &run, "b", "--undo"]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
+}
+
+#[test]
+fn a_policy_settles_the_doubt() {
+    let bed = bed(&format!("{UNDO}, on_in_doubt: retry"));
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    running.wait();
+    bed.write("go", "");
+    bed.runbook(&["resume"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nb\nc\n");
+}
+
+#[test]
+fn what_a_killed_executor_left_running_is_ended_first() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    running.wait();
+    bed.runbook(&["resume"]).expect(23);
+    // The script would write this once `go` appears; it must be gone.
+    bed.write("go", "");
+    let left = std::process::Command::new("pgrep").args(["-f", "touch here; for i"]).output().unwrap();
+    let mine = String::from_utf8_lossy(&left.stdout)
+        .lines()
+        .filter(|pid| {
+            std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == bed.project().canonicalize().unwrap())
+        })
+        .count();
+    assert_eq!(mine, 0);
+}
+
+#[test]
+fn term_stops_here_and_resume_goes_on() {
+    let bed = bed(&format!("{UNDO}, on_in_doubt: retry"));
+    let running = started(&bed);
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().code(), 143);
+    assert!(bed.runbook(&["runs"]).stdout.contains("stopped"));
+    bed.write("go", "");
+    bed.runbook(&["resume"]).expect(0);
+}
+
+#[test]
+fn int_without_a_terminal_cancels_under_the_failure_policy() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    running.signal(Signal::INT);
+    bed.write("go", "");
+    running.wait().expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
+}
+
+#[test]
+fn cancel_from_another_terminal() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    let run = bed.newest_run();
+    let told = bed.runbook(&["cancel", &run, "--reason", "enough"]).expect(0);
+    assert!(told.stderr.contains("cancelling"), "{}", told.stderr);
+    bed.write("go", "");
+    running.wait().expect(20);
+    assert!(bed.runbook(&["show", &run]).stdout.contains("enough"));
+}
+
+#[test]
+fn a_run_executes_the_plan_it_began_with() {
+    let bed = bed(&format!("{UNDO}, on_in_doubt: retry"));
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    running.wait();
+    bed.write("a.yaml", "not a runbook at all");
+    bed.write("go", "");
+    bed.runbook(&["resume"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nb\nc\n");
+}
+
+#[test]
+fn two_executors_of_one_run_there_are_not() {
+    let bed = bed(UNDO);
+    let running = started(&bed);
+    let run = bed.newest_run();
+    let ran = bed.runbook(&["resume", &run]);
+    assert_ne!(ran.code(), 0);
+    assert!(ran.stderr.contains("process"), "says who has it: {}", ran.stderr);
+    bed.write("go", "");
+    running.wait().expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nc\n");
+}
+
+#[test]
+fn a_detached_run_is_watched_from_anywhere() {
+    let bed = bed(UNDO);
+    let ran = bed.runbook(&["exec", "a.yaml", "--detach"]).expect(0);
+    let run = ran.stdout.trim().to_owned();
+    let watching = bed.start(&["watch", &run]);
+    bed.write("go", "");
+    watching.wait().expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\nb\nc\n");
+}
