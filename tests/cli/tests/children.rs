@@ -2,16 +2,10 @@
 
 use runbook_testbed::Bed;
 
-fn bed(steps: &str) -> Bed {
-    let bed = Bed::new();
-    bed.write("a.yaml", &format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}"));
-    bed
-}
-
 #[test]
 fn one_that_ignores_term_is_killed_with_its_group() {
     let script = "trap '' TERM; (trap '' TERM; echo $BASHPID > grandchild; sleep 60) & echo $$ > child; wait";
-    let bed = bed(&format!("  - {{id: a, run: \"{script}\", effect: read, timeout: 500ms}}\n"));
+    let bed = Bed::with_steps(&format!("  - {{id: a, run: \"{script}\", effect: read, timeout: 500ms}}\n"));
     bed.runbook(&["exec", "a.yaml"]).expect(20);
     for name in ["child", "grandchild"] {
         let pid = bed.read(name).unwrap();
@@ -22,14 +16,18 @@ fn one_that_ignores_term_is_killed_with_its_group() {
 
 #[test]
 fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
-    let bed = bed("  - {id: a, run: 'sleep 60 & echo done', effect: read}\n  - {id: b, run: 'echo b > log', effect: read}\n");
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'sleep 60 & echo done', effect: read}\n  - {id: b, run: 'echo b > log', effect: read}\n",
+    );
     bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "b\n");
 }
 
 #[test]
 fn a_flood_of_256_mb_is_logged_with_flat_memory() {
-    let bed = bed("  - {id: a, run: 'head -c 268435456 /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}\n");
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'head -c 268435456 /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}\n",
+    );
     // Address space bounds resident memory from above.
     let mut command = std::process::Command::new("bash");
     command.args(["-c", "ulimit -v 1048576; exec \"$@\"", "bash"]).arg(runbook_testbed::binary());
@@ -41,7 +39,7 @@ fn a_flood_of_256_mb_is_logged_with_flat_memory() {
 
 #[test]
 fn bytes_that_are_not_text_and_no_last_newline() {
-    let bed = bed("  - {id: a, run: 'printf \"\\\\377\\\\376 tail\"', effect: read}\n");
+    let bed = Bed::with_steps("  - {id: a, run: 'printf \"\\\\377\\\\376 tail\"', effect: read}\n");
     bed.runbook(&["exec", "a.yaml"]).expect(0);
     let logs = bed.runbook(&["logs"]).expect(0).stdout;
     assert!(logs.contains("tail"), "{logs}");
@@ -49,7 +47,7 @@ fn bytes_that_are_not_text_and_no_last_newline() {
 
 #[test]
 fn one_that_closes_its_streams_goes_on() {
-    let bed = bed("  - {id: a, run: 'exec >&- 2>&-; touch there', effect: read}\n");
+    let bed = Bed::with_steps("  - {id: a, run: 'exec >&- 2>&-; touch there', effect: read}\n");
     bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert!(bed.read("there").is_some());
 }
@@ -57,12 +55,12 @@ fn one_that_closes_its_streams_goes_on() {
 #[test]
 fn outputs_come_through_the_file() {
     let steps = "  - {id: a, run: 'echo colour=green >> \"$RUNBOOK_OUTPUT\"', effect: read, outputs: {colour: string}}\n  - {id: b, uses: assert, with: {that: \"steps.a.outputs.colour == 'green'\"}}\n";
-    bed(steps).runbook(&["exec", "a.yaml"]).expect(0);
+    Bed::with_steps(steps).runbook(&["exec", "a.yaml"]).expect(0);
 }
 
 #[test]
 fn the_environment_is_an_allowlist() {
-    let bed = bed("  - {id: a, run: 'env > seen', effect: read}\n");
+    let bed = Bed::with_steps("  - {id: a, run: 'env > seen', effect: read}\n");
     let mut command = bed.command(&["exec", "a.yaml"]);
     assert!(command.env("SURPRISE", "1").status().unwrap().success());
     let seen = bed.read("seen").unwrap();

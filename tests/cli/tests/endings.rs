@@ -1,18 +1,6 @@
 //! How runs end: exit codes, and what is left in the world.
 
-use runbook_testbed::Bed;
-
-/// A runbook of steps.
-fn runbook(steps: &str) -> String {
-    format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
-}
-
-/// A bed with this runbook as `a.yaml`.
-fn bed(steps: &str) -> Bed {
-    let bed = Bed::new();
-    bed.write("a.yaml", &runbook(steps));
-    bed
-}
+use runbook_testbed::{Bed, runbook};
 
 /// A step that leaves a line in `log`, and another one when it is undone.
 fn logged(id: &str) -> String {
@@ -21,14 +9,16 @@ fn logged(id: &str) -> String {
 
 #[test]
 fn success_is_0() {
-    let bed = bed(&(logged("a") + &logged("b")));
+    let bed = Bed::with_steps(&(logged("a") + &logged("b")));
     bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "a\nb\n");
 }
 
 #[test]
 fn a_failure_brings_everything_back_in_reverse_and_is_20() {
-    let bed = bed(&(logged("a") + &logged("b") + "  - {id: c, run: 'exit 7', effect: read}\n" + &logged("d")));
+    let bed = Bed::with_steps(
+        &(logged("a") + &logged("b") + "  - {id: c, run: 'exit 7', effect: read}\n" + &logged("d")),
+    );
     let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
     assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
     assert!(ran.stderr.contains("7"), "the exit code of the script is named:\n{}", ran.stderr);
@@ -37,13 +27,14 @@ fn a_failure_brings_everything_back_in_reverse_and_is_20() {
 
 #[test]
 fn nothing_to_undo_is_20_too() {
-    bed("  - {id: a, run: 'false', effect: read}\n").runbook(&["exec", "a.yaml"]).expect(20);
+    Bed::with_steps("  - {id: a, run: 'false', effect: read}\n").runbook(&["exec", "a.yaml"]).expect(20);
 }
 
 #[test]
 fn a_failed_undo_is_22_and_blocks_what_it_depended_on() {
     let stuck = "  - {id: b, run: 'echo b >> log', rollback: {run: 'exit 3'}}\n";
-    let bed = bed(&(logged("a") + stuck + &logged("c") + "  - {id: d, run: 'false', effect: read}\n"));
+    let bed =
+        Bed::with_steps(&(logged("a") + stuck + &logged("c") + "  - {id: d, run: 'false', effect: read}\n"));
     let ran = bed.runbook(&["exec", "a.yaml"]).expect(22);
     assert_eq!(bed.read("log").unwrap(), "a\nb\nc\nundo c\n");
     assert!(ran.stderr.contains("runbook rollback"), "the next command is named:\n{}", ran.stderr);
@@ -81,7 +72,7 @@ fn finally_runs_once_after_the_rollback_and_knows_how_it_went() {
 
 #[test]
 fn an_invalid_runbook_is_10_and_names_the_place() {
-    let bed = bed("  - {id: a, uses: asert, with: {that: true}}\n");
+    let bed = Bed::with_steps("  - {id: a, uses: asert, with: {that: true}}\n");
     let ran = bed.runbook(&["exec", "a.yaml"]).expect(10);
     assert!(ran.stderr.contains("a.yaml:6:"), "{}", ran.stderr);
     assert!(ran.stderr.contains("assert"), "did you mean:\n{}", ran.stderr);
@@ -99,10 +90,14 @@ fn wrong_usage_is_2() {
 #[test]
 fn an_approval_waits_for_a_person_when_nobody_can_be_asked() {
     let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
-    let bed = bed(&(logged("a") + approval + &logged("b")));
+    let bed = Bed::with_steps(&(logged("a") + approval + &logged("b")));
     let ran = bed.runbook(&["exec", "a.yaml"]).expect(24);
     let run = bed.newest_run();
-    assert!(ran.stderr.contains(&format!("runbook approve {run}")), "the next command is named:\n{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("runbook approve {run}")),
+        "the next command is named:\n{}",
+        ran.stderr
+    );
     assert_eq!(bed.read("log").unwrap(), "a\n");
     bed.runbook(&["approve", &run, "--comment", "fine"]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "a\nb\n");
@@ -111,7 +106,7 @@ fn an_approval_waits_for_a_person_when_nobody_can_be_asked() {
 #[test]
 fn a_rejection_rolls_back_and_is_25() {
     let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
-    let bed = bed(&(logged("a") + approval + &logged("b")));
+    let bed = Bed::with_steps(&(logged("a") + approval + &logged("b")));
     bed.runbook(&["exec", "a.yaml"]).expect(24);
     let run = bed.newest_run();
     bed.runbook(&["reject", &run, "--reason", "not tonight"]).expect(25);
@@ -144,7 +139,8 @@ fn no_secret_reaches_a_file_of_ours_or_a_stream() {
     bed.write("a.yaml", &text);
     let ran = bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert_eq!(bed.read("used").unwrap().trim(), secret, "the script did get it");
-    let report = ["markdown", "html", "json", "junit"].map(|format| bed.runbook(&["report", "--format", format]).expect(0).stdout);
+    let report = ["markdown", "html", "json", "junit"]
+        .map(|format| bed.runbook(&["report", "--format", format]).expect(0).stdout);
     let logs = bed.runbook(&["logs"]).expect(0).stdout;
     let encoded = "Y2FuYXJ5LTVmMWU";
     for text in report.iter().chain([&ran.stdout, &ran.stderr, &logs]) {

@@ -3,20 +3,14 @@
 use runbook_testbed::{Bed, Started};
 use rustix::process::Signal;
 
-fn runbook(steps: &str) -> String {
-    format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
-}
-
 /// A step that says that it is there and then waits until a file appears, or for a minute.
 const HELD: &str =
     "run: 'echo b >> log; touch here; for i in $(seq 600); do test -e go && exit 0; sleep 0.1; done; exit 1'";
 
 fn bed(step: &str) -> Bed {
-    let bed = Bed::new();
     let first = "  - {id: a, run: 'echo a >> log', rollback: {run: 'echo undo a >> log'}}\n";
     let last = "  - {id: c, run: 'echo c >> log', rollback: {run: 'echo undo c >> log'}}\n";
-    bed.write("a.yaml", &runbook(&format!("{first}  - {{id: b, {HELD}, {step}}}\n{last}")));
-    bed
+    Bed::with_steps(&format!("{first}  - {{id: b, {HELD}, {step}}}\n{last}"))
 }
 
 /// Starts it and waits until step b is there.
@@ -81,7 +75,8 @@ fn what_a_killed_executor_left_running_is_ended_first() {
     let mine = String::from_utf8_lossy(&left.stdout)
         .lines()
         .filter(|pid| {
-            std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == bed.project().canonicalize().unwrap())
+            std::fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|cwd| cwd == bed.project().canonicalize().unwrap())
         })
         .count();
     assert_eq!(mine, 0);

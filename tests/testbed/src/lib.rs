@@ -27,6 +27,11 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// A runbook of these steps, named `test`. Steps begin on line 6.
+pub fn runbook(steps: &str) -> String {
+    format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
+}
+
 /// A project and a journal in a temporary folder.
 #[derive(Debug)]
 pub struct Bed {
@@ -79,6 +84,13 @@ impl Bed {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::create_dir(folder.path().join("project")).expect("a new folder is writable");
         Bed { folder }
+    }
+
+    /// A project with a runbook `a.yaml` of these steps.
+    pub fn with_steps(steps: &str) -> Bed {
+        let bed = Bed::new();
+        bed.write("a.yaml", &runbook(steps));
+        bed
     }
 
     /// The project's folder; commands run there.

@@ -31,10 +31,11 @@ enum Kind {
 pub(crate) fn run(command: &Graph, global: &Global) -> Result<Exit, CommandError> {
     let planned = command.target.plan(true, Vec::new())?;
     let (plan, _, _) = command.target.plan_or_show(planned, global)?;
+    let graph = graph::Graph::of(&plan.outline);
     output::data(&match command.format {
-        Kind::Mermaid => graph::mermaid(&plan.outline),
-        Kind::Dot => graph::dot(&plan.outline),
-        Kind::Svg => graph::svg(&plan.outline),
+        Kind::Mermaid => graph::mermaid(&graph),
+        Kind::Dot => graph::dot(&graph),
+        Kind::Svg => graph::svg(&graph, true),
     })?;
     Ok(Exit::SUCCESS)
 }
