@@ -1,4 +1,6 @@
 //! `cargo dev bench`: what a durable run costs beside a tool that remembers nothing, in one run on one machine.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells its own developers")]
 //!
 //! Ours and theirs take turns, so that a machine that gets slower gets slower for both; the median of the ratios is what
 //! counts. Every step leaves its mark (a line in a file) where the row says so, so that a tool that did nothing is noticed.

@@ -1,5 +1,7 @@
 //! Maintenance commands of the project: `cargo dev …`.
 
+mod bench;
+mod hostile;
 mod reference;
 
 use std::path::{Path, PathBuf};
@@ -16,18 +18,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     /// Write `docs/reference/` from the declarations of the standard step types.
     Reference,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Reference => reference::write(&root().join("docs/reference")),
+        Command::Bench(bench) => bench::run(&bench),
+        Command::Reference => {
+            reference::write(&root().join("docs/reference")).map_err(|error| error.to_string())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&error.to_string());
+            tell(&error);
             ExitCode::FAILURE
         }
     }

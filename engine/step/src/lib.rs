@@ -14,6 +14,7 @@ mod declaration;
 mod duration;
 mod outcome;
 mod path;
+mod reference;
 mod registry;
 mod schema;
 mod step;
@@ -36,6 +37,7 @@ pub use declaration::{
 pub use duration::{format_duration, parse_duration};
 pub use outcome::{Failure, FailureKind, Outcome, Success, UnknownKind, Verdict};
 pub use path::{Path, PathError};
+pub use reference::reference_page;
 pub use registry::Registry;
 pub use step::{BoxFuture, Step};
 pub use types::{Field, Type, TypeError};

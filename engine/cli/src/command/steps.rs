@@ -35,7 +35,7 @@ pub(crate) fn run(steps: &Steps, global: &Global) -> Result<Exit, CommandError> 
         return Err(CommandError::usage(format!("there is no step type {name}")).hint(hint));
     };
     match global.output {
-        Format::Text => output::data(&step.declaration().page())?,
+        Format::Text => output::data(&runbook_step::reference_page(step.declaration()))?,
         Format::Json => output::data_line(&step.declaration().to_json().to_string())?,
     }
     Ok(Exit::SUCCESS)
