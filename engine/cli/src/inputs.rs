@@ -1,19 +1,15 @@
 //! Asking for inputs before a run.
 
 use inquire::{InquireError, Select, Text};
-use runbook_plan::{InputSpec, Plan};
+use runbook_plan::{InputSpec, Planned};
 use runbook_step::Type;
 
 use crate::error::CommandError;
 
 /// Required inputs of the runbook that have no value yet.
-pub(crate) fn missing(plan: &Plan) -> Vec<InputSpec> {
-    let declared = plan.modules.first().map(|module| module.inputs.as_slice()).unwrap_or_default();
-    declared
-        .iter()
-        .filter(|input| input.required && !plan.inputs.contains_key(&input.name))
-        .cloned()
-        .collect()
+pub(crate) fn missing(planned: &Planned) -> Vec<&InputSpec> {
+    let declared = planned.plan.as_ref().and_then(|plan| plan.modules.first()).map(|module| module.inputs.as_slice());
+    declared.unwrap_or_default().iter().filter(|input| planned.missing.contains(&input.name)).collect()
 }
 
 /// Asks for one input. The plan checks its type afterwards, with the same words as for `-i`.

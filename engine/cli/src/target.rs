@@ -4,7 +4,6 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use runbook_plan::{EnvironmentFile, Given, GivenValue, LoadError, Loader, Plan, Request};
-use runbook_syntax::{Diagnostic, Sources};
 
 use crate::args::Global;
 use crate::diagnostics::{self, Tally};
@@ -30,9 +29,7 @@ pub(crate) struct Target {
 
 /// What planning gave.
 pub(crate) struct Planned {
-    pub(crate) plan: Option<Plan>,
-    pub(crate) diagnostics: Vec<Diagnostic>,
-    pub(crate) sources: Sources,
+    pub(crate) planned: runbook_plan::Planned,
     /// The folder that the plan's paths are relative to.
     pub(crate) root: PathBuf,
     pub(crate) environment: Option<String>,
@@ -62,9 +59,8 @@ impl Target {
             strict: self.strict,
             incomplete,
         };
-        let (plan, diagnostics, sources) =
-            runbook_plan::plan(request, &FilesBelow(root.clone()), &runbook_stdlib::registry());
-        Ok(Planned { plan, diagnostics, sources, root, environment: environment.map(|e| e.name) })
+        let planned = runbook_plan::plan(&request, &FilesBelow(root.clone()), &runbook_stdlib::registry());
+        Ok(Planned { planned, root, environment: environment.map(|e| e.name) })
     }
 
     /// The plan, or an error after everything that is wrong with it has been shown.
@@ -73,10 +69,11 @@ impl Target {
         planned: Planned,
         global: &Global,
     ) -> Result<(Plan, PathBuf, Option<String>), CommandError> {
+        let Planned { planned, root, environment } = planned;
         diagnostics::show(&planned.diagnostics, &planned.sources, global)?;
         let tally = Tally::of(&planned.diagnostics);
         match planned.plan {
-            Some(plan) if tally.errors == 0 => Ok((plan, planned.root, planned.environment)),
+            Some(plan) if tally.errors == 0 => Ok((plan, root, environment)),
             _ => {
                 let words = tally.words().unwrap_or("it cannot be planned".to_owned());
                 Err(CommandError::usage(format!("{}: {words}", self.file.display()))

@@ -66,11 +66,10 @@ fn plan(exec: &Exec, global: &Global) -> Result<Planned, CommandError> {
         return exec.target.plan(false, Vec::new());
     }
     let looked = exec.target.plan(true, Vec::new())?;
-    let missing = looked.plan.as_ref().map(inputs::missing).unwrap_or_default();
     let mut typed = Vec::new();
-    for input in missing {
-        let text = inputs::ask(&input)?;
-        typed.push(Given { origin: "typed".into(), name: input.name, value: GivenValue::Text(text) });
+    for input in inputs::missing(&looked.planned) {
+        let text = inputs::ask(input)?;
+        typed.push(Given { origin: "typed".into(), name: input.name.clone(), value: GivenValue::Text(text) });
     }
     exec.target.plan(false, typed)
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<Exit, CommandE
             inputs: Vec::new(),
             strict: validate.strict,
         };
-        let planned = target.plan(true, Vec::new())?;
+        let planned = target.plan(true, Vec::new())?.planned;
         diagnostics::show(&planned.diagnostics, &planned.sources, global)?;
         let tally = Tally::of(&planned.diagnostics);
         if tally.errors > 0 {
