@@ -8,7 +8,8 @@ use crate::error::CommandError;
 
 /// Required inputs of the runbook that have no value yet.
 pub(crate) fn missing(planned: &Planned) -> Vec<&InputSpec> {
-    let declared = planned.plan.as_ref().and_then(|plan| plan.modules.first()).map(|module| module.inputs.as_slice());
+    let declared =
+        planned.plan.as_ref().and_then(|plan| plan.modules.first()).map(|module| module.inputs.as_slice());
     declared.unwrap_or_default().iter().filter(|input| planned.missing.contains(&input.name)).collect()
 }
 

@@ -12,12 +12,10 @@ mod init;
 mod logs;
 mod plan;
 mod reject;
-mod report;
 mod resume;
 mod rollback;
 mod runs;
 mod sandbox;
-mod schema;
 mod show;
 mod steps;
 mod validate;
@@ -39,7 +37,6 @@ pub(crate) enum Command {
     Show(show::Show),
     Logs(logs::Logs),
     Watch(watch::Watch),
-    Report(report::Report),
     Resume(resume::Resume),
     Cancel(cancel::Cancel),
     Rollback(rollback::Rollback),
@@ -47,7 +44,6 @@ pub(crate) enum Command {
     Reject(reject::Reject),
     Answer(answer::Answer),
     Steps(steps::Steps),
-    Schema(schema::Schema),
     Explain(explain::Explain),
     Init(init::Init),
     Sandbox(sandbox::Sandbox),
@@ -66,7 +62,6 @@ pub(crate) fn run(args: Args) -> Result<Exit, CommandError> {
         Command::Show(command) => show::run(command, global),
         Command::Logs(command) => logs::run(command, global),
         Command::Watch(command) => watch::run(command, global),
-        Command::Report(command) => report::run(command, global),
         Command::Resume(command) => resume::run(command, global),
         Command::Cancel(command) => cancel::run(command, global),
         Command::Rollback(command) => rollback::run(command, global),
@@ -74,7 +69,6 @@ pub(crate) fn run(args: Args) -> Result<Exit, CommandError> {
         Command::Reject(command) => reject::run(command, global),
         Command::Answer(command) => answer::run(command, global),
         Command::Steps(command) => steps::run(command, global),
-        Command::Schema(command) => schema::run(command, global),
         Command::Explain(command) => explain::run(command),
         Command::Init(command) => init::run(command),
         Command::Sandbox(command) => sandbox::run(command, global),

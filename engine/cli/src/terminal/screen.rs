@@ -197,7 +197,7 @@ impl Painter {
         }
         if self.setting.mode == Mode::Json {
             // A reader that went away does not stop the run.
-            let _ = output::data_line(&runbook_view::json::record(record).to_string());
+            let _ = output::data_line(&output::event(self.run.id(), record));
         }
     }
 
