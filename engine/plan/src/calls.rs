@@ -7,7 +7,7 @@ use runbook_syntax::{Diagnostic, did_you_mean};
 use crate::arena::{Doc, What};
 use crate::codes;
 use crate::inputs::Inputs;
-use crate::model::{InputSpec, ModuleId, Reference, Template};
+use crate::model::{InputSpec, ModuleId, Template};
 use crate::planner::Planner;
 use crate::scope::{At, Place};
 use crate::template::Wanted;
@@ -94,21 +94,9 @@ impl Planner<'_> {
     fn value_before_the_run(&self, template: &Template, spec: &InputSpec) -> Known {
         let (mut known, mut open) = (true, true);
         template.for_each_expression(&mut |expression| {
-            for reference in &expression.refs {
-                if self.is_known(std::slice::from_ref(reference)) {
-                    continue;
-                }
+            for reference in expression.refs.iter().filter(|reference| !self.knows(reference)) {
                 known = false;
-                open &= match reference {
-                    Reference::Input(module, name) => {
-                        let inputs = &self.inputs[module.0 as usize];
-                        *module == ModuleId::ROOT
-                            || inputs.open.contains(name)
-                            || inputs.broken.contains(name)
-                    }
-                    Reference::Environment => self.setting.open,
-                    _ => false,
-                };
+                open &= self.is_open(reference);
             }
         });
         if !known {

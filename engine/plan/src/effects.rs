@@ -61,7 +61,9 @@ impl Planner<'_> {
             let message = "the point of no return is a step that writes, and this one does not";
             self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));
         }
-        let undone = undo_key(step).is_some() || matches!(declaration.undo, UndoKind::Own { .. });
+        // What the step says of its effect is wrong, which has been said.
+        let confused = step.effect.is_some() && declaration.effect != Declared::Declared;
+        let undone = confused || undo_key(step).is_some() || matches!(declaration.undo, UndoKind::Own { .. });
         if effect == Effect::Write && !undone && !self.group_undoes(id) {
             self.missing_undo(step, declaration);
         }

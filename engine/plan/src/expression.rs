@@ -230,7 +230,8 @@ impl Planner<'_> {
         } else if of_environment.iter().any(|(declared, _)| declared.value == name) {
             ModuleId::ENVIRONMENT
         } else if self.setting.open {
-            return Err(None);
+            // It may well be a secret of the environment.
+            module
         } else {
             let names = own.iter().chain(of_environment).map(|(declared, _)| declared.value.as_str());
             let hint = did_you_mean(name, names).unwrap_or_else(|| {

@@ -33,7 +33,7 @@ impl Planner<'_> {
         let mut unknown = None;
         template.for_each_expression(&mut |expression| {
             unknown = unknown.take().or_else(|| {
-                let missing = |reference: &&Reference| !self.is_known(std::slice::from_ref(*reference));
+                let missing = |reference: &&Reference| !self.knows(reference);
                 expression.refs.iter().find(missing).map(|reference| (expression.span, reference.clone()))
             });
         });
@@ -60,24 +60,17 @@ impl Planner<'_> {
 
     fn not_fixed(&self, span: runbook_syntax::Span, reference: &Reference, what: &str) {
         let Reference::Input(module, name) = reference else { return };
-        let inputs = &self.inputs[module.0 as usize];
-        if inputs.broken.contains(name) || (self.incomplete && self.is_open(*module, name)) {
-            return;
-        }
-        // A required input of the runbook that was asked for is missing, which has been said.
-        if module.0 == 0 {
+        if self.is_open(reference) {
             return;
         }
         let message =
             format!("{what} is fixed before the run, and the caller only knows `inputs.{name}` in the run");
         let hint = "Give the input a value that does not depend on a step.";
-        self.report.push(Diagnostic::error(codes::NOT_FIXED, span, message).hint(hint));
-    }
-
-    /// Whether an input is unknown only because the request is incomplete.
-    fn is_open(&self, module: crate::model::ModuleId, name: &str) -> bool {
-        let inputs = &self.inputs[module.0 as usize];
-        module.0 == 0 || inputs.open.iter().any(|open| open == name)
+        let mut diagnostic = Diagnostic::error(codes::NOT_FIXED, span, message).hint(hint);
+        if let Some(caller) = self.graph.arena.module(*module).caller {
+            diagnostic = diagnostic.also(self.graph.arena.span(caller), "called here");
+        }
+        self.report.push(diagnostic);
     }
 
     /// A length of time in milliseconds, fixed before the run.

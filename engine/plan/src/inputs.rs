@@ -130,7 +130,10 @@ pub(crate) fn give(
         let of_environment =
             setting.doc.and_then(|doc| doc.inputs.iter().find(|(name, _)| name.value == spec.name));
         let found = match (given, of_environment) {
-            (Some((given, span)), _) => typed(spec, given, &mut secrets).map_err(|error| (span, error)),
+            (Some((given, span)), _) => typed(spec, given, &mut secrets).map_err(|error| {
+                // What was given by value may be the secret itself: it is not shown.
+                (if matches!(spec.ty, Type::Secret { .. }) { decl.span } else { span }, error)
+            }),
             (None, Some((_, data))) => {
                 let secrets = setting.doc.map_or(&[][..], |doc| &doc.secrets);
                 from_file(spec, data, ModuleId::ENVIRONMENT, secrets).map_err(|error| (data.span, error))

@@ -54,7 +54,8 @@ pub struct Plan {
     pub bundle: Bundle,
     /// Files that steps read or run, pinned by content; paths relative to the root.
     pub pinned: BTreeMap<String, Vec<u8>>,
-    /// Required inputs that have no value (of an incomplete request): such a plan must not be run.
+    /// Required inputs that have no value. The plan of an incomplete request (`bundle.request.incomplete`) is for
+    /// looking at: it must not be run.
     pub missing: Vec<String>,
     pub digest: Digest,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_kernel::NodeId;
-use runbook_step::{Type, Value};
+use runbook_step::Value;
 use runbook_syntax::{Diagnostic, Span, Spanned};
 
 use crate::arena::Doc;
@@ -13,7 +13,7 @@ use crate::load::{LoadError, Loader};
 use crate::lower::Draft;
 use crate::model::{Invocation, ModuleId, Template, Work};
 use crate::path::{folder_of, join, matches};
-use crate::planner::Planner;
+use crate::planner::{NamedPath, Planner};
 
 /// The longest file that is pinned, and the most bytes of all of them.
 const MAX_FILE: usize = 16 << 20;
@@ -46,6 +46,9 @@ impl<'p, 'a> Pins<'p, 'a> {
         if let Some(answers) = planner.setting.doc.and_then(|doc| doc.answers.as_ref()) {
             pins.named(folder_of(planner.setting.path.unwrap_or_default()), &answers.value, answers.span);
         }
+        for NamedPath { module, path, span } in planner.paths.take() {
+            pins.path(module, &path, span);
+        }
         for (number, draft) in drafts.iter().enumerate() {
             pins.node(NodeId(number as u32), draft);
         }
@@ -55,52 +58,23 @@ impl<'p, 'a> Pins<'p, 'a> {
     fn node(&mut self, id: NodeId, draft: &Draft) {
         let module = self.planner.graph.arena.node(id).module;
         match &draft.plan.work {
-            Work::Step(invocation) | Work::WaitUntil(invocation) => self.invocation(module, invocation),
+            Work::Step(invocation) | Work::WaitUntil(invocation) => self.programs(module, invocation),
             _ => {}
         }
         let probes = [&draft.plan.verify, &draft.plan.verify_not_done].into_iter().flatten();
         for invocation in probes.chain(&draft.plan.guards).chain(&draft.plan.asserts) {
-            self.invocation(module, invocation);
-        }
-    }
-
-    fn invocation(&mut self, module: ModuleId, invocation: &Invocation) {
-        let Some(found) = self.planner.registry.get(&invocation.step) else { return };
-        for (name, template) in &invocation.params {
-            if let Some(param) = found.declaration().find_param(name) {
-                self.files_in(module, &param.ty, template, invocation.span);
-            }
-        }
-        self.programs(module, invocation);
-    }
-
-    /// The files that a parameter names, by its type.
-    fn files_in(&mut self, module: ModuleId, ty: &Type, template: &Template, span: Span) {
-        match (ty, template) {
-            (Type::File, template) => self.path(module, template, span),
-            (Type::List(of), Template::List(items)) => {
-                items.iter().for_each(|item| self.files_in(module, of, item, span));
-            }
-            (Type::List(of), Template::Const(Value::List(items))) if **of == Type::File => {
-                items.iter().for_each(|item| self.path(module, &Template::Const(item.clone()), span));
-            }
-            (Type::Map { fields, extra }, Template::Map(entries)) => {
-                for (name, item) in entries {
-                    let ty = fields.iter().find(|field| field.name == *name).map(|field| &field.ty);
-                    if let Some(ty) = ty.or(extra.as_deref()) {
-                        self.files_in(module, ty, item, span);
-                    }
-                }
-            }
-            _ => {}
+            self.programs(module, invocation);
         }
     }
 
     fn path(&mut self, module: ModuleId, template: &Template, span: Span) {
-        let mut known = true;
+        let (mut known, mut open) = (true, true);
         let mut at = span;
         template.for_each_expression(&mut |expression| {
-            known &= self.planner.is_known(&expression.refs);
+            for reference in expression.refs.iter().filter(|reference| !self.planner.knows(reference)) {
+                known = false;
+                open &= self.planner.is_open(reference);
+            }
             at = expression.span;
         });
         let site = self.planner.graph.arena.module(module);
@@ -111,7 +85,7 @@ impl<'p, 'a> Pins<'p, 'a> {
             return;
         }
         let listed = matches!(site.doc, Doc::Runbook(runbook) if !runbook.files.is_empty());
-        if !listed && !self.planner.setting.open && !self.planner.incomplete {
+        if !listed && !open {
             let message =
                 "which file this names is only known in the run, so it cannot be stored with the plan";
             let hint = "Say under `files` of the runbook what it may be: `files: [\"k8s/*.yaml\"]`.";

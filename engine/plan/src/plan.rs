@@ -1,20 +1,22 @@
 //! The entry: a request to a plan.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use runbook_kernel::{OnFailure, Program, Scope};
+use runbook_kernel::{Kind, OnFailure, Program, Scope};
 use runbook_step::{Registry, Value};
 use runbook_syntax::ast::{LockDecl, Runbook, SecretDecl, SecretProvider};
 use runbook_syntax::{Diagnostic, Sources, Spanned};
 
 use crate::arena::{Arena, Doc, collect};
+use crate::codes;
 use crate::digest::digest;
 use crate::gates;
 use crate::inputs::{Inputs, Root, give};
 use crate::library::Library;
 use crate::load::{Bundle, Loader};
 use crate::lower::Draft;
-use crate::model::{LockSpec, Module, ModuleId, Plan, SecretSpec, Template};
+use crate::model::{LockSpec, Module, ModuleId, Plan, SecretSpec, Template, Work};
 use crate::needs::orders;
 use crate::path::{folder_of, join};
 use crate::pin::Pins;
@@ -74,7 +76,7 @@ fn planned(
         inputs: vec![inputs],
         call_inputs: vec![Vec::new()],
         report,
-        incomplete: request.incomplete,
+        paths: RefCell::default(),
     };
     planner.give_calls();
     let mut drafts = planner.lower();
@@ -85,6 +87,7 @@ fn planned(
         .collect();
     let locks = planner.locks();
     let pins = Pins::collect(&planner, loader, &drafts).files;
+    presume_complete(&drafts, report);
     if report.errors() > 0 {
         return Some((None, missing));
     }
@@ -117,6 +120,28 @@ fn planned(
         missing: missing.clone(),
     };
     Some((Some(plan), missing))
+}
+
+/// A step that could not be planned has been reported, so that no stand-in for one ever gets into a plan. Should that
+/// be wrong, it is our fault, and still there is no plan.
+fn presume_complete(drafts: &[Draft], report: &Report) {
+    if report.errors() > 0 {
+        return;
+    }
+    let standing_in = |draft: &&Draft| match draft.kernel.kind {
+        Kind::Action => !matches!(draft.plan.work, Work::Step(_) | Work::OwnUndo { .. }),
+        Kind::WaitUntil(_) => !matches!(draft.plan.work, Work::WaitUntil(_)),
+        Kind::Human(_) => {
+            !matches!(draft.plan.work, Work::Approval(_) | Work::Checklist(_) | Work::Prompt(_))
+        }
+        Kind::Switch { .. } => !matches!(draft.plan.work, Work::Switch { .. }),
+        Kind::Each(_) => !matches!(draft.plan.work, Work::Each { .. }),
+        Kind::WaitFor(_) | Kind::Group { .. } => false,
+    };
+    for draft in drafts.iter().filter(standing_in) {
+        let message = "this step could not be planned, and nothing says why: this is a fault of `runbook`";
+        report.push(Diagnostic::error(codes::EXPRESSION_FAILS, draft.plan.span, message));
+    }
 }
 
 fn program(arena: &Arena<'_>, planner: &Planner<'_>, runbook: &Runbook, drafts: &[Draft]) -> Program {

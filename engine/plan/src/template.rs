@@ -6,7 +6,7 @@ use runbook_syntax::{Diagnostic, Span, Spanned, condition, did_you_mean};
 
 use crate::codes;
 use crate::model::{Expression, Template};
-use crate::planner::Planner;
+use crate::planner::{NamedPath, Planner};
 use crate::scope::Place;
 use crate::setting::value_of;
 use crate::types::{conversion_hint, field_hint, may_be};
@@ -56,13 +56,23 @@ impl Planner<'_> {
         place: Place,
         wanted: Wanted<'_>,
     ) -> Option<Template> {
+        let template = self.typed(data, place, wanted)?;
+        if *wanted.ty == Type::File {
+            let (module, span) = (place.module, data.span);
+            self.paths.borrow_mut().push(NamedPath { module, path: template.clone(), span });
+        }
+        Some(template)
+    }
+
+    fn typed(&self, data: &Spanned<Data>, place: Place, wanted: Wanted<'_>) -> Option<Template> {
         if let Some(value) = value_of(&data.value) {
             return self.constant(data, value, place, wanted);
         }
         match (&data.value, wanted.ty) {
             (Data::Text(text), _) => self.text(text, data.span, place, wanted),
             (Data::List(items), Type::List(of)) => {
-                let wanted = Wanted { ty: of, ..wanted };
+                let what = format!("an item of {}", wanted.what);
+                let wanted = Wanted { ty: of, what: &what, ..wanted };
                 all(items.iter().map(|item| self.template(item, place, wanted))).map(Template::List)
             }
             (Data::List(items), Type::Any | Type::Payload) => {
@@ -116,7 +126,8 @@ impl Planner<'_> {
         // Looked at piece by piece, so that each fault is shown where it stands.
         match (&data.value, wanted.ty) {
             (Data::List(items), Type::List(of)) => {
-                let wanted = Wanted { ty: of, ..wanted };
+                let what = format!("an item of {}", wanted.what);
+                let wanted = Wanted { ty: of, what: &what, ..wanted };
                 return all(items.iter().map(|item| self.template(item, place, wanted))).map(Template::List);
             }
             (Data::Map(entries), Type::Map { fields, extra }) => {
