@@ -52,6 +52,15 @@ pub enum Body {
         version: String,
         #[serde(default)]
         unattended: bool,
+        /// The folder that the plan's paths are relative to, absolute.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        root: String,
+        /// What was to be planned, as the planner takes it: with the stored files it gives the same plan again.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        request: Value,
+        /// At most this many steps at once, where the command line said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_parallel: Option<u32>,
     },
     /// A process took the run (the first one too). `gap_ms`: elapsed time that no executor watched.
     ExecutorStarted {
