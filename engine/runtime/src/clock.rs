@@ -58,15 +58,15 @@ impl Clock {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunClock {
     clock: Clock,
-    /// What the clock showed when this execution began, and how much had elapsed by then.
+    /// What the clock showed when this execution began, and how much of the run had elapsed by then.
     begun: u64,
     before: u64,
 }
 
 impl RunClock {
-    /// A clock that shows `before` at this moment.
-    pub(crate) fn new(clock: Clock, before: u64) -> RunClock {
-        RunClock { clock, begun: clock.ms(), before }
+    /// A run's clock that shows `before` when the host's shows `begun`.
+    pub(crate) fn new(clock: Clock, before: u64, begun: u64) -> RunClock {
+        RunClock { clock, begun, before }
     }
 
     /// Run-elapsed milliseconds.

@@ -1,31 +1,55 @@
 //! One process's hold on a run, from taking it to letting it go.
 
-use runbook_plan::Plan;
+mod create;
+mod error;
+mod open;
 
-use crate::{Control, Host, Observer};
+use std::sync::Arc;
+
+use runbook_journal::Wake;
+use runbook_kernel::{Event, Fact, Kernel};
+use runbook_wire::{Body, Message};
+use tokio::sync::mpsc;
+
+pub use create::NewRun;
+pub use error::ExecutionError;
+
+use crate::attempt::Attempts;
+use crate::clock::RunClock;
+use crate::context::Shared;
+use crate::control::{Controlled, Refusal};
+use crate::dispatcher::{Beginning, Dispatcher, Sources};
+use crate::http::HttpClients;
+use crate::mask::Mask;
+use crate::process::Patience;
+use crate::process::environment::passed;
+use crate::resolve::View;
+use crate::secrets::Secrets;
+use crate::{Control, Host, Observer, people};
 
 /// A run that this process owns: the operating system's lock on it is held until this is dropped.
 pub struct Execution {
+    inner: Option<Inner>,
+    run: String,
     control: Control,
 }
 
-/// What the command line says of a new run, beside its plan.
-#[derive(Debug, Clone, Default)]
-pub struct NewRun {
-    /// The runbook's path as it was given.
-    pub file: String,
-    /// Name of the environment.
-    pub environment: Option<String>,
-    /// At most this many steps at once; `None`: as the plan says.
-    pub max_parallel: Option<u32>,
-}
-
-/// Why a run could not be made or taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExecutionError {
-    #[error("there is no run `{0}`")]
-    NoSuchRun(String),
+/// What is handed to the dispatcher.
+struct Inner {
+    host: Host,
+    plan: Arc<runbook_plan::Plan>,
+    journal: Arc<runbook_journal::Journal>,
+    executor: runbook_journal::Executor,
+    wakes: mpsc::UnboundedReceiver<Wake>,
+    kernel: Kernel,
+    facts: crate::facts::Facts,
+    /// Run-elapsed milliseconds at `since`, a moment on the host's clock.
+    elapsed_ms: u64,
+    since: u64,
+    /// What is recorded first.
+    begin: Vec<Body>,
+    requests: Vec<Message>,
+    controlled: mpsc::UnboundedReceiver<Controlled>,
 }
 
 /// How a stretch of execution ended.
@@ -37,7 +61,7 @@ pub struct Outcome {
     pub reason: Option<String>,
 }
 
-/// The exit codes that a run can end with (DESIGN §6).
+/// How a stretch of execution can end (DESIGN §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
@@ -52,11 +76,15 @@ pub enum Exit {
     WaitingForPerson,
     /// Rejected by a person, or nobody answered in time.
     Rejected,
+    /// A named lock is held by another run.
+    Locked,
     JournalFault,
     /// The executor stopped on a signal with the run unfinished.
     Stopped {
         signal: i32,
     },
+    /// The executor let go of the unfinished run because it was told to.
+    Released,
 }
 
 impl Exit {
@@ -64,6 +92,7 @@ impl Exit {
     pub fn code(self) -> i32 {
         match self {
             Exit::Succeeded => 0,
+            Exit::Released => 1,
             Exit::SucceededWithFailures => 3,
             Exit::RolledBack => 20,
             Exit::NotRolledBack => 21,
@@ -71,6 +100,7 @@ impl Exit {
             Exit::InDoubt => 23,
             Exit::WaitingForPerson => 24,
             Exit::Rejected => 25,
+            Exit::Locked => 30,
             Exit::JournalFault => 31,
             Exit::Stopped { signal } => 128 + signal,
         }
@@ -78,22 +108,13 @@ impl Exit {
 }
 
 impl Execution {
-    /// Makes a run of a plan: takes the named locks, stores the plan, records `RunCreated`. Nothing has started when
-    /// this returns.
-    pub async fn create(_host: Host, _plan: Plan, _new: NewRun) -> Result<Execution, ExecutionError> {
-        let (control, _) = Control::new();
-        Ok(Execution { control })
-    }
-
-    /// Takes a run that nobody executes: plans again from what was stored, ends what is left of earlier attempts,
-    /// replays. Fails with [`ExecutionError`] if another process executes it.
-    pub async fn open(_host: Host, run: &str) -> Result<Execution, ExecutionError> {
-        Err(ExecutionError::NoSuchRun(run.to_owned()))
+    fn of(inner: Inner, control: Control) -> Execution {
+        Execution { run: inner.executor.run().to_owned(), inner: Some(inner), control }
     }
 
     /// The run's id.
     pub fn run(&self) -> &str {
-        ""
+        &self.run
     }
 
     /// A handle to act on it with while it is driven.
@@ -101,8 +122,97 @@ impl Execution {
         self.control.clone()
     }
 
+    /// Has it do something as soon as it is driven: an answer, a cancel, a rollback.
+    ///
+    /// # Errors
+    /// If the run, as it will stand then, does not accept that. Nothing has been recorded; let go of it, and it is as
+    /// it was.
+    pub fn request(&mut self, message: Message) -> Result<(), Refusal> {
+        let Some(inner) = &mut self.inner else {
+            return Err(Refusal { message: "the execution is over".into(), hint: None });
+        };
+        // As this executor will find it: what was under way is in doubt by then.
+        let mut kernel = inner.kernel.clone();
+        if inner.facts.last_seq > 0 && inner.facts.finished.is_none() {
+            kernel.step(Event { at: inner.elapsed_ms, fact: Fact::Resumed { gap: 0 } }, &mut Vec::new());
+        }
+        let view =
+            View { plan: &inner.plan, registry: &inner.host.registry, kernel: &kernel, facts: &inner.facts };
+        people::accept(view, &message)?;
+        inner.requests.push(message);
+        Ok(())
+    }
+
     /// Runs it until it is finished, stopped, or can only go on with a person.
-    pub async fn drive(self, _observer: &mut dyn Observer) -> Outcome {
-        Outcome { run: String::new(), exit: Exit::Succeeded, reason: None }
+    pub async fn drive(mut self, observer: &mut dyn Observer) -> Outcome {
+        let inner = self.inner.take().expect("only dropping takes it besides, and that comes later");
+        let Inner { host, plan, journal, executor, wakes, kernel, facts, .. } = inner;
+        let clock = RunClock::new(host.clock, inner.elapsed_ms, inner.since);
+        let (live_to, live) = mpsc::channel(1024);
+        let (spawned_to, spawned) = mpsc::unbounded_channel();
+        let logs = journal.log_folder(executor.run());
+        // Scripts return their outputs through files there, so it must be there before the first of them.
+        if let Err(error) = std::fs::create_dir_all(&logs) {
+            observer.warning(&format!("{}: {error}", logs.display()));
+        }
+        let environment = passed(&host.environment, &plan.env_pass);
+        let mask = Mask::default();
+        let secrets = Secrets::new(
+            &plan.modules,
+            &host.root,
+            host.environment.clone(),
+            environment.clone(),
+            mask.clone(),
+        );
+        let shared = Arc::new(Shared {
+            clock,
+            mask,
+            secrets,
+            http: HttpClients::new(&host.environment, &host.version),
+            root: host.root.clone(),
+            environment,
+            pinned: plan.pinned.clone(),
+            logs,
+            patience: Patience::default(),
+            live: live_to,
+            spawned: spawned_to,
+        });
+        let answers = host.answers.clone().or_else(|| answers_of(&plan, &host.root));
+        let beginning = Beginning {
+            registry: Arc::clone(&host.registry),
+            attempts: Attempts { shared },
+            sources: Sources { journal: wakes, spawned, live, controlled: inner.controlled },
+            answers,
+            person: host.person.clone(),
+            unattended: host.unattended,
+            plan,
+            journal,
+            executor,
+            kernel,
+            facts,
+            clock,
+        };
+        Dispatcher::new(beginning, observer).run(inner.begin, inner.requests).await
+    }
+}
+
+impl Drop for Execution {
+    /// A run that was made and not driven (because another process is to drive it) is in the journal all the same.
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take()
+            && inner.facts.last_seq == 0
+        {
+            create::leave(inner);
+        }
+    }
+}
+
+/// The environment's answers file: as it was planned, else as it is.
+fn answers_of(plan: &runbook_plan::Plan, root: &std::path::Path) -> Option<String> {
+    let path = plan.answers.as_ref()?;
+    let planned = plan.bundle.files.get(path).or_else(|| plan.pinned.get(path));
+    match planned {
+        Some(bytes) => String::from_utf8(bytes.clone()).ok(),
+        None => std::fs::read_to_string(root.join(path)).ok(),
     }
 }

@@ -7,23 +7,32 @@
 //! What this crate deliberately does not know: any concrete step type, the terminal, the process's own environment,
 //! arguments and signals (they come in as a [`Host`] and through a [`Control`]).
 
+mod attempt;
 mod cancel;
 mod clock;
 mod context;
 mod control;
 mod detach;
+mod dispatcher;
 mod execution;
+mod facts;
 mod files;
 mod host;
 mod http;
+mod leftovers;
 pub mod logs;
 mod mask;
 mod net;
 mod observer;
+mod people;
 mod platform;
 mod process;
+mod question;
+mod record;
+mod resolve;
 mod secrets;
 mod stream;
+mod timers;
 
 pub use clock::Clock;
 pub use control::{Control, Refusal};

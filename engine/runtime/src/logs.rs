@@ -1,7 +1,8 @@
 //! What steps say, kept in plain files beside the journal.
 //!
-//! One file per attempt of a task, `FRAME-NODE-ATTEMPT.log`, and one per probe of a task, `FRAME-NODE-verify.log`, in
-//! the run's log folder. A line is `MILLISECONDS STREAM TEXT`: run-elapsed time, then `o` (stdout), `e` (stderr) or
+//! One file per attempt of a task, `FRAME-NODE-ATTEMPT.log`, and one for all rounds of each of its probes
+//! (`FRAME-NODE-verify.log`, also `until`, `not_done`, `guard_0`, and `assert` for `assert_target`), in the run's log
+//! folder. A line is `MILLISECONDS STREAM TEXT`: run-elapsed time, then `o` (stdout), `e` (stderr) or
 //! `n` (the step type's own words); in capitals where the text does not end with a newline (the piece of a very long
 //! line, or the last words of a process). Everything in it went through the mask. A file is made with its first line.
 
@@ -31,6 +32,11 @@ pub fn probe_file(folder: &Path, frame: u32, node: u32, probe: Probe) -> PathBuf
         Probe::Guard(n) => format!("guard_{n}"),
     };
     folder.join(format!("{frame}-{node}-{probe}.log"))
+}
+
+/// The file of what checks the target (`assert_target`) before a task's attempts.
+pub fn assert_file(folder: &Path, frame: u32, node: u32) -> PathBuf {
+    folder.join(format!("{frame}-{node}-assert.log"))
 }
 
 /// A line as it was logged.
@@ -137,8 +143,6 @@ pub(crate) fn format_line(out: &mut Vec<u8>, elapsed_ms: u64, stream: LogStream,
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

@@ -144,8 +144,6 @@ fn url(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn masked(secret: &str, text: &str) -> String {

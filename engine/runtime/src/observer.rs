@@ -1,5 +1,6 @@
 //! Who watches a run live.
 
+use runbook_step::LogStream;
 use runbook_wire::{Record, Task};
 
 /// Watches a run. Called on the dispatcher's loop: must not block and must not wait for it.
@@ -22,8 +23,7 @@ pub trait Observer: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLine<'a> {
     pub attempt: u32,
-    /// `stdout`, `stderr`, `note`.
-    pub stream: &'static str,
+    pub stream: LogStream,
     pub text: &'a str,
 }
 

@@ -31,6 +31,10 @@ mod linux {
     /// Ends when the child has exited; leaves it to be reaped. Costs no thread.
     pub(crate) async fn exited(pid: Pid) -> io::Result<()> {
         let fd: OwnedFd = pidfd_open(pid, PidfdFlags::NONBLOCK)?;
+        #[expect(
+            deprecated,
+            reason = "an `OwnedFd` always names the same file, and the successor is an unsafe function"
+        )]
         let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
         fd.readable().await.map(drop)
     }
@@ -119,8 +123,6 @@ mod elsewhere {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::process::Command;
 
     use super::*;

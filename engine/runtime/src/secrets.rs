@@ -169,8 +169,6 @@ fn content(bytes: Vec<u8>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn secrets(folder: &Path, specs: &[(&str, SecretSpec)]) -> (Secrets, Mask) {

@@ -52,8 +52,6 @@ pub(crate) fn program(name: &str, environment: &Environment, cwd: &Path) -> Resu
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {

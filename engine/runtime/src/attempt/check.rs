@@ -1,0 +1,212 @@
+//! Checks: `wait.until`, `verify`, `guard`, `assert_target`.
+
+use std::time::Duration;
+
+use runbook_kernel::{Kind, Probe, TaskId};
+use runbook_plan::{Invocation, Work};
+use runbook_step::{BoxFuture, Call, FailureKind, Map, Outcome, Verdict};
+use runbook_wire::{Body, Grade};
+
+use super::{Answer, Attempts, LAST_TIME, Log, Ready, Unready, bounded, outcome, render};
+use crate::cancel::Cancel;
+use crate::facts::index;
+use crate::record;
+use crate::resolve::View;
+
+/// A round of a check has the time between two rounds before it is given up as inconclusive, but at least this.
+const LEAST_TIME: Duration = Duration::from_secs(30);
+
+/// What checks the target has this long.
+const ASSERT_TIME: Duration = Duration::from_secs(60);
+
+/// A check that is ready to be made.
+pub(super) struct Check {
+    ready: Ready,
+    time: Duration,
+    /// The step type's own `verify`, rather than a check that the file wrote.
+    own: bool,
+}
+
+/// What a check saw.
+struct Seen {
+    grade: Grade,
+    message: String,
+    outputs: Map,
+}
+
+impl Attempts {
+    /// Runs one round of a probe.
+    pub(crate) fn check(
+        &self,
+        view: View<'_>,
+        task: TaskId,
+        probe: Probe,
+        round: u32,
+        cancel: &Cancel,
+    ) -> Answer {
+        let name = view.name(task);
+        let mask = self.shared.mask.clone();
+        let body = move |seen: Seen| Body::Checked {
+            task: name,
+            probe: record::probe(probe),
+            round,
+            grade: seen.grade,
+            message: outcome::message(&seen.message, &mask),
+            outputs: outcome::masked(&seen.outputs, &mask),
+        };
+        match self.probe(view, task, probe, cancel) {
+            Ok(check) => Answer::later(async move { body(check.run().await) }),
+            // What cannot be looked at is not seen: it neither holds nor fails.
+            Err(unready) => Answer::now(body(Seen::inconclusive(unready.message))),
+        }
+    }
+
+    fn probe(&self, view: View<'_>, task: TaskId, probe: Probe, cancel: &Cancel) -> Result<Check, Unready> {
+        let node = &view.plan.nodes[index(task.node)];
+        let written = match (probe, &node.work) {
+            (Probe::Until, Work::WaitUntil(check)) => Some(check),
+            (Probe::Until, _) => None,
+            (Probe::Verify, _) => node.verify.as_ref(),
+            (Probe::NotDone, _) => node.verify_not_done.as_ref(),
+            (Probe::Guard(n), _) => node.guards.get(n as usize),
+        };
+        let (log, time) = (Log::Probe(record::probe(probe)), time(view, task, probe));
+        match written {
+            Some(invocation) => self.written(view, task, invocation, cancel, log, time),
+            None if probe == Probe::Verify => {
+                let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
+                let mut ready = self.ready(view, task, attempt, cancel)?;
+                ready.context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
+                let outputs = view.facts.task(task).map(|facts| &facts.outputs);
+                ready.call.outputs = outputs.filter(|outputs| !outputs.is_empty()).cloned();
+                Ok(Check { ready, time, own: true })
+            }
+            None => Err(Unready::invalid("there is nothing to check".into())),
+        }
+    }
+
+    /// What must hold of the target before a write, and before its undo.
+    pub(super) fn asserts(
+        &self,
+        view: View<'_>,
+        task: TaskId,
+        attempt: u32,
+        cancel: &Cancel,
+    ) -> Result<Vec<Check>, Unready> {
+        let asserts = &view.plan.nodes[index(task.node)].asserts;
+        let ready = |invocation| {
+            let mut check = self.written(view, task, invocation, cancel, Log::Assert, ASSERT_TIME)?;
+            check.ready.context.attempt = attempt;
+            Ok(check)
+        };
+        asserts.iter().map(ready).collect()
+    }
+
+    fn written(
+        &self,
+        view: View<'_>,
+        task: TaskId,
+        invocation: &Invocation,
+        cancel: &Cancel,
+        log: Log,
+        time: Duration,
+    ) -> Result<Check, Unready> {
+        let (step, params) = render(view, task, invocation)?;
+        let name = view.name(task);
+        let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
+        let key = Self::key(view, &name, view.kernel.incarnation(task));
+        let context = self.context(view, task, attempt, &key, cancel, log);
+        let call = Call {
+            path: name.path,
+            params,
+            declared: invocation.outputs.iter().cloned().collect(),
+            idempotency_key: key,
+            attempt,
+            ..Call::default()
+        };
+        Ok(Check { ready: Ready { step, call, context }, time, own: false })
+    }
+}
+
+fn time(view: View<'_>, task: TaskId, probe: Probe) -> Duration {
+    let node = &view.plan.program.nodes[index(task.node)];
+    let every = match probe {
+        Probe::Until => match &node.kind {
+            Kind::WaitUntil(poll) => Some(poll.every),
+            _ => None,
+        },
+        Probe::Verify | Probe::NotDone => node.verify.map(|verify| verify.every),
+        Probe::Guard(n) => node.guards.get(n as usize).map(|guard| guard.every),
+    };
+    Duration::from_millis(every.unwrap_or_default()).max(LEAST_TIME)
+}
+
+impl Check {
+    async fn run(&self) -> Seen {
+        if self.own { self.verify().await } else { self.look().await }
+    }
+
+    async fn look(&self) -> Seen {
+        let Ready { step, call, context } = &self.ready;
+        let running = step.run(call, context);
+        let grace = context.shared.patience.grace + LAST_TIME;
+        match bounded(running, &context.cancel, self.time, grace).await {
+            Outcome::Done(success) => {
+                let message = success.warning.or(success.note).unwrap_or_default();
+                Seen { grade: Grade::Pass, message, outputs: Map::new() }
+            }
+            Outcome::Failed(failure) if says_no(failure.kind) => {
+                Seen { grade: Grade::Fail, message: failure.message, outputs: Map::new() }
+            }
+            Outcome::Failed(failure) | Outcome::NotDone(failure) | Outcome::Unknown(failure) => {
+                Seen::inconclusive(failure.message)
+            }
+        }
+    }
+
+    /// The step type's own look at its effect.
+    async fn verify(&self) -> Seen {
+        let Ready { step, call, context } = &self.ready;
+        let verdict: BoxFuture<'_, Verdict> = step.verify(call, context);
+        let late = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.time) => {}
+                _ = context.cancel.cancelled() => {}
+            }
+        };
+        tokio::select! {
+            verdict = verdict => match verdict {
+                Verdict::Done(outputs) => Seen { grade: Grade::Pass, message: "the effect is there".into(), outputs },
+                Verdict::NotDone(message) => Seen { grade: Grade::Fail, message, outputs: Map::new() },
+                Verdict::Unknown(message) => Seen::inconclusive(message),
+            },
+            () = late => Seen::inconclusive("looking at it took too long".into()),
+        }
+    }
+}
+
+impl Seen {
+    fn inconclusive(message: String) -> Seen {
+        Seen { grade: Grade::Inconclusive, message, outputs: Map::new() }
+    }
+}
+
+/// Whether a failure of a check means that what was checked does not hold, rather than that it could not be seen.
+fn says_no(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Check | FailureKind::Exit(_) | FailureKind::Http(_))
+}
+
+/// Whether all of them hold: the first that does not is why the effect must not happen.
+pub(super) async fn all_hold(asserts: &[Check]) -> Result<(), Unready> {
+    for check in asserts {
+        let seen = check.run().await;
+        if seen.grade != Grade::Pass {
+            return Err(Unready {
+                kind: if seen.grade == Grade::Fail { FailureKind::Check } else { FailureKind::Inconclusive },
+                message: format!("assert_target: {}", seen.message),
+                hint: None,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What an outcome comes to, as a record.
+
+use std::collections::BTreeMap;
+
+use runbook_kernel::Effect;
+use runbook_plan::{PlanNode, Work};
+use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Type};
+use runbook_wire::{Body, Result as Ending, Task};
+use serde_json::Value as Json;
+
+use super::{Unready, ending, failure, leaves_doubt, size_of, to_json};
+use crate::logs::LogFile;
+use crate::mask::Mask;
+
+/// The most that an attempt's outputs may come to, as JSON.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// The longest message that is recorded, in bytes.
+const LONGEST_MESSAGE: usize = 8 << 10;
+
+/// The outputs that a node declares with their types; others are of any type.
+pub(super) struct Declared {
+    types: BTreeMap<String, Type>,
+}
+
+impl Declared {
+    pub(super) fn of(node: &PlanNode, declaration: &Declaration) -> Declared {
+        let Work::Step(invocation) = &node.work else { return Declared { types: BTreeMap::new() } };
+        let mut types: BTreeMap<String, Type> =
+            declaration.outputs.iter().map(|output| (output.name.to_owned(), output.ty.clone())).collect();
+        types.extend(invocation.outputs.iter().cloned());
+        Declared { types }
+    }
+
+    /// The outputs in their types, or what is wrong with them. A null is an output that is not there.
+    fn check(&self, outputs: Map) -> Result<Map, String> {
+        let convert = |(name, value): (String, runbook_step::Value)| match self.types.get(&name) {
+            Some(ty) if !value.is_null() => match ty.coerce(value) {
+                Ok(value) => Ok((name, value)),
+                Err(error) => Err(format!("output `{name}` is not what was declared: {error}")),
+            },
+            _ => Ok((name, value)),
+        };
+        outputs.into_iter().map(convert).collect()
+    }
+}
+
+/// The end of an attempt.
+pub(super) struct Ended {
+    pub(super) task: Task,
+    pub(super) attempt: u32,
+    pub(super) effect: Effect,
+    /// Why it was told to stop, if it was.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+impl Ended {
+    pub(super) fn body(self, outcome: Outcome, declared: &Declared, log: &LogFile, mask: &Mask) -> Body {
+        let outcome = self.honest(outcome);
+        let result = ending(&outcome);
+        match self.recorded(result, outcome, declared, log, mask) {
+            Ok(body) => body,
+            // The effect is there, but what it returned cannot be used.
+            Err(message) => self.failed(Ending::Failed, FailureKind::Invalid, message, log, mask),
+        }
+    }
+
+    /// A write that was cut short is in doubt, whatever the step type made of it (DESIGN §3.1). What is provably not
+    /// done stays so.
+    fn honest(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Failed(mut failure) if leaves_doubt(self.effect) => {
+                let cut_short = matches!(
+                    failure.kind,
+                    FailureKind::Timeout
+                        | FailureKind::Signal(_)
+                        | FailureKind::Lost
+                        | FailureKind::Cancelled
+                );
+                match self.cancelled {
+                    Some(why) => {
+                        failure.kind = kind_of(why);
+                        Outcome::Unknown(failure)
+                    }
+                    None if cut_short => Outcome::Unknown(failure),
+                    None => Outcome::Failed(failure),
+                }
+            }
+            // What only looks leaves nothing in doubt.
+            Outcome::Unknown(mut failure) if !leaves_doubt(self.effect) => {
+                failure.kind = self.cancelled.map_or(failure.kind, kind_of);
+                Outcome::Failed(failure)
+            }
+            other => other,
+        }
+    }
+
+    fn recorded(
+        &self,
+        result: Ending,
+        outcome: Outcome,
+        declared: &Declared,
+        log: &LogFile,
+        mask: &Mask,
+    ) -> Result<Body, String> {
+        let (outputs, note, warning, why) = match outcome {
+            Outcome::Done(success) => (declared.check(success.outputs)?, success.note, success.warning, None),
+            Outcome::Failed(failure) | Outcome::NotDone(failure) | Outcome::Unknown(failure) => {
+                // What is known of a failure is only information: what does not fit is left out.
+                let outputs = declared.check(failure.outputs).unwrap_or_default();
+                let why = super::failure(failure.kind, failure.message, failure.hint);
+                (outputs, None, None, Some(why))
+            }
+        };
+        let outputs = masked(&outputs, mask);
+        let size = size_of(&outputs);
+        if size > MOST_OUTPUT {
+            return Err(format!("its outputs come to {size} bytes; at most {MOST_OUTPUT} are kept"));
+        }
+        Ok(Body::Ended {
+            task: self.task.clone(),
+            attempt: self.attempt,
+            result,
+            outputs,
+            note: note.map(|text| message(&text, mask)),
+            warning: warning.map(|text| message(&text, mask)),
+            failure: why.map(|why| masked_failure(why, mask)),
+            log: log.summary(),
+        })
+    }
+
+    fn failed(&self, result: Ending, kind: FailureKind, text: String, log: &LogFile, mask: &Mask) -> Body {
+        Body::Ended {
+            task: self.task.clone(),
+            attempt: self.attempt,
+            result,
+            outputs: BTreeMap::new(),
+            note: None,
+            warning: None,
+            failure: Some(masked_failure(failure(kind, text, None), mask)),
+            log: log.summary(),
+        }
+    }
+}
+
+fn kind_of(why: Cancelled) -> FailureKind {
+    match why {
+        Cancelled::Timeout => FailureKind::Timeout,
+        Cancelled::Run => FailureKind::Cancelled,
+    }
+}
+
+/// The end of an attempt that did not begin.
+pub(super) fn unready(task: Task, attempt: u32, unready: Unready, mask: &Mask) -> Body {
+    Body::Ended {
+        task,
+        attempt,
+        result: Ending::NotDone,
+        outputs: BTreeMap::new(),
+        note: None,
+        warning: None,
+        failure: Some(masked_failure(failure(unready.kind, unready.message, unready.hint), mask)),
+        log: None,
+    }
+}
+
+pub(super) fn masked(values: &Map, mask: &Mask) -> BTreeMap<String, Json> {
+    let mut json = to_json(values);
+    json.values_mut().for_each(|value| mask.json(value));
+    json
+}
+
+pub(super) fn masked_failure(mut failure: runbook_wire::Failure, mask: &Mask) -> runbook_wire::Failure {
+    failure.message = message(&failure.message, mask);
+    failure.hint = failure.hint.map(|hint| message(&hint, mask));
+    failure
+}
+
+/// A text that people read: masked, and not longer than they would.
+pub(super) fn message(text: &str, mask: &Mask) -> String {
+    let mut text = mask.text(text).into_owned();
+    if text.len() > LONGEST_MESSAGE {
+        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+        text.push('…');
+    }
+    text
+}

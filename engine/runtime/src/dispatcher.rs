@@ -1,0 +1,452 @@
+//! The loop: select, handle, perform.
+//!
+//! Everything that can happen comes in as one of [`Happening`]. What it means is recorded; the record goes to the kernel
+//! ([`Facts::take`] makes the fact, live and on resume); the kernel's commands are performed. Records are handed to the
+//! journal together once nothing more follows at this moment, so that a result and the next intents share a commit; a
+//! command that changes the world waits behind the commit of everything before it (DESIGN §5).
+
+mod answers;
+mod end;
+mod inbox;
+mod jobs;
+mod locking;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use runbook_journal::{Executor, Fault, Journal, Wake};
+use runbook_kernel::{About, Command, Effect, Event, Kernel, TaskId};
+use runbook_plan::Plan;
+use runbook_step::Registry;
+use runbook_wire::{Body, Message, Record};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::attempt::{Answer, Attempts};
+use crate::clock::RunClock;
+use crate::context::{Live, Spawned};
+use crate::control::{Controlled, Refusal};
+use crate::execution::Outcome;
+use crate::facts::{Facts, index};
+use crate::observer::{LogLine, Observer};
+use crate::question::question;
+use crate::record;
+use crate::resolve::View;
+use crate::timers::Timers;
+use answers::Answers;
+use end::Stop;
+use jobs::{JobId, Jobs};
+use locking::Locks;
+
+/// Records are handed to the journal at the latest when there are so many.
+const MOST_FRESH: usize = 256;
+
+/// Everything that can happen.
+enum Happening {
+    /// A job has come to its end.
+    Done(JobId, Body),
+    /// The journal has something to say.
+    Journal(Wake),
+    /// An attempt has started a process group.
+    Spawned(Spawned),
+    /// A step says what it is doing.
+    Live(Live),
+    /// Somebody in this process wants something.
+    Controlled(Controlled),
+    /// A timer is due.
+    Due,
+}
+
+/// Where happenings come from.
+pub(crate) struct Sources {
+    pub(crate) journal: mpsc::UnboundedReceiver<Wake>,
+    pub(crate) spawned: mpsc::UnboundedReceiver<Spawned>,
+    pub(crate) live: mpsc::Receiver<Live>,
+    pub(crate) controlled: mpsc::UnboundedReceiver<Controlled>,
+}
+
+/// What a dispatcher begins with.
+pub(crate) struct Beginning {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) executor: Executor,
+    pub(crate) kernel: Kernel,
+    pub(crate) facts: Facts,
+    pub(crate) attempts: Attempts,
+    pub(crate) clock: RunClock,
+    pub(crate) sources: Sources,
+    pub(crate) answers: Option<String>,
+    pub(crate) person: runbook_wire::Person,
+    pub(crate) unattended: bool,
+}
+
+pub(crate) struct Dispatcher<'o> {
+    plan: Arc<Plan>,
+    registry: Arc<Registry>,
+    journal: Arc<Journal>,
+    executor: Executor,
+    kernel: Kernel,
+    facts: Facts,
+    attempts: Attempts,
+    clock: RunClock,
+    sources: Sources,
+    observer: &'o mut dyn Observer,
+    timers: Timers,
+    jobs: Jobs,
+    /// Commands to perform.
+    queue: VecDeque<Command>,
+    /// Commands that wait until this event is on disk.
+    held: VecDeque<(u64, Command)>,
+    /// Questions to put.
+    asks: Vec<About>,
+    /// Recorded, and not handed to the journal yet.
+    fresh: Vec<Record>,
+    /// Handed to the journal, and not on disk yet.
+    unseen: VecDeque<Record>,
+    durable: u64,
+    /// Who waits for this event to be on disk.
+    replies: VecDeque<(u64, oneshot::Sender<Result<(), Refusal>>)>,
+    locks: Locks,
+    answers: Answers,
+    unattended: bool,
+    stop: Option<Stop>,
+    fault: Option<String>,
+    /// What is recorded before anything else.
+    begin: Vec<Body>,
+}
+
+impl<'o> Dispatcher<'o> {
+    pub(crate) fn new(beginning: Beginning, observer: &'o mut dyn Observer) -> Dispatcher<'o> {
+        let Beginning { plan, executor, facts, answers, person, .. } = beginning;
+        Dispatcher {
+            answers: Answers::new(answers, &plan, person),
+            locks: Locks::new(&plan),
+            durable: executor.next_seq() - 1,
+            plan,
+            registry: beginning.registry,
+            journal: beginning.journal,
+            executor,
+            kernel: beginning.kernel,
+            facts,
+            attempts: beginning.attempts,
+            clock: beginning.clock,
+            sources: beginning.sources,
+            observer,
+            timers: Timers::default(),
+            jobs: Jobs::default(),
+            queue: VecDeque::new(),
+            held: VecDeque::new(),
+            asks: Vec::new(),
+            fresh: Vec::new(),
+            unseen: VecDeque::new(),
+            replies: VecDeque::new(),
+            unattended: beginning.unattended,
+            stop: None,
+            fault: None,
+            begin: Vec::new(),
+        }
+    }
+
+    /// Records how this stretch of execution begins, and runs it to its end.
+    ///
+    /// A run that has ended only begins again when somebody wants something of it.
+    pub(crate) async fn run(mut self, begin: Vec<Body>, requests: Vec<Message>) -> Outcome {
+        if let Some(complaint) = self.answers.complaint.take() {
+            self.observer.warning(&complaint);
+        }
+        self.begin = begin;
+        if self.facts.finished.is_none() {
+            self.begin_now();
+        }
+        for message in requests {
+            if let Err(refusal) = self.obey(&message) {
+                self.observer.warning(&refusal.message);
+            }
+        }
+        self.read_inbox();
+        // Whoever is to act on it at once, beside this, gets the chance.
+        tokio::task::yield_now().await;
+        while let Some(happening) = self.next().now_or_never() {
+            self.handle(happening);
+        }
+        loop {
+            self.settle();
+            if let Some(outcome) = self.outcome() {
+                return outcome;
+            }
+            let happening = self.next().await;
+            self.handle(happening);
+            // What has happened at the same time goes into the same commit.
+            while let Some(Some(happening)) = self.fault.is_none().then(|| self.next().now_or_never()) {
+                self.handle(happening);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Happening {
+        let due = [self.timers.next(), self.locks.deadline()].into_iter().flatten().min();
+        let due = due.filter(|_| self.stop.is_none() && self.fault.is_none()).map(|due| self.clock.at(due));
+        let Sources { journal, spawned, live, controlled } = &mut self.sources;
+        // The senders of these channels live as long as this loop.
+        tokio::select! {
+            biased;
+            Some(wake) = journal.recv() => Happening::Journal(wake),
+            Some(spawned) = spawned.recv() => Happening::Spawned(spawned),
+            Some((job, body)) = self.jobs.next() => Happening::Done(job, body),
+            Some(controlled) = controlled.recv() => Happening::Controlled(controlled),
+            () = async { tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => {
+                Happening::Due
+            }
+            Some(live) = live.recv() => Happening::Live(live),
+        }
+    }
+
+    fn handle(&mut self, happening: Happening) {
+        match happening {
+            Happening::Done(job, body) => self.done(job, body),
+            Happening::Journal(Wake::Durable(seq)) => self.reached(seq),
+            Happening::Journal(Wake::Fault(fault)) => self.fail(&fault),
+            Happening::Journal(Wake::Nudged) => {
+                self.take_locks();
+                self.read_inbox();
+            }
+            Happening::Spawned(Spawned { task, attempt, pid, start_time }) => {
+                self.record(Body::Spawned { task, attempt, pid, start_time });
+            }
+            Happening::Live(live) => self.show(live),
+            Happening::Controlled(controlled) => self.controlled(controlled),
+            Happening::Due => self.due(),
+        }
+    }
+
+    /// Records that this executor has begun, and takes what the run needs.
+    fn begin_now(&mut self) {
+        for body in std::mem::take(&mut self.begin) {
+            self.record_body(body);
+        }
+        self.take_locks();
+    }
+
+    fn view(&self) -> View<'_> {
+        View { plan: &self.plan, registry: &self.registry, kernel: &self.kernel, facts: &self.facts }
+    }
+
+    /// Something has become a fact.
+    fn record(&mut self, body: Body) {
+        if !self.begin.is_empty() {
+            self.begin_now();
+        }
+        self.record_body(body);
+    }
+
+    fn record_body(&mut self, body: Body) {
+        if self.fault.is_some() {
+            return;
+        }
+        let record = Record {
+            seq: self.facts.last_seq + 1,
+            wall_ms: self.clock.wall_ms(),
+            elapsed_ms: self.clock.elapsed_ms().max(self.facts.last_elapsed_ms),
+            epoch: self.executor.epoch(),
+            body,
+        };
+        match self.facts.take(&record) {
+            Ok(fact) => {
+                let at = record.elapsed_ms;
+                self.fresh.push(record);
+                if let Some(fact) = fact {
+                    let mut commands = Vec::new();
+                    self.kernel.step(Event { at, fact }, &mut commands);
+                    self.queue.extend(commands);
+                }
+                if self.fresh.len() >= MOST_FRESH {
+                    self.flush(&[]);
+                }
+            }
+            // We made it ourselves, so this is our fault; going on would make it worse.
+            Err(misfit) => self.fault = Some(misfit.to_string()),
+        }
+    }
+
+    /// Hands to the journal what was recorded; `taken` are the inbox entries that the last record comes from.
+    fn flush(&mut self, taken: &[i64]) {
+        if self.fresh.is_empty() || self.fault.is_some() {
+            return;
+        }
+        match self.executor.append_taking(&self.fresh, taken) {
+            Ok(_) => self.unseen.extend(self.fresh.drain(..)),
+            Err(error) => self.fault = Some(error.to_string()),
+        }
+    }
+
+    /// Performs commands until nothing more follows at this moment, then hands the records to the journal.
+    fn settle(&mut self) {
+        loop {
+            while let Some(command) = self.queue.pop_front() {
+                self.perform(command);
+            }
+            self.ask();
+            if self.queue.is_empty() {
+                break;
+            }
+        }
+        self.flush(&[]);
+    }
+
+    fn perform(&mut self, command: Command) {
+        if self.stop.is_some() || self.fault.is_some() {
+            // It is still outstanding in the kernel: whoever resumes performs it.
+            return;
+        }
+        match command {
+            Command::Prepare { .. } if !self.locks.taken() => self.locks.hold_back(command),
+            Command::Perform { task, .. }
+                if needs_barrier(&self.plan, task) && self.durable < self.facts.last_seq =>
+            {
+                self.held.push_back((self.facts.last_seq, command));
+            }
+            Command::Prepare { .. } | Command::Perform { .. } | Command::Check { .. } => self.start(command),
+            Command::Close { task, attempt } => {
+                let body = self.attempts.close(self.view(), task, attempt);
+                self.record(body);
+            }
+            Command::Arm { timer, due } => self.timers.arm(timer, due),
+            Command::Disarm { timer } => self.timers.disarm(timer),
+            Command::Ask { about } => self.asks.push(about),
+            Command::Withdraw { about } => self.asks.retain(|ask| *ask != about),
+            Command::Abandon { task } => self.abandon(task),
+            Command::Interrupt { task } => self.interrupt(task),
+            Command::Finish => self.finish(),
+        }
+    }
+
+    fn start(&mut self, command: Command) {
+        let job = self.jobs.begin(command);
+        let view =
+            View { plan: &self.plan, registry: &self.registry, kernel: &self.kernel, facts: &self.facts };
+        let (answer, at_once) = match command {
+            Command::Prepare { task, attempt } => {
+                (self.attempts.prepare(view, task, attempt, &job.cancel), true)
+            }
+            Command::Perform { task, attempt } => {
+                let pure = view.plan.program.nodes[index(task.node)].effect == Effect::Pure;
+                (self.attempts.perform(view, task, attempt, &job.cancel), pure)
+            }
+            Command::Check { task, probe, round } => {
+                (self.attempts.check(view, task, probe, round, &job.cancel), false)
+            }
+            _ => return,
+        };
+        match answer {
+            Answer::Now(body) => self.done(job.id, *body),
+            Answer::Later(mut future) => {
+                // What can be known without waiting is known before the next commit.
+                let known = if at_once { (&mut future).now_or_never() } else { None };
+                match known {
+                    Some(body) => self.done(job.id, body),
+                    None => self.jobs.spawn(job.id, future),
+                }
+            }
+        }
+    }
+
+    /// A job has ended. If nobody waits for it any more it has no consequences.
+    fn done(&mut self, job: JobId, body: Body) {
+        if let Some(command) = self.jobs.end(job)
+            && self.counts(command, &body)
+        {
+            self.record(body);
+        }
+    }
+
+    /// Everything up to this event is on disk.
+    fn reached(&mut self, seq: u64) {
+        self.durable = self.durable.max(seq);
+        while let Some(record) = self.unseen.pop_front_if(|record| record.seq <= seq) {
+            self.observer.recorded(&record);
+        }
+        while let Some((_, reply)) = self.replies.pop_front_if(|(wanted, _)| *wanted <= seq) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(()));
+        }
+        while let Some((_, command)) = self.held.pop_front_if(|(barrier, _)| *barrier <= seq) {
+            self.start(command);
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault) {
+        self.fault.get_or_insert_with(|| fault.to_string());
+    }
+
+    /// A task is not to go on. What it still has outstanding is told by the kernel.
+    fn abandon(&mut self, task: TaskId) {
+        let outstanding = self.kernel.outstanding();
+        let gone =
+            |command: &Command| jobs::task_of(*command) == Some(task) && !outstanding.contains(command);
+        self.held.retain(|(_, command)| !gone(command));
+        self.locks.drop_held_back(gone);
+        self.jobs.abandon(gone);
+    }
+
+    /// What a task performs is to stop; its end is recorded all the same.
+    fn interrupt(&mut self, task: TaskId) {
+        let is_it = |command: &Command| matches!(command, Command::Perform { task: of, .. } if *of == task);
+        if let Some(at) = self.held.iter().position(|(_, command)| is_it(command)) {
+            let command = self.held.remove(at).map(|(_, command)| command);
+            if let Some(Command::Perform { task, attempt }) = command {
+                let body = Attempts::not_begun(self.view(), task, attempt);
+                self.record(body);
+            }
+        }
+        self.jobs.cancel(is_it);
+    }
+
+    fn due(&mut self) {
+        self.take_locks();
+        let now = self.clock.elapsed_ms();
+        while let Some(timer) = self.timers.take(now) {
+            let task = self.view().name(timer.task);
+            self.record(Body::Fired { task, timer: record::purpose(timer.purpose) });
+        }
+    }
+
+    /// Puts the new questions, and answers those that the answers file answers.
+    fn ask(&mut self) {
+        for about in std::mem::take(&mut self.asks) {
+            if !self.facts.was_asked(about) {
+                let (question, show) = question(self.view(), about);
+                let deadline_wall_ms = self.deadline(about);
+                let about = record::about(about, &|task| self.view().name(task));
+                self.record(Body::Asked { about, question, show, deadline_wall_ms });
+            }
+            for message in self.answers.to(self.view(), about) {
+                if let Err(refusal) = self.obey(&message) {
+                    self.observer.warning(&format!("answers file: {}", refusal.message));
+                }
+            }
+        }
+    }
+
+    fn deadline(&self, about: About) -> Option<u64> {
+        let task = crate::facts::task_of(about)?;
+        let timer = runbook_kernel::Timer { task, purpose: runbook_kernel::TimerPurpose::GiveUp(None) };
+        let left = self.timers.due(timer)?.saturating_sub(self.clock.elapsed_ms());
+        Some(self.clock.wall_ms() + left)
+    }
+
+    fn show(&mut self, live: Live) {
+        match live {
+            Live::Progress(task, line) => self.observer.progress(&task, &line),
+            Live::Output(task, attempt, stream, text) => {
+                self.observer.output(&task, &LogLine { attempt, stream, text: &text });
+            }
+            Live::Warning(text) => self.observer.warning(&text),
+        }
+    }
+}
+
+/// Whether performing a task changes the world.
+fn needs_barrier(plan: &Plan, task: TaskId) -> bool {
+    matches!(plan.program.nodes[index(task.node)].effect, Effect::Write | Effect::Notify)
+}

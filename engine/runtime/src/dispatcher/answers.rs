@@ -1,0 +1,102 @@
+//! Answers from a file: for rehearsals and practice, never where the environment is protected.
+//!
+//! A YAML map from the path of a step to its answer, `readiness.ready: {development: Ana}`. A path without the keys of
+//! its items, `broker.signoff`, answers for all of them. An approval is answered by `approve`, `reject`, or a list of
+//! the people who approve; a checklist by a map from its items to their evidence (`true` where none is wanted); a prompt
+//! by its value. Doubts and other decisions about what happened are not answered from a file.
+
+use std::collections::BTreeMap;
+
+use runbook_kernel::{About, TaskId};
+use runbook_plan::{Plan, Work};
+use runbook_wire::{Answer, Message, Person, Request, Via};
+use serde_json::Value as Json;
+
+use crate::facts::index;
+use crate::resolve::View;
+
+/// The answers of a file.
+pub(super) struct Answers {
+    by_path: BTreeMap<String, Json>,
+    person: Person,
+    /// What is wrong with the file, or with using it here; said once, when it would have answered something.
+    pub(super) complaint: Option<String>,
+}
+
+impl Answers {
+    pub(super) fn new(text: Option<String>, plan: &Plan, person: Person) -> Answers {
+        let (by_path, complaint) = match text {
+            None => (BTreeMap::new(), None),
+            Some(_) if plan.protected => (
+                BTreeMap::new(),
+                Some("the environment is protected: answers from a file are not used".to_owned()),
+            ),
+            Some(text) => match serde_yaml::from_str::<BTreeMap<String, Json>>(&text) {
+                Ok(answers) => (answers, None),
+                Err(error) => (BTreeMap::new(), Some(format!("the answers file does not read: {error}"))),
+            },
+        };
+        Answers { by_path, person, complaint }
+    }
+
+    /// The messages that answer a question.
+    pub(super) fn to(&self, view: View<'_>, about: About) -> Vec<Message> {
+        let About::Human(task) = about else { return Vec::new() };
+        let path = view.name(task).path;
+        let Some(given) = self.by_path.get(&path).or_else(|| self.by_path.get(&without_keys(&path))) else {
+            return Vec::new();
+        };
+        let message = |by: Person, answer: Answer| Message {
+            by,
+            request: Request::Answer {
+                step: Some(path.clone()),
+                answer,
+                via: Via::AnswersFile,
+                comment: None,
+            },
+        };
+        self.answers(view, task, given).into_iter().map(|(by, answer)| message(by, answer)).collect()
+    }
+
+    fn answers(&self, view: View<'_>, task: TaskId, given: &Json) -> Vec<(Person, Answer)> {
+        let ours = || self.person.clone();
+        match (&view.plan.nodes[index(task.node)].work, given) {
+            (Work::Approval(_), Json::String(word)) if word == "reject" => vec![(ours(), Answer::Reject)],
+            (Work::Approval(_), Json::Array(people)) => people
+                .iter()
+                .filter_map(Json::as_str)
+                .map(|name| (Person { name: name.to_owned() }, Answer::Approve))
+                .collect(),
+            (Work::Approval(_), Json::String(word)) if word == "approve" => vec![(ours(), Answer::Approve)],
+            (Work::Checklist(_), Json::Object(items)) => items
+                .iter()
+                .map(|(item, evidence)| {
+                    let done = !matches!(evidence, Json::Bool(false) | Json::Null);
+                    let evidence = evidence.as_str().map(str::to_owned);
+                    (ours(), Answer::Item { item: item.clone(), done, evidence })
+                })
+                .collect(),
+            (Work::Prompt(_), value) => vec![(ours(), Answer::Value { value: value.clone() })],
+            // What fits nothing is refused where every answer is, and said so.
+            (_, value) => vec![(ours(), Answer::Value { value: value.clone() })],
+        }
+    }
+}
+
+/// `broker[kafka4].signoff` as `broker.signoff`.
+fn without_keys(path: &str) -> String {
+    let mut depth = 0usize;
+    path.chars()
+        .filter(|c| {
+            match c {
+                '[' => depth += 1,
+                ']' => {
+                    depth = depth.saturating_sub(1);
+                    return false;
+                }
+                _ => {}
+            }
+            depth == 0
+        })
+        .collect()
+}

@@ -1,0 +1,59 @@
+//! What others want of the run: through the inbox, or from this process.
+
+use runbook_wire::Message;
+
+use super::Dispatcher;
+use crate::control::{Controlled, Refusal};
+use crate::people;
+
+impl Dispatcher<'_> {
+    /// Does what a message asks for, or says why not.
+    pub(super) fn obey(&mut self, message: &Message) -> Result<(), Refusal> {
+        let body = people::accept(self.view(), message)?;
+        self.record(body);
+        Ok(())
+    }
+
+    /// Takes what other commands have left.
+    pub(super) fn read_inbox(&mut self) {
+        if self.fault.is_some() || self.stop.is_some() {
+            return;
+        }
+        let entries = match self.journal.inbox(&self.facts.run) {
+            Ok(entries) => entries,
+            Err(error) => return self.observer.warning(&format!("the inbox cannot be read: {error}")),
+        };
+        for entry in entries {
+            let accepted = match &entry.message {
+                Ok(message) => people::accept(self.view(), message).map_err(|refusal| match refusal.hint {
+                    Some(hint) => format!("{}; {hint}", refusal.message),
+                    None => refusal.message,
+                }),
+                Err(reason) => Err(format!("the message does not read: {reason}")),
+            };
+            match accepted {
+                Ok(body) => {
+                    self.record(body);
+                    // With its record, so that it is neither lost nor taken twice.
+                    self.flush(&[entry.id]);
+                }
+                Err(reason) => {
+                    if let Err(fault) = self.executor.refuse(entry.id, &reason) {
+                        self.fail(&fault);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn controlled(&mut self, controlled: Controlled) {
+        match controlled {
+            Controlled::Message(message, reply) => match self.obey(&message) {
+                Ok(()) => self.replies.push_back((self.facts.last_seq, reply)),
+                // Whoever asked may have gone.
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
+            Controlled::Stop { signal } => self.stop(signal),
+        }
+    }
+}

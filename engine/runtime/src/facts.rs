@@ -1,0 +1,383 @@
+//! What has been recorded, as far as later steps read it, and what a record means to the kernel.
+//!
+//! Live and on resume every record goes through [`Facts::take`], which is the only place where a kernel fact is made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use runbook_kernel::{self as kernel, About, Fact, Kind, NodeId, PersonId, TaskId, Timer};
+use runbook_plan::{Plan, Work};
+use runbook_step::{Map, Registry, Type, Value};
+use runbook_wire::{Answer, Body, Person, Record, Result as Ending};
+use serde_json::Value as Json;
+
+use crate::leftovers::Leftover;
+use crate::record;
+
+/// What has been recorded of a run.
+pub(crate) struct Facts {
+    plan: Arc<Plan>,
+    registry: Arc<Registry>,
+    pub(crate) run: String,
+    pub(crate) created_ms: u64,
+    /// By their number; 0 is the one who started the run.
+    people: Vec<Person>,
+    tasks: HashMap<TaskId, TaskFacts>,
+    /// Process groups of attempts that have not ended, and the keys of those attempts.
+    leftovers: BTreeMap<(TaskId, u32), Leftover>,
+    /// Questions that were recorded and not answered since.
+    asked: Vec<About>,
+    /// Somebody rejected an approval, or nobody answered in time.
+    pub(crate) rejected: bool,
+    pub(crate) finished: Option<i32>,
+    pub(crate) last_seq: u64,
+    pub(crate) last_wall_ms: u64,
+    pub(crate) last_elapsed_ms: u64,
+}
+
+/// What has been recorded of a task.
+#[derive(Debug, Default)]
+pub(crate) struct TaskFacts {
+    /// The first intent of the latest incarnation: what all attempts of it use.
+    pub(crate) started: Option<Arc<Intent>>,
+    pub(crate) outputs: Map,
+    /// Of a call.
+    pub(crate) inputs: Map,
+    /// Of a `for_each`: keys and values.
+    pub(crate) items: Vec<(String, Value)>,
+    pub(crate) case: Option<u32>,
+    /// Why its last attempt did not succeed.
+    pub(crate) failure: Option<String>,
+    pub(crate) warning: Option<String>,
+    /// Of an approval: who, and when.
+    pub(crate) votes: Vec<(PersonId, u64)>,
+    /// Of a checklist.
+    pub(crate) ticks: BTreeMap<String, Tick>,
+}
+
+/// An item of a checklist that somebody has answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tick {
+    pub(crate) done: bool,
+    pub(crate) evidence: Option<String>,
+    pub(crate) by: String,
+}
+
+/// What was on disk before an attempt started.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Intent {
+    pub(crate) incarnation: u32,
+    pub(crate) params: Map,
+    pub(crate) prepared: Value,
+    pub(crate) key: String,
+}
+
+/// A record that does not fit the plan: of another version, or tampered with.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("event {seq} does not fit the plan: {reason}")]
+pub struct Misfit {
+    seq: u64,
+    reason: String,
+}
+
+impl Facts {
+    pub(crate) fn new(plan: Arc<Plan>, registry: Arc<Registry>) -> Facts {
+        Facts {
+            plan,
+            registry,
+            run: String::new(),
+            created_ms: 0,
+            people: Vec::new(),
+            tasks: HashMap::new(),
+            leftovers: BTreeMap::new(),
+            asked: Vec::new(),
+            rejected: false,
+            finished: None,
+            last_seq: 0,
+            last_wall_ms: 0,
+            last_elapsed_ms: 0,
+        }
+    }
+
+    pub(crate) fn task(&self, task: TaskId) -> Option<&TaskFacts> {
+        self.tasks.get(&task)
+    }
+
+    pub(crate) fn person(&self, id: PersonId) -> Option<&Person> {
+        self.people.get(id.0 as usize)
+    }
+
+    pub(crate) fn requester(&self) -> &Person {
+        // The first record of a run says who; nothing reads this before it.
+        &self.people[0]
+    }
+
+    pub(crate) fn known(&self, person: &Person) -> Option<PersonId> {
+        let at = self.people.iter().position(|known| known == person)?;
+        Some(PersonId(at as u32))
+    }
+
+    /// Whether this question was recorded and stands since then.
+    pub(crate) fn was_asked(&self, about: About) -> bool {
+        self.asked.contains(&about)
+    }
+
+    /// What may still run of attempts that nobody saw the end of.
+    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
+        self.leftovers.values().cloned().collect()
+    }
+
+    /// Takes a record: what it says is remembered, and what the kernel has to know of it comes back.
+    pub(crate) fn take(&mut self, record: &Record) -> Result<Option<Fact>, Misfit> {
+        self.last_seq = record.seq;
+        self.last_wall_ms = record.wall_ms;
+        self.last_elapsed_ms = record.elapsed_ms;
+        self.take_body(record).map_err(|reason| Misfit { seq: record.seq, reason })
+    }
+
+    fn take_body(&mut self, record: &Record) -> Result<Option<Fact>, String> {
+        Ok(Some(match &record.body {
+            Body::RunCreated { run, requester, seed, .. } => {
+                self.run.clone_from(run);
+                self.created_ms = record.wall_ms;
+                self.intern(requester);
+                Fact::Began { seed: *seed }
+            }
+            Body::ExecutorStarted { resumed: true, gap_ms, .. } => Fact::Resumed { gap: *gap_ms },
+            Body::Skipped { task, attempt, .. } => {
+                let task = self.known_task(task)?;
+                self.entry(task).outputs.clear();
+                Fact::Skipped { task, attempt: *attempt }
+            }
+            Body::Entered { task, attempt, inputs, .. } => {
+                let task = self.known_task(task)?;
+                let inputs = self.decode_inputs(task, inputs)?;
+                self.entry(task).inputs = inputs;
+                Fact::Entered { task, attempt: *attempt }
+            }
+            Body::Items { task, attempt, keys, items } => {
+                let task = self.known_task(task)?;
+                let values = items.iter().map(decode_any).collect::<Result<Vec<_>, _>>()?;
+                let count = u32::try_from(values.len()).map_err(|e| e.to_string())?;
+                self.entry(task).items = keys.iter().cloned().zip(values).collect();
+                Fact::Items { task, attempt: *attempt, count }
+            }
+            Body::Branch { task, attempt, case, .. } => {
+                let task = self.known_task(task)?;
+                self.entry(task).case = Some(*case);
+                Fact::Branch { task, attempt: *attempt, case: *case }
+            }
+            Body::Started { task, attempt, incarnation, params, prepared, key, .. } => {
+                let task = self.known_task(task)?;
+                self.asked.retain(|about| task_of(*about) != Some(task));
+                let intent = Intent {
+                    incarnation: *incarnation,
+                    params: self.decode_params(task, params)?,
+                    prepared: decode_any(prepared)?,
+                    key: key.clone(),
+                };
+                self.leftovers.insert((task, *attempt), Leftover { key: key.clone(), ..Leftover::default() });
+                let facts = self.entry(task);
+                facts.votes.clear();
+                facts.ticks.clear();
+                if facts.started.as_ref().is_none_or(|started| started.incarnation != *incarnation) {
+                    facts.outputs.clear();
+                    facts.started = Some(Arc::new(intent));
+                }
+                Fact::Started { task, attempt: *attempt }
+            }
+            Body::Spawned { task, attempt, pid, start_time } => {
+                let task = self.known_task(task)?;
+                self.leftovers.entry((task, *attempt)).or_default().groups.push((*pid, *start_time));
+                return Ok(None);
+            }
+            Body::Ended { task, attempt, result, outputs, warning, failure, .. } => {
+                let task = self.known_task(task)?;
+                self.leftovers.remove(&(task, *attempt));
+                self.asked.retain(|about| task_of(*about) != Some(task));
+                let outputs = decode_outputs(outputs)?;
+                let facts = self.entry(task);
+                if *result == Ending::Done || !outputs.is_empty() {
+                    facts.outputs = outputs;
+                }
+                facts.failure = failure.as_ref().map(|failure| failure.message.clone());
+                facts.warning.clone_from(warning);
+                Fact::Ended {
+                    task,
+                    attempt: *attempt,
+                    how: record::ended(*result, failure.as_ref(), warning.is_some()),
+                }
+            }
+            Body::GateClosed { task, attempt, gate, .. } => Fact::GateClosed {
+                task: self.known_task(task)?,
+                attempt: *attempt,
+                gate: self.known_task(gate)?,
+            },
+            Body::Checked { task, probe, round, grade, outputs, .. } => {
+                let task = self.known_task(task)?;
+                if !outputs.is_empty() {
+                    self.entry(task).outputs = decode_outputs(outputs)?;
+                }
+                let probe = record::probe_back(*probe);
+                Fact::Checked { task, probe, round: *round, seen: record::seen(*grade) }
+            }
+            Body::Closed { task, attempt, outputs, failure } => {
+                let task = self.known_task(task)?;
+                let outputs = decode_outputs(outputs)?;
+                let facts = self.entry(task);
+                facts.outputs = outputs;
+                facts.failure = failure.as_ref().map(|failure| failure.message.clone());
+                Fact::Closed { task, attempt: *attempt, ok: failure.is_none() }
+            }
+            Body::Fired { task, timer } => {
+                let task = record::id(task);
+                let timer = Timer { task, purpose: record::purpose_back(*timer) };
+                if timer.purpose == kernel::TimerPurpose::GiveUp(None) && self.is_human(task) {
+                    self.rejected = true;
+                }
+                Fact::Fired { timer }
+            }
+            Body::Asked { about, .. } => {
+                let about = record::about_back(about);
+                if !self.asked.contains(&about) {
+                    self.asked.push(about);
+                }
+                return Ok(None);
+            }
+            Body::Answered { about, answer, by, .. } => {
+                return Ok(self.answered(record::about_back(about), answer, by, record.wall_ms));
+            }
+            Body::CancelRequested { .. } => Fact::CancelRequested,
+            Body::Paused { .. } => Fact::Paused,
+            Body::Unpaused { .. } => Fact::Unpaused,
+            Body::RollbackRequested { to, .. } => {
+                self.finished = None;
+                let to = to.as_ref().map(|task| self.known_task(task)).transpose()?;
+                Fact::RollbackRequested { to }
+            }
+            Body::Finished { exit_code, .. } => {
+                self.finished = Some(*exit_code);
+                Fact::Finished
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What an answer comes to: an item of a checklist only counts when it was the last that is required.
+    fn answered(&mut self, about: About, answer: &Answer, by: &Person, wall_ms: u64) -> Option<Fact> {
+        let person = self.intern(by);
+        let answer = match answer {
+            Answer::Approve => {
+                let About::Human(task) = about else { return None };
+                self.entry(task).votes.push((person, wall_ms));
+                kernel::Answer::Approve(person)
+            }
+            Answer::Reject => {
+                self.rejected = true;
+                kernel::Answer::Reject(person)
+            }
+            Answer::Value { value } => {
+                let About::Human(task) = about else { return None };
+                let value = decode_any(value).ok()?;
+                self.entry(task).outputs = Map::from([("answer".to_owned(), value)]);
+                kernel::Answer::Complete
+            }
+            Answer::Item { item, done, evidence } => {
+                let About::Human(task) = about else { return None };
+                let tick = Tick { done: *done, evidence: evidence.clone(), by: by.name.clone() };
+                self.entry(task).ticks.insert(item.clone(), tick);
+                if !self.all_ticked(task) {
+                    return None;
+                }
+                kernel::Answer::Complete
+            }
+            Answer::Done => kernel::Answer::Done,
+            Answer::NotDone => kernel::Answer::NotDone,
+            Answer::Undo => kernel::Answer::Undo,
+            Answer::Keep => kernel::Answer::Keep,
+            Answer::Retry => kernel::Answer::Retry,
+            Answer::Skip => kernel::Answer::Skip,
+            Answer::Fail => kernel::Answer::Fail,
+        };
+        if !matches!(answer, kernel::Answer::Approve(_)) {
+            self.asked.retain(|asked| *asked != about);
+        }
+        Some(Fact::Answered { about, answer })
+    }
+
+    /// Whether every required item of a checklist is done.
+    fn all_ticked(&self, task: TaskId) -> bool {
+        let Work::Checklist(items) = &self.plan.nodes[task.node.0 as usize].work else { return false };
+        let ticks = self.tasks.get(&task).map(|facts| &facts.ticks);
+        let done = |id: &str| ticks.and_then(|ticks| ticks.get(id)).is_some_and(|tick| tick.done);
+        items.iter().filter(|item| item.required).all(|item| done(&item.id))
+    }
+
+    fn intern(&mut self, person: &Person) -> PersonId {
+        self.known(person).unwrap_or_else(|| {
+            self.people.push(person.clone());
+            PersonId(self.people.len() as u32 - 1)
+        })
+    }
+
+    fn entry(&mut self, task: TaskId) -> &mut TaskFacts {
+        self.tasks.entry(task).or_default()
+    }
+
+    fn known_task(&self, task: &runbook_wire::Task) -> Result<TaskId, String> {
+        let id = record::id(task);
+        if (id.node.0 as usize) < self.plan.nodes.len() {
+            Ok(id)
+        } else {
+            Err(format!("there is no node {}", task.node))
+        }
+    }
+
+    fn is_human(&self, task: TaskId) -> bool {
+        let node = self.plan.program.nodes.get(task.node.0 as usize);
+        node.is_some_and(|node| matches!(node.kind, Kind::Human(_)))
+    }
+
+    fn decode_params(&self, task: TaskId, params: &BTreeMap<String, Json>) -> Result<Map, String> {
+        let Work::Step(invocation) = &self.plan.nodes[task.node.0 as usize].work else {
+            return params.iter().map(|(name, json)| Ok((name.clone(), decode_any(json)?))).collect();
+        };
+        let step = self.registry.get(&invocation.step);
+        let step = step.ok_or_else(|| format!("there is no step type `{}`", invocation.step))?;
+        let json = params.iter().map(|(name, json)| (name.clone(), json.clone())).collect();
+        step.declaration().decode(&json).map_err(|faults| faults[0].to_string())
+    }
+
+    fn decode_inputs(&self, task: TaskId, inputs: &BTreeMap<String, Json>) -> Result<Map, String> {
+        let module = self.plan.modules.iter().find(|module| module.caller == Some(task.node));
+        let decode = |(name, json): (&String, &Json)| {
+            let spec = module.and_then(|module| module.inputs.iter().find(|spec| spec.name == *name));
+            let ty = spec.map_or(&Type::Any, |spec| &spec.ty);
+            let value = ty.decode(json).map_err(|error| format!("input `{name}`: {error}"))?;
+            Ok((name.clone(), value))
+        };
+        inputs.iter().map(decode).collect()
+    }
+}
+
+/// The task that a question is about.
+pub(crate) fn task_of(about: About) -> Option<TaskId> {
+    match about {
+        About::Human(task) | About::InDoubt(task) | About::Warning(task) | About::Drift(task) => Some(task),
+        About::Rollback(task) => task,
+        About::AfterPivot => None,
+    }
+}
+
+fn decode_any(json: &Json) -> Result<Value, String> {
+    Type::Any.decode(json).map_err(|error| error.to_string())
+}
+
+fn decode_outputs(outputs: &BTreeMap<String, Json>) -> Result<Map, String> {
+    outputs.iter().map(|(name, json)| Ok((name.clone(), decode_any(json)?))).collect()
+}
+
+/// A node's number as an index.
+pub(crate) fn index(node: NodeId) -> usize {
+    node.0 as usize
+}

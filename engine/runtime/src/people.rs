@@ -1,0 +1,214 @@
+//! What people want, as records: answers and requests are checked here, once, whichever way they come.
+
+use runbook_kernel::{self as kernel, About, Kind, PersonId, Phase, TaskId};
+use runbook_plan::{ApprovalSpec, ChecklistItemSpec, PromptSpec, Work};
+use runbook_step::Value;
+use runbook_wire::{Answer, Body, Message, Person, Request, Via};
+use serde_json::Value as Json;
+
+use crate::control::Refusal;
+use crate::facts::{index, task_of};
+use crate::record;
+use crate::resolve::View;
+
+/// Turns a message into the record of what it asks for, or says why not.
+pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal> {
+    let by = message.by.clone();
+    let status = view.kernel.status();
+    match &message.request {
+        Request::Answer { step, answer, via, comment } => {
+            answered(view, by, step.as_deref(), answer, *via, comment.clone())
+        }
+        Request::Cancel { reason } => match status.phase {
+            Phase::New | Phase::Forward => Ok(Body::CancelRequested { by, reason: reason.clone() }),
+            Phase::Stopping => refuse("the run is being stopped already"),
+            Phase::Ended => refuse("the run has ended"),
+            Phase::Finally | Phase::Finishing => refuse("nothing is left to cancel: the run is finishing"),
+            _ => Err(Refusal {
+                message:
+                    "the run has failed or was cancelled already, and its rollback is not stopped by a cancel"
+                        .into(),
+                hint: Some("stop the executor to interrupt it; `runbook resume` goes on with it".into()),
+            }),
+        },
+        Request::Pause if status.phase == Phase::Ended => refuse("the run has ended"),
+        Request::Pause if status.paused => refuse("the run is paused already"),
+        Request::Pause => Ok(Body::Paused { by }),
+        Request::Unpause if !status.paused => refuse("the run is not paused"),
+        Request::Unpause => Ok(Body::Unpaused { by }),
+        Request::Rollback { to } => {
+            let to = to.as_deref().map(|path| find(view, path)).transpose()?;
+            match view.kernel.may_roll_back(to) {
+                Ok(()) => Ok(Body::RollbackRequested { by, to: to.map(|task| view.name(task)) }),
+                Err(refusal) => Err(no_rollback(refusal)),
+            }
+        }
+        _ => refuse("this version does not know what is asked for"),
+    }
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal { message: message.into(), hint: None })
+}
+
+fn no_rollback(refusal: kernel::Refusal) -> Refusal {
+    let (message, hint) = match refusal {
+        kernel::Refusal::NotEnded => {
+            ("the run has not ended", Some("`runbook cancel` ends it under its failure policy"))
+        }
+        kernel::Refusal::AcrossPivot => ("a pivot was crossed, and the runbook has no `revert`", None),
+        kernel::Refusal::NoSuchPoint => (
+            "there is no step of that name to go back to: it did not run, or it is inside something that is undone as a whole",
+            None,
+        ),
+        kernel::Refusal::NothingLeft => ("there is nothing left to undo", None),
+    };
+    Refusal { message: message.into(), hint: hint.map(str::to_owned) }
+}
+
+/// The task of the runbook's own steps that has this path.
+fn find(view: View<'_>, path: &str) -> Result<TaskId, Refusal> {
+    let nodes = 0..view.plan.nodes.len() as u32;
+    nodes
+        .map(|node| TaskId { frame: 0, node: kernel::NodeId(node) })
+        .filter(|task| view.kernel.visible(TaskId { frame: 0, ..*task }, task.node) == Some(*task))
+        .find(|task| view.name(*task).path == path)
+        .ok_or_else(|| Refusal { message: format!("there is no step `{path}`"), hint: None })
+}
+
+fn answered(
+    view: View<'_>,
+    by: Person,
+    step: Option<&str>,
+    answer: &Answer,
+    via: Via,
+    comment: Option<String>,
+) -> Result<Body, Refusal> {
+    let open = view.kernel.questions();
+    let path = |about: &About| task_of(*about).map(|task| view.name(task).path);
+    let asked: Vec<About> = open.iter().copied().filter(|about| path(about).as_deref() == step).collect();
+    if asked.is_empty() {
+        let place = step.map_or_else(|| "about the run itself".to_owned(), |step| format!("at `{step}`"));
+        let others: Vec<String> = open
+            .iter()
+            .map(|about| path(about).map_or("the run".into(), |path| format!("`{path}`")))
+            .collect();
+        let hint = if others.is_empty() {
+            "nothing is asked at this time".into()
+        } else {
+            format!("asked: {}", others.join(", "))
+        };
+        return Err(Refusal { message: format!("no question is open {place}"), hint: Some(hint) });
+    }
+    let fitting = asked.iter().map(|about| fit(view, *about, answer, &by).map(|answer| (*about, answer)));
+    let (about, answer) = first_ok(fitting)?;
+    Ok(Body::Answered { about: record::about(about, &|task| view.name(task)), answer, by, via, comment })
+}
+
+fn first_ok<T>(results: impl Iterator<Item = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let mut refusal = Refusal { message: "no question is open".into(), hint: None };
+    for result in results {
+        match result {
+            Ok(found) => return Ok(found),
+            Err(why) => refusal = why,
+        }
+    }
+    Err(refusal)
+}
+
+/// The answer as it is recorded, if it is one to this question and from somebody who may give it.
+fn fit(view: View<'_>, about: About, answer: &Answer, by: &Person) -> Result<Answer, Refusal> {
+    let one_of = |fitting: &[Answer], words: &str| {
+        if fitting.contains(answer) {
+            return Ok(answer.clone());
+        }
+        let hint = Some(format!("answers here: {words}"));
+        Err(Refusal { message: "that is no answer to this question".into(), hint })
+    };
+    use Answer::{Done, Fail, Keep, NotDone, Retry, Undo};
+    match about {
+        About::InDoubt(_) => one_of(&[Done, NotDone, Undo, Retry], "--done, --not-done, --undo, --retry"),
+        About::Warning(_) => one_of(&[Keep, Fail, Undo], "--keep, --fail"),
+        About::Rollback(_) | About::Drift(_) => one_of(&[Undo, Keep], "--undo, --keep"),
+        About::AfterPivot => one_of(&[Keep, Retry], "--keep, --retry"),
+        About::Human(task) => match &view.plan.nodes[index(task.node)].work {
+            Work::Approval(approval) => approve(view, task, approval, answer, by),
+            Work::Checklist(items) => tick(items, answer),
+            Work::Prompt(prompt) => value(prompt, answer),
+            _ => refuse("nobody is asked here"),
+        },
+    }
+}
+
+fn approve(
+    view: View<'_>,
+    task: TaskId,
+    approval: &ApprovalSpec,
+    answer: &Answer,
+    by: &Person,
+) -> Result<Answer, Refusal> {
+    if !matches!(answer, Answer::Approve | Answer::Reject) {
+        return Err(Refusal {
+            message: "that is no answer to this question".into(),
+            hint: Some("an approval is given or refused: `runbook approve`, `runbook reject`".into()),
+        });
+    }
+    if !approval.from.is_empty() && !approval.from.contains(&by.name) {
+        let from = approval.from_text.join(", ");
+        return Err(Refusal {
+            message: format!("{} may not decide this", by.name),
+            hint: Some(format!("it is for {from}: {}", approval.from.join(", "))),
+        });
+    }
+    if *answer == Answer::Reject {
+        return Ok(Answer::Reject);
+    }
+    let excluded = matches!(&view.plan.program.nodes[index(task.node)].kind, Kind::Human(human) if human.exclude_requester);
+    if excluded && view.facts.known(by) == Some(PersonId(0)) {
+        return refuse(format!("{} started this run, and somebody else has to approve it", by.name));
+    }
+    let votes = view.facts.task(task).map(|facts| facts.votes.as_slice()).unwrap_or_default();
+    if view.facts.known(by).is_some_and(|person| votes.iter().any(|(voter, _)| *voter == person)) {
+        return refuse(format!("{} has approved already; another person is needed", by.name));
+    }
+    Ok(Answer::Approve)
+}
+
+fn tick(items: &[ChecklistItemSpec], answer: &Answer) -> Result<Answer, Refusal> {
+    let ids = || items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>().join(", ");
+    let Answer::Item { item, done, evidence } = answer else {
+        return Err(Refusal {
+            message: "that is no answer to this question".into(),
+            hint: Some(format!("a checklist is answered item by item: {}", ids())),
+        });
+    };
+    let Some(spec) = items.iter().find(|spec| spec.id == *item) else {
+        return Err(Refusal {
+            message: format!("there is no item `{item}`"),
+            hint: Some(format!("items: {}", ids())),
+        });
+    };
+    let evidence = evidence.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    match &spec.evidence {
+        Some(wanted) if *done && evidence.is_none() => {
+            refuse(format!("item `{item}` needs evidence: {wanted}"))
+        }
+        _ => Ok(Answer::Item { item: item.clone(), done: *done, evidence: evidence.map(str::to_owned) }),
+    }
+}
+
+/// The value in the type that the prompt wants. What was typed on a terminal or a command line is text, whatever it
+/// means.
+fn value(prompt: &PromptSpec, answer: &Answer) -> Result<Answer, Refusal> {
+    let Answer::Value { value } = answer else {
+        return Err(Refusal { message: "a value is wanted here".into(), hint: None });
+    };
+    let value = match value {
+        Json::String(text) => prompt.ty.parse(text),
+        other => prompt.ty.literal(Value::from_json(other.clone())),
+    };
+    match value {
+        Ok(value) => Ok(Answer::Value { value: value.to_json() }),
+        Err(error) => refuse(error.to_string()),
+    }
+}

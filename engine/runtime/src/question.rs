@@ -1,0 +1,74 @@
+//! What people are asked, in words.
+
+use std::collections::BTreeMap;
+
+use runbook_kernel::{About, TaskId};
+use runbook_plan::Work;
+use runbook_step::Value;
+use serde_json::Value as Json;
+
+use crate::facts::index;
+use crate::resolve::View;
+
+/// A question, and what is shown with it.
+pub(crate) fn question(view: View<'_>, about: About) -> (String, BTreeMap<String, Json>) {
+    let path = |task: TaskId| view.name(task).path;
+    let failure = |task: TaskId| {
+        let why = view.facts.task(task).and_then(|facts| facts.failure.clone());
+        why.map(|why| format!(" ({why})")).unwrap_or_default()
+    };
+    let text = match about {
+        About::Human(task) => return human(view, task),
+        About::InDoubt(task) => {
+            format!("Nobody knows whether `{}` has had its effect{}. Is it there?", path(task), failure(task))
+        }
+        About::Warning(task) => {
+            let warning = view.facts.task(task).and_then(|facts| facts.warning.clone()).unwrap_or_default();
+            format!("`{}` went through with a warning: {warning}. Go on?", path(task))
+        }
+        About::Rollback(None) => "The run has failed. Roll back what it did, or keep it?".to_owned(),
+        About::Rollback(Some(task)) => {
+            format!("`{}` has failed. Roll back what it did, or keep it?", path(task))
+        }
+        About::AfterPivot => {
+            "The run has failed after its point of no return. Keep it as it is, or try the failed steps again?".to_owned()
+        }
+        About::Drift(task) => format!(
+            "Whether the effect of `{}` is still there cannot be told. Undo it all the same, or keep it?",
+            path(task)
+        ),
+    };
+    (text, BTreeMap::new())
+}
+
+fn human(view: View<'_>, task: TaskId) -> (String, BTreeMap<String, Json>) {
+    let empty = Value::Null;
+    let params = view.facts.task(task).and_then(|facts| facts.started.as_ref()).map(|intent| &intent.params);
+    let shown = |name: &str| params.and_then(|params| params.get(name)).unwrap_or(&empty);
+    let message = shown("message").as_str().map(str::to_owned);
+    let entries = |value: &Value| {
+        let entries = value.as_map().into_iter().flatten();
+        entries.map(|(name, value)| (name.clone(), value.to_json())).collect::<BTreeMap<_, _>>()
+    };
+    let path = view.name(task).path;
+    match &view.plan.nodes[index(task.node)].work {
+        Work::Approval(approval) => {
+            let who = if approval.from_text.is_empty() {
+                "anybody".to_owned()
+            } else {
+                approval.from_text.join(", ")
+            };
+            let people = if approval.count == 1 {
+                "1 person".to_owned()
+            } else {
+                format!("{} people", approval.count)
+            };
+            let message = message.unwrap_or_else(|| format!("Approve `{path}`?"));
+            (format!("{message} ({people}: {who})"), entries(shown("show")))
+        }
+        Work::Checklist(_) => {
+            (message.unwrap_or_else(|| format!("Checklist `{path}`")), entries(shown("items")))
+        }
+        _ => (message.unwrap_or(path), BTreeMap::new()),
+    }
+}

@@ -1,0 +1,343 @@
+//! What expressions see: the recorded facts, from where a task stands.
+
+use std::borrow::Cow;
+
+use runbook_kernel::{Forward, FrameRole, Kernel, NodeId, Rollback, TaskId, TaskState};
+use runbook_plan::{EvalError, ModuleId, Plan, Reference, Resolve, Template, Work};
+use runbook_step::{Map, Registry, Secret, Value};
+use runbook_syntax::Span;
+use runbook_wire::Task;
+
+use crate::facts::{Facts, index};
+
+/// The run as it stands, for whoever has to render something.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) registry: &'a Registry,
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) facts: &'a Facts,
+}
+
+/// A view from a task (`None`: from the runbook's own place), for [`Template::evaluate`].
+pub(crate) struct Place<'a> {
+    view: View<'a>,
+    task: Option<TaskId>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn at(self, task: TaskId) -> Place<'a> {
+        Place { view: self, task: Some(task) }
+    }
+
+    pub(crate) fn outside(self) -> Place<'a> {
+        Place { view: self, task: None }
+    }
+
+    /// The task with its path: `broker[kafka4].joined`.
+    pub(crate) fn name(self, task: TaskId) -> Task {
+        Task { frame: task.frame, node: task.node.0, path: self.path(task) }
+    }
+
+    /// The path of a task; empty for the run itself.
+    fn path(self, task: TaskId) -> String {
+        let mut segments: Vec<Cow<'_, str>> = Vec::new();
+        let mut frame = task.frame;
+        let mut node = Some(task.node.0);
+        let mut bracket: Option<String> = None;
+        while let Some(entry) = node.and_then(|node| self.plan.outline.entries.get(node as usize)) {
+            match bracket.take() {
+                Some(bracket) => segments.push(format!("{}[{bracket}]", entry.segment).into()),
+                None if entry.segment.is_empty() => {}
+                None => segments.push(entry.segment.as_str().into()),
+            }
+            node = entry.parent;
+            if let Some(described) = self.kernel.frame(frame)
+                && let Some(parent) = described.parent.filter(|parent| Some(parent.node.0) == node)
+            {
+                bracket = Some(self.bracket(parent, described.role));
+                frame = parent.frame;
+            }
+        }
+        segments.reverse();
+        segments.join(".")
+    }
+
+    fn bracket(self, each: TaskId, role: FrameRole) -> String {
+        match role {
+            FrameRole::Item(at) => {
+                let items = self.facts.task(each).map(|facts| facts.items.as_slice()).unwrap_or_default();
+                items.get(at as usize).map_or_else(|| at.to_string(), |(key, _)| key.clone())
+            }
+            FrameRole::Between(batch) => format!("between {batch}"),
+            FrameRole::Run => String::new(),
+        }
+    }
+
+    /// The item that a task is in, of this `for_each`: its number.
+    fn item_of(self, task: TaskId, each: NodeId) -> Option<(TaskId, usize)> {
+        let mut frame = task.frame;
+        loop {
+            let described = self.kernel.frame(frame)?;
+            let parent = described.parent?;
+            match described.role {
+                FrameRole::Item(at) if parent.node == each => return Some((parent, at as usize)),
+                _ => frame = parent.frame,
+            }
+        }
+    }
+
+    /// `steps.ID`.
+    fn step(self, task: TaskId) -> Value {
+        let status = self.kernel.task(task).map(|view| view.state);
+        let mut step = Map::from([
+            ("status".to_owned(), Value::Str(status_word(status).into())),
+            ("outputs".to_owned(), Value::Map(self.outputs(task, status))),
+        ]);
+        if let Work::Each { .. } = self.plan.nodes[index(task.node)].work {
+            step.insert("each".into(), Value::List(self.each(task)));
+        }
+        Value::Map(step)
+    }
+
+    /// The outputs of a task: those that are not there are null, so that an expression may give a default.
+    fn outputs(self, task: TaskId, status: Option<TaskState>) -> Map {
+        let mut outputs: Map =
+            self.output_names(task.node).into_iter().map(|name| (name, Value::Null)).collect();
+        let gone =
+            matches!(status, Some(TaskState::Skipped | TaskState::NotStarted | TaskState::Waiting) | None);
+        if let Some(facts) = self.facts.task(task).filter(|_| !gone) {
+            outputs.extend(facts.outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
+            outputs.extend(self.human_outputs(task));
+        }
+        outputs
+    }
+
+    /// What people said, as outputs.
+    pub(crate) fn human_outputs(self, task: TaskId) -> Map {
+        let Some(facts) = self.facts.task(task) else { return Map::new() };
+        let text = |text: &str| Value::Str(text.to_owned());
+        match &self.plan.nodes[index(task.node)].work {
+            Work::Approval(_) => {
+                let names = facts.votes.iter().filter_map(|(person, _)| self.facts.person(*person));
+                let names = names.map(|person| text(&person.name)).collect();
+                Map::from([("approved_by".to_owned(), Value::List(names))])
+            }
+            Work::Checklist(_) => {
+                let items = facts.ticks.iter().map(|(item, tick)| {
+                    let evidence = tick.evidence.as_deref().map_or(Value::Null, text);
+                    let tick = Map::from([
+                        ("done".to_owned(), Value::Bool(tick.done)),
+                        ("evidence".to_owned(), evidence),
+                        ("by".to_owned(), text(&tick.by)),
+                    ]);
+                    (item.clone(), Value::Map(tick))
+                });
+                Map::from([("items".to_owned(), Value::Map(items.collect()))])
+            }
+            _ => Map::new(),
+        }
+    }
+
+    /// `steps.ID.each`: what became of each item.
+    fn each(self, each: TaskId) -> Vec<Value> {
+        let items = self.facts.task(each).map(|facts| facts.items.as_slice()).unwrap_or_default();
+        let mut frames = vec![None; items.len()];
+        for (number, frame) in (0u32..).map_while(|n| Some((n, self.kernel.frame(n)?))) {
+            if let (Some(parent), FrameRole::Item(at)) = (frame.parent, frame.role)
+                && parent == each
+                && let Some(slot) = frames.get_mut(at as usize)
+            {
+                *slot = Some(number);
+            }
+        }
+        let body = self.body_of(each.node);
+        let item = |(at, (key, _)): (usize, &(String, Value))| {
+            let task = frames[at].zip(body).map(|(frame, node)| TaskId { frame, node });
+            let status = task.and_then(|task| self.kernel.task(task)).map(|view| view.state);
+            let outputs = task.map(|task| self.outputs(task, status)).unwrap_or_default();
+            Value::Map(Map::from([
+                ("key".to_owned(), Value::Str(key.clone())),
+                ("status".to_owned(), Value::Str(status_word(status).into())),
+                ("outputs".to_owned(), Value::Map(outputs)),
+            ]))
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// The node that a `for_each` runs for each item.
+    fn body_of(self, each: NodeId) -> Option<NodeId> {
+        let runbook_kernel::Kind::Each(kind) = &self.plan.program.nodes.get(index(each))?.kind else {
+            return None;
+        };
+        self.plan.program.scopes.get(kind.body.0 as usize)?.nodes.first().copied()
+    }
+
+    /// The names of the outputs that a node declares.
+    fn output_names(self, node: NodeId) -> Vec<String> {
+        let plan_node = &self.plan.nodes[index(node)];
+        let declared =
+            |outputs: &[(String, Template)]| outputs.iter().map(|(name, _)| name.clone()).collect();
+        match &plan_node.work {
+            Work::Step(invocation) => {
+                let Some(step) = self.registry.get(&invocation.step) else { return Vec::new() };
+                let declaration = step.declaration();
+                let mut names: Vec<String> =
+                    declaration.outputs.iter().map(|output| output.name.to_owned()).collect();
+                names.extend(invocation.outputs.iter().map(|(name, _)| name.clone()));
+                if declaration.outputs_from_all {
+                    names.extend(invocation.params.iter().map(|(name, _)| name.clone()));
+                }
+                let from = invocation
+                    .params
+                    .iter()
+                    .find(|(name, _)| Some(name.as_str()) == declaration.outputs_from);
+                match from {
+                    Some((_, Template::Map(entries))) => {
+                        names.extend(entries.iter().map(|(name, _)| name.clone()))
+                    }
+                    Some((_, Template::Const(Value::Map(entries)))) => names.extend(entries.keys().cloned()),
+                    _ => {}
+                }
+                names
+            }
+            Work::Switch { outputs, .. } => outputs.first().map(|case| declared(case)).unwrap_or_default(),
+            Work::Prompt(_) => vec!["answer".into()],
+            Work::Approval(_) => vec!["approved_by".into()],
+            Work::Checklist(_) => vec!["items".into()],
+            _ => declared(&plan_node.outputs),
+        }
+    }
+
+    fn input(self, place: Option<TaskId>, module: ModuleId, name: &str) -> Option<Value> {
+        match self.plan.modules.get(module.0 as usize)?.caller {
+            None => self.plan.inputs.get(name).cloned(),
+            Some(call) => {
+                let call = self.kernel.visible(place?, call)?;
+                let inputs = &self.facts.task(call)?.inputs;
+                Some(inputs.get(name).cloned().unwrap_or_default())
+            }
+        }
+    }
+
+    /// `run`.
+    fn run(self) -> Value {
+        let text = |text: &str| Value::Str(text.to_owned());
+        Value::Map(Map::from([
+            ("id".to_owned(), text(&self.facts.run)),
+            ("name".to_owned(), text(&self.plan.name)),
+            ("status".to_owned(), text(forward_word(self.kernel.status().forward))),
+            ("started_at".to_owned(), text(&rfc3339(self.facts.created_ms))),
+        ]))
+    }
+}
+
+impl Resolve for Place<'_> {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        let view = self.view;
+        let visible = |node: NodeId| {
+            self.task.and_then(|task| view.kernel.visible(task, node)).or_else(|| {
+                let outside = TaskId { frame: 0, node };
+                self.task.is_none().then_some(outside)
+            })
+        };
+        let found = match reference {
+            Reference::Input(module, name) => view.input(self.task, *module, name),
+            Reference::Environment => Some(view.plan.environment.clone()),
+            Reference::Step { node, .. } => visible(*node).map(|task| view.step(task)),
+            Reference::Item { each, .. } => self.item(*each).map(|(_, value)| value),
+            Reference::ItemKey { each, .. } => self.item(*each).map(|(key, _)| Value::Str(key)),
+            Reference::Secret(module, name) => {
+                Some(Value::Secret(Secret::named(Plan::secret_name(*module, name))))
+            }
+            Reference::Run => Some(view.run()),
+            Reference::Rollback => {
+                let status = Value::Str(rollback_word(view.kernel.status().rollback).into());
+                Some(Value::Map(Map::from([("status".to_owned(), status)])))
+            }
+            Reference::Prepared(node) => visible(*node)
+                .and_then(|task| view.facts.task(task)?.started.as_ref())
+                .map(|intent| intent.prepared.clone()),
+        };
+        found.ok_or_else(|| EvalError {
+            span: self.span(),
+            message: format!("{reference:?} has no value here"),
+            hint: Some("this is a fault of runbook: the plan should have refused it".into()),
+        })
+    }
+}
+
+impl Place<'_> {
+    fn item(&self, each: NodeId) -> Option<(String, Value)> {
+        let (each, at) = self.view.item_of(self.task?, each)?;
+        self.view.facts.task(each)?.items.get(at).cloned()
+    }
+
+    fn span(&self) -> Span {
+        match self.task {
+            Some(task) if index(task.node) < self.view.plan.nodes.len() => {
+                self.view.plan.nodes[index(task.node)].span
+            }
+            _ => Span { file: runbook_syntax::FileId(0), start: 0, end: 0 },
+        }
+    }
+}
+
+/// A place inside an item that is not recorded yet: for its key.
+pub(crate) struct WithItem<'a> {
+    pub(crate) place: &'a Place<'a>,
+    pub(crate) each: NodeId,
+    pub(crate) item: &'a Value,
+}
+
+impl Resolve for WithItem<'_> {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        match reference {
+            Reference::Item { each, .. } if *each == self.each => Ok(self.item.clone()),
+            other => self.place.resolve(other),
+        }
+    }
+}
+
+fn status_word(state: Option<TaskState>) -> &'static str {
+    match state {
+        Some(TaskState::Done) => "done",
+        Some(TaskState::Failed) => "failed",
+        Some(TaskState::Skipped) => "skipped",
+        Some(TaskState::Stopped) => "stopped",
+        Some(TaskState::NotStarted | TaskState::Waiting | TaskState::Ready) | None => "not_started",
+        Some(_) => "running",
+    }
+}
+
+/// The words of the wire and of `run.status`.
+pub(crate) fn forward_word(forward: Forward) -> &'static str {
+    match forward {
+        Forward::Running => "running",
+        Forward::Succeeded => "succeeded",
+        Forward::SucceededWithFailures => "succeeded_with_failures",
+        Forward::Failed => "failed",
+        Forward::Cancelled => "cancelled",
+    }
+}
+
+/// The words of the wire and of `rollback.status`.
+pub(crate) fn rollback_word(rollback: Rollback) -> &'static str {
+    match rollback {
+        Rollback::None => "none",
+        Rollback::Running => "running",
+        Rollback::NothingToUndo => "nothing_to_undo",
+        Rollback::Complete => "complete",
+        Rollback::Partial => "partial",
+        Rollback::Incomplete => "incomplete",
+        Rollback::Declined => "declined",
+    }
+}
+
+fn rfc3339(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map(|timestamp| timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .unwrap_or_default()
+}

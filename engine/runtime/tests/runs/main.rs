@@ -1,0 +1,8 @@
+//! Whole runs: real plans, a real journal in a temporary folder, step types made for the purpose.
+
+#![expect(clippy::unwrap_used, reason = "tests: a panic is how they fail")]
+
+mod forward;
+mod linear;
+mod stage;
+mod world;
