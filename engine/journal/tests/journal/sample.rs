@@ -24,6 +24,9 @@ pub(crate) fn created(run: &str) -> Body {
         semantics: 1,
         version: "0.1.0".to_owned(),
         unattended: false,
+        root: String::new(),
+        request: serde_json::Value::Null,
+        max_parallel: None,
     }
 }
 

@@ -147,6 +147,9 @@ impl Scene {
             semantics: 1,
             version: "0.1.0".into(),
             unattended: false,
+            root: String::new(),
+            request: Value::Null,
+            max_parallel: None,
         });
         self.push(Body::ExecutorStarted { pid: 4711, host: "bastion".into(), resumed: false, gap_ms: 0 })
     }

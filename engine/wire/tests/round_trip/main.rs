@@ -119,12 +119,14 @@ fn run_body() -> BoxedStrategy<Body> {
     prop_oneof![
         (
             (text(), text(), text(), text(), of(text())),
-            (map(), person(), any::<u64>(), any::<u32>(), text(), any::<bool>())
+            (map(), person(), any::<u64>(), any::<u32>(), text(), any::<bool>()),
+            (text(), value(), of(any::<u32>()))
         )
             .prop_map(
                 |(
                     (run, runbook, file, plan, environment),
                     (inputs, requester, seed, semantics, version, unattended),
+                    (root, request, max_parallel),
                 )| {
                     Body::RunCreated {
                         run,
@@ -138,6 +140,9 @@ fn run_body() -> BoxedStrategy<Body> {
                         semantics,
                         version,
                         unattended,
+                        root,
+                        request,
+                        max_parallel,
                     }
                 }
             ),
