@@ -1,5 +1,7 @@
 //! What this process brings along for the runtime: clock, identity, randomness, environment.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,13 +36,16 @@ pub(crate) fn person() -> Person {
 /// # Errors
 /// If the state folder is not known or there is no randomness to be had.
 pub(crate) fn host(global: &Global, root: PathBuf, answers: Option<String>) -> Result<Host, CommandError> {
+    let mut environment: BTreeMap<OsString, OsString> =
+        project::environment().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    // A script that calls `runbook` gets this very program, also where it is not on the PATH.
+    let program = std::env::current_exe()
+        .map_err(|error| CommandError::unexpected(format!("our own path: {error}")))?;
+    environment.insert("RUNBOOK_BIN".into(), program.into());
     Ok(Host {
         state: project::state_folder(global)?,
         root,
-        environment: project::environment()
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
+        environment,
         clock: Clock::system(),
         person: person(),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),

@@ -1,12 +1,13 @@
 //! `runbook sandbox up|down|status`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use runbook_sandbox::{Launcher, Options, Role};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
+use crate::project::Project;
 use crate::{output, project};
 
 /// A production to practise on: a web shop in two colours, a router, a deployer, a sink for messages, on this machine.
@@ -44,15 +45,18 @@ enum Action {
 /// Where the sandbox keeps its files.
 #[derive(Debug, Args)]
 struct Place {
-    /// The sandbox's folder [default: `sandbox` in the journal's folder].
+    /// The sandbox's folder [default: `.sandbox` in the project, else `sandbox` in the journal's folder].
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
 impl Place {
     fn folder(&self, global: &Global) -> Result<PathBuf, CommandError> {
-        match &self.folder {
-            Some(folder) => Ok(folder.clone()),
+        if let Some(folder) = &self.folder {
+            return Ok(folder.clone());
+        }
+        match Project::of(Path::new("."))?.root {
+            Some(root) => Ok(root.join(".sandbox")),
             None => Ok(project::state_folder(global)?.join("sandbox")),
         }
     }
