@@ -55,3 +55,27 @@ impl fmt::Display for State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use runbook_step::Type;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_recorded_reads_back(content in prop::collection::vec(any::<u8>(), 0..40), mode in 0u32..0o10000) {
+            let state = State::File { content, mode };
+            let stored = Type::Any.decode(&state.to_value().to_json()).unwrap();
+            prop_assert_eq!(State::from_value(&stored), Some(state));
+        }
+
+        #[test]
+        fn what_is_not_a_record_is_none(hex in "[0-9a-fx ]{0,5}") {
+            let recorded = Map::from([("hex".into(), hex.as_str().into()), ("mode".into(), 0o644.into())]).into();
+            let digits = hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+            prop_assert_eq!(State::from_value(&recorded).is_some(), digits);
+        }
+    }
+}

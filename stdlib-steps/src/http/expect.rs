@@ -305,3 +305,68 @@ fn cut(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9i64..9).prop_map(Value::from),
+            "[a-z]{0,3}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+                prop::collection::btree_map("[a-z]{1,2}", inner, 0..3).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    /// All places of a value and the values there.
+    fn leaves(value: &Value) -> usize {
+        match value {
+            Value::List(items) => items.iter().map(leaves).sum(),
+            Value::Map(entries) => entries.values().map(leaves).sum(),
+            _ => 1,
+        }
+    }
+
+    /// The value with its nth leaf made something that no generated value is.
+    fn spoiled(value: &Value, nth: &mut usize) -> Value {
+        match value {
+            Value::List(items) => Value::List(items.iter().map(|item| spoiled(item, nth)).collect()),
+            Value::Map(entries) => {
+                Value::Map(entries.iter().map(|(name, value)| (name.clone(), spoiled(value, nth))).collect())
+            }
+            _ if *nth == 0 => {
+                *nth = usize::MAX;
+                "SPOILED".into()
+            }
+            leaf => {
+                *nth -= 1;
+                leaf.clone()
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_what_is_wanted_of_itself_and_one_spoiled_leaf_is_one_difference(value in json(), pick in any::<usize>()) {
+            let mut differences = Vec::new();
+            subset("json", &value, &value, &mut differences);
+            prop_assert!(differences.is_empty(), "{differences:?}");
+            let count = leaves(&value);
+            if count > 0 {
+                let found = spoiled(&value, &mut (pick % count));
+                subset("json", &value, &found, &mut differences);
+                prop_assert_eq!(differences.len(), 1, "{:?}", differences);
+                prop_assert!(differences[0].contains("SPOILED"));
+            }
+        }
+    }
+}

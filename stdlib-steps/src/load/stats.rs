@@ -85,3 +85,32 @@ impl Stats {
         summary
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against the sorted list: the least latency within which that part of the requests was answered.
+        #[test]
+        fn percentiles_are_within_a_thousandth(mut micros in prop::collection::vec(1u64..60_000_000, 1..400)) {
+            let mut stats = Stats::default();
+            for micros in &micros {
+                stats.answered(micros * 1000);
+            }
+            micros.sort_unstable();
+            let outputs = stats.outputs(1_000_000_000);
+            for (name, quantile) in PERCENTILES {
+                let place = (quantile * micros.len() as f64).ceil() as usize;
+                let exact = micros[place.max(1) - 1] as f64 / 1000.0;
+                let told = outputs[name].as_float().unwrap();
+                prop_assert!((told - exact).abs() <= exact * 0.001 + 0.01, "{name}: {told}, exactly {exact}");
+            }
+            let slowest = micros[micros.len() - 1] as f64 / 1000.0;
+            prop_assert!((outputs["max"].as_float().unwrap() - slowest).abs() <= 0.005 + 1e-9);
+            prop_assert_eq!(outputs["rps"].as_float(), Some(micros.len() as f64));
+        }
+    }
+}

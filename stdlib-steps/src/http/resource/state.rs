@@ -122,3 +122,69 @@ impl fmt::Display for State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use runbook_step::Type;
+
+    use super::*;
+
+    /// Fields of a small world, so that states meet: absent, or each of three fields absent or one of two values.
+    fn state() -> impl Strategy<Value = State> {
+        let field = prop::option::of(0i64..2);
+        let fields = prop::collection::vec(field, 3).prop_map(|values| {
+            let named = ["a", "b", "c"].into_iter().zip(values);
+            State::Is(named.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect())
+        });
+        prop_oneof![1 => Just(State::Absent), 6 => fields]
+    }
+
+    fn field<'a>(state: &'a State, name: &str) -> Option<&'a Value> {
+        match state {
+            State::Absent => None,
+            State::Is(fields) => fields.get(name),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_recorded_reads_back(state in state()) {
+            let stored = Type::Any.decode(&state.to_value().to_json()).unwrap();
+            prop_assert_eq!(State::from_value(&stored), Some(state));
+        }
+
+        #[test]
+        fn both_ends_lie_between(before in state(), after in state()) {
+            prop_assert!(before.lies_between(&before, &after));
+            prop_assert!(after.lies_between(&before, &after));
+        }
+
+        /// Field by field: what either end names must be as at one of the ends.
+        #[test]
+        fn a_third_value_does_not(before in state(), after in state(), now in state()) {
+            let is = |state: &State| matches!(state, State::Is(_));
+            let wanted = match (is(&now), is(&before), is(&after)) {
+                (false, true, true) => false,
+                (false, ..) => true,
+                (true, ..) => ["a", "b", "c"].into_iter().all(|name| {
+                    let ends: Vec<_> = [&before, &after].into_iter().filter(|end| is(end)).collect();
+                    let named = ends.iter().any(|end| field(end, name).is_some());
+                    !named || ends.iter().any(|end| field(end, name) == field(&now, name))
+                }),
+            };
+            prop_assert_eq!(now.lies_between(&before, &after), wanted);
+        }
+
+        #[test]
+        fn more_fields_do_not_hide_what_is_wanted(wish in state(), now in state()) {
+            let shows = wish.shows_in(&now);
+            if let State::Is(fields) = &now {
+                let mut more = fields.clone();
+                more.insert("d".into(), 7.into());
+                prop_assert_eq!(wish.shows_in(&State::Is(more)), shows);
+            }
+            prop_assert!(wish.shows_in(&wish));
+        }
+    }
+}

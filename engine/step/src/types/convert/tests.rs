@@ -125,4 +125,16 @@ proptest! {
             }
         }
     }
+
+    /// What the language prints, it reads: a script may echo a value that it was given.
+    #[test]
+    fn text_reads_back(number in any::<i64>(), ms in 0..i64::MAX, flag in any::<bool>(), list in any_value()) {
+        prop_assert_eq!(Type::integer().parse(&number.to_string()).unwrap(), Value::Int(number));
+        prop_assert_eq!(Type::Boolean.parse(&flag.to_string()).unwrap(), Value::Bool(flag));
+        prop_assert_eq!(Type::duration().parse(&crate::format_duration(ms.unsigned_abs())).unwrap(), Value::Int(ms));
+        let list = Value::List(vec![list]);
+        if !list.has_secret() {
+            prop_assert_eq!(Type::list(Type::Any).parse(&list.to_string()).unwrap(), list);
+        }
+    }
 }
