@@ -94,10 +94,10 @@ mod tests {
 
     use super::*;
 
-    fn said(fake: Fake, params: serde_json::Value) -> String {
+    fn said(fake: &Fake, params: serde_json::Value) -> String {
         let given = Value::from_json(params).as_map().unwrap().clone();
         let call = Call { params: Check.declaration().fill(given).unwrap(), ..Call::default() };
-        match fake.block_on(Check.run(&call, &fake)) {
+        match fake.block_on(Check.run(&call, fake)) {
             Outcome::Done(success) => success.note.unwrap(),
             Outcome::Failed(failure) => format!("{} {}", failure.kind, failure.message),
             other => format!("{other:?}"),
@@ -110,12 +110,15 @@ mod tests {
         let open = || Fake::new().on_connect(|_| Answer::now(Ok(())).after(20));
         let silent = || Fake::new().on_connect(|_| Answer::now(Ok(())).never());
         let endings = [
-            said(open(), json!({"host": "db", "port": 5432})),
-            said(open(), json!({"host": "db", "port": 5432, "latency": "< 20ms"})),
-            said(Fake::new(), json!({"host": "db", "port": 5432})),
-            said(silent(), json!({"host": "db", "port": 5432, "timeout": "1s"})),
-            said(silent().cancel_at(9, Cancelled::Run), json!({"host": "db", "port": 5432})),
+            said(&open(), json!({"host": "db", "port": 5432})),
+            said(&open(), json!({"host": "db", "port": 5432, "latency": "< 20ms"})),
+            said(&Fake::new(), json!({"host": "db", "port": 5432})),
+            said(&silent(), json!({"host": "db", "port": 5432, "timeout": "1s"})),
+            said(&silent().cancel_at(9, Cancelled::Run), json!({"host": "db", "port": 5432})),
         ];
+        let patient = silent();
+        said(&patient, json!({"host": "db", "port": 5432, "timeout": "3s"}));
+        assert_eq!(patient.elapsed_ms(), 3_000);
         insta::assert_snapshot!(endings.join("\n"), @"
         connected in 20 ms
         check db:5432: latency = 20ms, wanted < 20ms

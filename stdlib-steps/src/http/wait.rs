@@ -157,6 +157,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_try_does_not_go_beyond_the_time() {
+        let ask = call(serde_json::json!({"url": "http://shop/", "within": "4s", "timeout": "1m"}));
+        let fake = Fake::new().on_http(|_| response(200, "").never());
+        fake.block_on(Wait.run(&ask, &fake));
+        assert_eq!(fake.elapsed_ms(), 4_000);
+    }
+
+    #[test]
     fn a_bad_parameter_is_not_tried_again() {
         let fake = Fake::new();
         let outcome = fake.block_on(Wait.run(&call(serde_json::json!({"url": "shop"})), &fake));

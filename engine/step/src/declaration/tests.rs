@@ -44,6 +44,26 @@ fn all_faults_at_once() {
 }
 
 #[test]
+fn only_so_many_of_several_parameters() {
+    let names: &[&str] = &["a", "b"];
+    for (choice, allowed) in [
+        (Choice::AtMostOne, [true, true, false]),
+        (Choice::ExactlyOne, [false, true, false]),
+        (Choice::AtLeastOne, [false, true, true]),
+    ] {
+        let mut it = Declaration::new("x").choice(choice, &["a", "b"]);
+        for name in names {
+            it = it.param(Param::optional(name, Type::integer()));
+        }
+        for (count, allowed) in allowed.into_iter().enumerate() {
+            let given: Map = names[..count].iter().map(|name| ((*name).into(), 1.into())).collect();
+            assert_eq!(it.fill(given.clone()).is_ok(), allowed, "{choice:?} {count}");
+            assert_eq!(it.faults(Map::new(), &names[..count]).is_empty(), allowed, "{choice:?} {count}");
+        }
+    }
+}
+
+#[test]
 fn schema_is_for_editors() {
     insta::assert_snapshot!(request().schema(), @r#"{"type":"object","properties":{"url":{"type":"string","description":"Where to."},"every":{"anyOf":[{"type":"string","minLength":1,"pattern":"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"},{"type":"string","pattern":"\\$\\{\\{"}],"default":"10s"},"json":{},"body":{"type":"string"}},"additionalProperties":false,"required":["url"],"allOf":[{"oneOf":[{"not":{"anyOf":[{"required":["json"]},{"required":["body"]}]}},{"required":["json"]},{"required":["body"]}]}]}"#);
 }
