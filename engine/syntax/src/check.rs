@@ -77,17 +77,17 @@ impl Check<'_> {
                 }
                 return;
             }
-            Shape::Text => !expression,
+            Shape::Text | Shape::Prose => !expression,
             _ => false,
         };
         if fits {
-            if matches!(shape, Shape::Text | Shape::Template) {
+            if matches!(shape, Shape::Text | Shape::Prose | Shape::Template) {
                 self.ambiguous(node);
             }
             return;
         }
         match shape {
-            Shape::Text => {
+            Shape::Text | Shape::Prose => {
                 let fault = || {
                     Diagnostic::error(codes::EXPRESSION_NOT_ALLOWED, span, format!("{what} is fixed: it cannot hold an expression"))
                         .hint("It must be known before the run. Choose with `switch`, or write two steps with `when`.")
@@ -109,7 +109,10 @@ impl Check<'_> {
             }
             _ => self.wrong(node, shape, what),
         }
-        node.value = Value::Broken;
+        // Prose is as good as any other: what needs a reason has one.
+        if !matches!(shape, Shape::Prose) {
+            node.value = Value::Broken;
+        }
     }
 
     /// A map with known keys.

@@ -186,7 +186,11 @@ impl Walk<'_> {
                             )
                             .hint("There are no methods. Use a filter: `value | name`.");
                             self.faults.push(fault);
-                            todo.push((callee, false));
+                            // The method itself is not read.
+                            todo.push((
+                                if let ast::Expr::GetAttr(get) = callee { &get.expr } else { callee },
+                                false,
+                            ));
                         }
                     }
                     todo.extend(arguments(&call.args));

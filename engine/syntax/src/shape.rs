@@ -29,6 +29,8 @@ pub use step::STEP;
 pub enum Shape {
     /// Fixed text: no expressions.
     Text,
+    /// Fixed text for people.
+    Prose,
     /// Fixed text that begins with a lower-case letter and goes on with lower-case letters, digits and `_`.
     Name,
     /// Text that may hold expressions.

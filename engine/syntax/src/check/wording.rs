@@ -82,7 +82,7 @@ pub(super) fn bad_name(span: Span, what: &str, name: &str) -> Diagnostic {
 
 pub(super) fn describe(shape: &Shape) -> String {
     match shape {
-        Shape::Text | Shape::Name | Shape::Template => "text".into(),
+        Shape::Text | Shape::Prose | Shape::Name | Shape::Template => "text".into(),
         Shape::Script => "a script as text".into(),
         Shape::Data => "a value".into(),
         Shape::Duration => "a duration such as `30s`".into(),
@@ -126,7 +126,7 @@ pub(super) fn remedy(shape: &Shape, value: &Value<'_>) -> Option<String> {
             _ => return None,
         },
         (
-            Shape::Text | Shape::Name | Shape::Template | Shape::Script,
+            Shape::Text | Shape::Prose | Shape::Name | Shape::Template | Shape::Script,
             Value::Int(_) | Value::Float(_) | Value::Bool(_),
         ) => "Put it in quotes.".into(),
         (Shape::List(_) | Shape::Some(_), Value::Text(text)) => format!("Write `[{}]`.", shorten(text)),

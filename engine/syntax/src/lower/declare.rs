@@ -36,11 +36,18 @@ impl Lower<'_> {
         Some(input)
     }
 
-    /// A type by name or declared; keys that are not a type's are passed over. `None` without a name.
+    /// A type by name or declared; keys that are not a type's are passed over. Where its name is missing or broken it is
+    /// `any`, so that what is declared stays known and nothing more is said of it.
     pub(super) fn type_decl(&mut self, node: &Node<'_>) -> Option<TypeDecl> {
-        let mut ty = TypeDecl {
-            span: self.span(node),
-            name: Spanned::new(String::new(), self.span(node)),
+        self.type_or(node, None)
+    }
+
+    /// The same, where a type may be left out.
+    pub(super) fn type_or(&mut self, node: &Node<'_>, default: Option<&str>) -> Option<TypeDecl> {
+        let span = self.span(node);
+        let any = |name: &str| TypeDecl {
+            span,
+            name: Spanned::new(name.to_owned(), span),
             pattern: None,
             min: None,
             max: None,
@@ -50,14 +57,16 @@ impl Lower<'_> {
             extra_ignore: false,
         };
         if let Value::Text(_) = node.value {
-            return Some(TypeDecl { name: self.fixed(node)?, ..ty });
+            return Some(TypeDecl { name: self.fixed(node)?, ..any("any") });
         }
-        let mut named = false;
+        let Value::Map(_) = node.value else { return Some(any("any")) };
+        let mut ty = any(default.unwrap_or("any"));
+        let mut known = default.is_some();
         for (key, _, value) in entries(node) {
             match key {
                 "type" => {
-                    ty.name = self.fixed(value)?;
-                    named = true;
+                    known = !matches!(value.value, Value::Broken);
+                    ty.name = self.fixed(value).unwrap_or(ty.name);
                 }
                 "pattern" => ty.pattern = self.fixed(value),
                 "min" => ty.min = self.data(value),
@@ -69,7 +78,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        named.then_some(ty)
+        Some(if known { ty } else { any("any") })
     }
 
     pub(super) fn secret(&mut self, node: &Node<'_>) -> Option<SecretDecl> {

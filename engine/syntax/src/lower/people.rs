@@ -88,7 +88,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        let ty = self.type_decl(node);
+        let ty = self.type_or(node, Some("string"));
         Some(Prompt { message: message?, ty, timeout })
     }
 

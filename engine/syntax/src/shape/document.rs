@@ -10,9 +10,9 @@ pub static RUNBOOK: Place = Place {
     keys: &[
         required("apiVersion", Shape::OneOf(&["runbook/v1"]), "The version of the language: `runbook/v1`."),
         key("kind", Shape::OneOf(&["Runbook"]), "`Runbook`, which is the default."),
-        required("name", Shape::Text, "What the runbook is called in lists and reports."),
-        key("summary", Shape::Text, "What it does, in one sentence."),
-        key("owner", Shape::Text, "The team that answers for it."),
+        required("name", Shape::Prose, "What the runbook is called in lists and reports."),
+        key("summary", Shape::Prose, "What it does, in one sentence."),
+        key("owner", Shape::Prose, "The team that answers for it."),
         key(
             "inputs",
             Shape::Entries(Names::Name, &Shape::Either(&[TYPE_NAME, Shape::Map(&INPUT)])),
@@ -97,8 +97,8 @@ pub static ENVIRONMENT: Place = Place {
     keys: &[
         required("apiVersion", Shape::OneOf(&["runbook/v1"]), "The version of the language: `runbook/v1`."),
         required("kind", Shape::OneOf(&["Environment"]), "`Environment`."),
-        key("name", Shape::Text, "What it is called; the file's name where it is left out."),
-        key("summary", Shape::Text, "What it is, in one sentence."),
+        key("name", Shape::Prose, "What it is called; the file's name where it is left out."),
+        key("summary", Shape::Prose, "What it is, in one sentence."),
         key(
             "vars",
             Shape::Entries(Names::Any, &Shape::Data),
@@ -185,8 +185,8 @@ static INPUT: Place = Place {
     example: "{type: string, default: v1}",
     keys: &[
         key("default", Shape::Data, "The value where nobody gives one."),
-        key("prompt", Shape::Text, "The question that is asked on a terminal."),
-        key("summary", Shape::Text, "What it is for, in one sentence."),
+        key("prompt", Shape::Prose, "The question that is asked on a terminal."),
+        key("summary", Shape::Prose, "What it is for, in one sentence."),
         key("required", Shape::Bool, "False: null where nobody gives a value."),
     ],
     includes: &[&TYPE],

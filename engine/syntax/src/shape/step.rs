@@ -144,8 +144,8 @@ pub static STEP: Place = Place {
                 "How it is undone: a step, steps, or `none`.",
             ),
         ),
-        only(ACTING, key("reason", Shape::Text, "Why `rollback: none` is right.")),
-        only(ACTING, key("irreversible", Shape::Text, "That it cannot be undone, and why.")),
+        only(ACTING, key("reason", Shape::Prose, "Why `rollback: none` is right.")),
+        only(ACTING, key("irreversible", Shape::Prose, "That it cannot be undone, and why.")),
         only(ACTING, key("pivot", Shape::Bool, "The point of no return.")),
         only(
             ACTIONS,
@@ -277,9 +277,9 @@ static CHECKLIST_ITEM_MAP: Place = Place {
     keys: &[
         key("id", Shape::Name, "What answers call it."),
         required("text", Shape::Template, "What is to be true."),
-        key("owner", Shape::Text, "Who ticks it."),
+        key("owner", Shape::Prose, "Who ticks it."),
         key("required", Shape::Bool, "False: it may be left open."),
-        key("evidence", Shape::Text, "What is wanted as evidence, in words."),
+        key("evidence", Shape::Prose, "What is wanted as evidence, in words."),
     ],
     includes: &[],
     exactly_one: &[],
