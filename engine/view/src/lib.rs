@@ -8,13 +8,17 @@
 
 mod exit;
 pub mod graph;
+pub mod json;
 mod line;
 mod lines;
 mod markup;
 mod moment;
 mod render;
+pub mod report;
+pub mod required;
 mod run;
 mod summary;
+mod timeline;
 mod tree;
 mod value;
 
@@ -30,5 +34,6 @@ pub use run::{
 pub use summary::{
     Brought, Counts, Failed, Next, Summary, answers, first_failure, logs, next, place, undo_text, who,
 };
+pub use timeline::{Said, Timeline, Weight};
 pub use tree::{Forward, Node, Rollback, Status, Tree, Undoing};
 pub use value::{readable, short};

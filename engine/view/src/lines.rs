@@ -1,202 +1,21 @@
 //! A record as lines for where there is no terminal: each stands alone, with the time and the step it is about.
 
-use runbook_wire::{About, Answer, Body, Grade, Probe, Record, Result, Task, Via};
+use runbook_wire::Record;
 
-use crate::{Given, Key, Line, Phase, Run, Style, Tone, line::wrap, moment, run::subject, value};
+use crate::{Line, Run, Style, Tone, line::wrap, moment, timeline::said};
 
 /// The lines of a record; `run` has already taken it in. None for records that say nothing new to a reader.
 pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
-    let mut texts = Vec::new();
-    let mut say = |tone: Tone, about: &str, text: String| texts.push((tone, about.to_owned(), text));
-    match &record.body {
-        Body::RunCreated { run: id, runbook, environment, requester, .. } => {
-            let on = environment.as_ref().map_or_else(String::new, |e| format!(" on {e}"));
-            say(Tone::Accent, "", format!("{runbook}: run {id}{on} by {}", requester.name));
-        }
-        Body::ExecutorStarted { pid, host, resumed: true, gap_ms } => {
-            let gap = moment::length(*gap_ms);
-            say(Tone::Warn, "", format!("resumed by process {pid} on {host}, {gap} after the last record"));
-        }
-        Body::ExecutorStopped { reason } => say(Tone::Warn, "", format!("stopped: {reason}")),
-        Body::LockTaken { name } => say(Tone::Dim, "", format!("lock {name} taken")),
-        Body::LockReleased { name } => say(Tone::Dim, "", format!("lock {name} released")),
-        Body::Skipped { task, reason, .. } => say(Tone::Dim, &task.path, format!("skipped: {reason}")),
-        Body::Entered { task, .. } => say(Tone::Dim, &task.path, "begins".into()),
-        Body::Items { task, keys, .. } => {
-            let what = if keys.len() == 1 { "item" } else { "items" };
-            say(Tone::Plain, &task.path, format!("{} {what}: {}", keys.len(), keys.join(" ")));
-        }
-        Body::Branch { task, label, .. } => say(Tone::Plain, &task.path, format!("case {label}")),
-        Body::Started { task, attempt, .. } => {
-            let what = run.outline.entries.get(task.node as usize).map_or("", |e| e.what.as_str());
-            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            say(Tone::Plain, &task.path, format!("starts: {what}{again}"));
-        }
-        Body::Ended { task, attempt, result, note, warning, failure, .. } => {
-            let took = took(run, task, record);
-            let (tone, verb) = match result {
-                Result::Done => (Tone::Ok, "done"),
-                Result::Failed => (Tone::Fail, "failed"),
-                Result::NotDone => (Tone::Fail, "failed, nothing was changed"),
-                Result::Unknown => (Tone::Warn, "in doubt: nobody knows whether it happened"),
-            };
-            let mut text = format!("{verb}{took}");
-            for extra in note.iter().chain(failure.as_ref().map(|f| &f.message)) {
-                text.push_str(&format!(": {extra}"));
-            }
-            if failure.is_some() && *attempt > 1 {
-                text.push_str(&format!(" (attempt {attempt})"));
-            }
-            say(tone, &task.path, text);
-            if let Some(warning) = warning {
-                say(Tone::Warn, &task.path, format!("warning: {warning}"));
-            }
-            if let (Some(failure), Some(entry)) = (failure, run.outline.entries.get(task.node as usize)) {
-                say(Tone::Dim, &task.path, format!("at {}:{}", entry.place.file, entry.place.line));
-                if let Some(hint) = &failure.hint {
-                    say(Tone::Accent, &task.path, format!("hint: {hint}"));
-                }
-            }
-        }
-        Body::GateClosed { task, gate, reason, .. } => {
-            say(Tone::Warn, &task.path, format!("gate {} no longer holds: {reason}", gate.path));
-        }
-        Body::Checked { task, probe, grade, message, .. } => {
-            // A probe may look every second; a line says that what it sees has changed.
-            let seen = run.task(Key::of(task)).and_then(|t| t.probe(*probe));
-            if seen.is_none_or(|s| s.row == 1) {
-                let (tone, word) = match (probe, grade) {
-                    (Probe::Until | Probe::Verify, Grade::Fail) => (Tone::Plain, "not yet"),
-                    (_, Grade::Pass) => (Tone::Ok, "holds"),
-                    (_, Grade::Fail) => (Tone::Warn, "does not hold"),
-                    (_, Grade::Inconclusive) => (Tone::Warn, "cannot be seen"),
-                };
-                let what = match probe {
-                    Probe::Until => "",
-                    Probe::Verify => "verify: ",
-                    Probe::NotDone => "verify that it did not happen: ",
-                    Probe::Guard(_) => "guard: ",
-                };
-                let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-                say(tone, &task.path, format!("{what}{word}{message}"));
-            }
-        }
-        Body::Closed { task, failure, .. } => match failure {
-            Some(failure) => say(Tone::Fail, &task.path, format!("failed: {}", failure.message)),
-            None => say(Tone::Dim, &task.path, "ends".into()),
-        },
-        Body::Asked { about, question, show, deadline_wall_ms } => {
-            let until = deadline_wall_ms.map(|d| format!(" (until {})", moment::date_time(d, &style.zone)));
-            let about = self::about(about);
-            say(Tone::Warn, &about, format!("asks: {question}{}", until.unwrap_or_default()));
-            for (name, shown) in show {
-                say(Tone::Plain, &about, format!("  {name}: {}", value::short(shown)));
-            }
-            if let Some(open) = run.questions.last() {
-                let tree = crate::Tree::of(run);
-                for next in crate::answers(&tree, open) {
-                    say(Tone::Accent, &about, format!("  {}: {}", next.what, next.command));
-                }
-            }
-        }
-        Body::Answered { about, .. } => {
-            if let Some(given) = run.answers.last() {
-                let comment = given.comment.as_ref().map_or_else(String::new, |c| format!(": {c}"));
-                say(Tone::Plain, &self::about(about), format!("{}{comment}", answer(given)));
-            }
-        }
-        Body::CancelRequested { by, reason } => {
-            say(Tone::Fail, "", format!("cancelled by {}: {reason}", by.name))
-        }
-        Body::Paused { by } => say(Tone::Warn, "", format!("paused by {}", by.name)),
-        Body::Unpaused { by } => say(Tone::Plain, "", format!("goes on, says {}", by.name)),
-        Body::RollbackRequested { by, to } => {
-            let to = to.as_ref().map_or_else(String::new, |t| format!(" down to {}", t.path));
-            say(Tone::Warn, "", format!("rollback{to} asked for by {}", by.name));
-        }
-        Body::Finished { exit_code, .. } => {
-            let tree = crate::Tree::of(run);
-            let tone = if *exit_code == 0 { Tone::Ok } else { Tone::Fail };
-            let standing = crate::standing(tree.forward, tree.rollback);
-            say(tone, "", format!("{standing} in {} (exit {exit_code})", moment::clock(record.elapsed_ms)));
-        }
-        _ => {}
-    }
-    texts.extend(settled(run, record));
     let time = moment::time_of_day(record.wall_ms, &style.zone);
-    texts
-        .into_iter()
-        .flat_map(|(tone, about, text)| {
-            wrap(&text, usize::MAX).into_iter().map(move |t| (tone, about.clone(), t))
-        })
-        .map(|(tone, about, text)| {
+    let mut lines = Vec::new();
+    for said in said(run, record, &style.zone) {
+        for text in wrap(&said.text, usize::MAX) {
             let mut line = Line::of(Tone::Dim, format!("{time} "));
-            if !about.is_empty() {
-                line.push(Tone::Accent, format!("{about}: "));
+            if !said.about.is_empty() {
+                line.push(Tone::Accent, format!("{}: ", said.about));
             }
-            line.with(tone, text)
-        })
-        .collect()
-}
-
-/// What somebody said: `approved by ana`.
-pub(crate) fn answer(given: &Given) -> String {
-    let by = &given.by.name;
-    let words = match &given.answer {
-        Answer::Approve => format!("approved by {by}"),
-        Answer::Reject => format!("rejected by {by}"),
-        Answer::Value { value } => format!("{} says {by}", value::short(value)),
-        Answer::Item { item, done, evidence } => {
-            let sign = if *done { "done" } else { "not done" };
-            let evidence = evidence.as_ref().map_or_else(String::new, |e| format!(" ({e})"));
-            format!("{item}: {sign}{evidence}, says {by}")
+            lines.push(line.with(said.tone, text));
         }
-        Answer::Done => format!("it happened, says {by}"),
-        Answer::NotDone => format!("it did not happen, says {by}"),
-        Answer::Undo => format!("to be undone, says {by}"),
-        Answer::Keep => format!("kept, says {by}"),
-        Answer::Retry => format!("to be tried again, says {by}"),
-        Answer::Skip => format!("skipped by {by}"),
-        Answer::Fail => format!("failed by {by}"),
-    };
-    if given.via == Via::AnswersFile { format!("{words} (from an answers file)") } else { words }
-}
-
-/// What follows from a record for its task, where no record of its own says so: a wait is over, a guard tripped.
-fn settled(run: &Run, record: &Record) -> Option<(Tone, String, String)> {
-    let task = match &record.body {
-        Body::Checked { task, .. } | Body::Fired { task, .. } => task,
-        Body::Answered { about, .. } => subject(about)?,
-        _ => return None,
-    };
-    let state = run.task(Key::of(task)).filter(|s| s.ended.is_some_and(|e| e.seq == record.seq))?;
-    let took = state.began.map_or(0, |b| record.elapsed_ms.saturating_sub(b.elapsed_ms));
-    let took = moment::length(took);
-    let failure = state.failure.as_ref().map_or_else(String::new, |f| format!(": {}", f.message));
-    let (tone, text) = match state.phase {
-        Phase::Done => (Tone::Ok, format!("done in {took}")),
-        Phase::Failed => (Tone::Fail, format!("failed after {took}{failure}")),
-        Phase::NotDone => (Tone::Fail, "nothing was changed".to_owned()),
-        _ => return None,
-    };
-    Some((tone, task.path.clone(), text))
-}
-
-fn took(run: &Run, task: &Task, record: &Record) -> String {
-    let began = run.task(Key::of(task)).and_then(|t| t.attempts.last()).and_then(|a| a.began);
-    began.map_or_else(String::new, |b| {
-        format!(" in {}", moment::length(record.elapsed_ms.saturating_sub(b.elapsed_ms)))
-    })
-}
-
-/// What a question is about, for people: a path, `rollback`.
-pub(crate) fn about(about: &About) -> String {
-    match about {
-        About::Human(task) | About::InDoubt(task) | About::Warning(task) | About::Drift(task) => {
-            task.path.clone()
-        }
-        About::Rollback(Some(task)) => format!("rollback of {}", task.path),
-        About::Rollback(None) => "rollback".into(),
-        About::AfterPivot => "after the point of no return".into(),
     }
+    lines
 }

@@ -143,7 +143,7 @@ impl Graph {
         let mut statuses = BTreeMap::new();
         tree.walk(&mut |node| {
             if node.key.frame == 0 && node.item.is_none() {
-                statuses.insert(node.key.node, node.status);
+                statuses.insert(node.key.node, (node.status, node.title().map(str::to_owned)));
             }
         });
         Builder { outline: &tree.run.outline, shape: &tree.run.shape, statuses }.graph()
@@ -175,7 +175,7 @@ impl Block {
 struct Builder<'a> {
     outline: &'a Outline,
     shape: &'a Shape,
-    statuses: BTreeMap<u32, Status>,
+    statuses: BTreeMap<u32, (Status, Option<String>)>,
 }
 
 impl Builder<'_> {
@@ -241,7 +241,9 @@ impl Builder<'_> {
             }
             _ => self.body(node, entry, &id),
         };
-        let mut lines: Vec<String> = entry.title.iter().cloned().collect();
+        let stands = self.statuses.get(&node);
+        let rendered = stands.and_then(|(_, title)| title.clone());
+        let mut lines: Vec<String> = rendered.or(entry.title.clone()).into_iter().collect();
         lines.push(entry.what.clone());
         lines.retain(|l| !l.is_empty());
         Some(Block {
@@ -251,7 +253,7 @@ impl Builder<'_> {
             look: look(entry),
             pivot: entry.pivot,
             undo: undo(self.outline, entry),
-            status: self.statuses.get(&node).copied(),
+            status: stands.map(|(status, _)| *status),
             children,
             edges,
         })

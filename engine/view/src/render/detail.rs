@@ -156,7 +156,7 @@ fn person(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
         String::new()
     };
     let mut pieces = vec![Line::of(Tone::Warn, format!("waits for {of}{who}"))];
-    pieces.extend(given(run, node).into_iter().map(|g| Line::of(Tone::Plain, crate::lines::answer(g))));
+    pieces.extend(given(run, node).into_iter().map(|g| Line::of(Tone::Plain, crate::timeline::answer(g))));
     pieces
 }
 

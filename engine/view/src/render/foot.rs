@@ -82,7 +82,7 @@ fn each_failed<'n, 'a>(node: &'n Node<'a>) -> Option<&'n Node<'a>> {
 /// A question, who can answer, until when, and how.
 fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     let mut pieces = vec![Line::of(Tone::Warn, "  ?")];
-    let what = crate::lines::about(&question.about);
+    let what = crate::timeline::about(&question.about);
     pieces.push(Line::of(Tone::Warn, format!("{what}:")));
     pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
     let mut lines = page.flow(pieces, 1, 4);

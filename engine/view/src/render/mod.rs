@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::{Line, Now, Run, Tone, Tree};
 
-pub(crate) use detail::{detail, failure_lines};
+pub(crate) use detail::{detail, failure_lines, given};
 pub use detail::{mark, trend};
 
 /// How to lay a run out.

@@ -21,7 +21,7 @@ impl Run {
         }
         let at = Stamp { seq: record.seq, wall_ms: record.wall_ms, elapsed_ms: record.elapsed_ms };
         self.first.get_or_insert(at);
-        self.last = Some(at);
+        let before = self.last.replace(at);
         match &record.body {
             Body::RunCreated {
                 run,
@@ -54,6 +54,7 @@ impl Run {
                 self.executor = Executor::Running { pid: *pid, host: host.clone(), since: at };
                 if *resumed {
                     self.resumes += 1;
+                    self.gaps.extend(before.map(|b| (b.elapsed_ms, at.elapsed_ms)));
                     self.doubt_what_was_under_way();
                 }
             }

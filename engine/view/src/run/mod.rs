@@ -43,6 +43,8 @@ pub struct Run {
     pub answers: Vec<Given>,
     pub cancel: Option<(Person, String, Stamp)>,
     pub paused: Option<(Person, Stamp)>,
+    /// Run-elapsed times, from and to, in which no process executed it.
+    pub gaps: Vec<(u64, u64)>,
     /// Somebody asked for a rollback: who, down to which step, when.
     pub rollback_requested: Option<(Person, Option<String>, Stamp)>,
     /// The first record of an undo, that of a tolerated item's failure included.
@@ -124,6 +126,7 @@ impl Run {
             answers: Vec::new(),
             cancel: None,
             paused: None,
+            gaps: Vec::new(),
             rollback_requested: None,
             rollback_began: None,
             finished: None,

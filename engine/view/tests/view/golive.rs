@@ -514,7 +514,7 @@ fn plain_lines_say_the_same() {
     02:10:28 healthy: starts: until http.check
     02:10:28 healthy: cannot be seen: connection refused
     02:10:29 healthy: holds: 200, healthy
-    02:10:30 healthy: done in 1.5s
+    02:10:30 healthy: done in 1.5s: 200, healthy
     02:10:30 smoke: begins
     02:10:30 smoke.front: starts: http.check
     02:10:30 smoke.login_form: starts: http.check
@@ -531,10 +531,10 @@ fn plain_lines_say_the_same() {
     02:10:37 signoff: approved by cy
     02:10:37 signoff: done in 6.5s
     02:10:37 switch: starts: http.resource
-    02:10:37 switch: done in 300ms: colour: blue → green
+    02:10:37 switch: done, to be verified, in 300ms: colour: blue → green
     02:10:37 switch: verify: not yet: version = v1.0.0, wanted v1.1.0
     02:10:37 switch: verify: holds: version = v1.1.0
-    02:10:37 switch: done in 600ms
+    02:10:37 switch: done and verified in 600ms: colour: blue → green
     02:10:37 soak: starts: for 5m
     02:10:55 soak: guard: holds: share = 0.000
     02:10:56 soak: guard: does not hold: share = 0.120, wanted < 0.01

@@ -4,4 +4,5 @@ mod golive;
 mod graphs;
 mod kafka;
 mod properties;
+mod record;
 mod scene;

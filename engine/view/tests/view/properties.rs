@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use proptest::{collection::vec, prelude::*};
-use runbook_view::{Now, Run, Status, Style, Tree, lines, render};
+use runbook_view::{
+    Now, Run, Status, Style, Timeline, Tree, graph, lines, render,
+    report::{self, Report},
+};
 use runbook_wire::{
     About, Answer, Body, Entry, EntryKind, Grade, Outline, Place, Policy, Probe, Promise, Record, Result,
     Role, Task, Timer, Via,
@@ -36,7 +40,13 @@ const ROLES: [Role; 8] = [
 ];
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z_]{1,12}", "[ -~]{0,90}", "\\PC{0,20}", Just("部署 新版本 を展開する 한국어".to_owned())]
+    prop_oneof![
+        "[a-z_]{1,12}",
+        "[ -~]{0,90}",
+        "\\PC{0,20}",
+        Just("部署 新版本 を展開する 한국어".to_owned()),
+        Just("</script><script>alert(1)</script>\u{0}]]>&amp;".to_owned())
+    ]
 }
 
 /// A node: kind, role, owner (modulo the nodes before it; `None`: of the runbook), effect, name.
@@ -240,6 +250,25 @@ proptest! {
         if let Some(max) = max {
             prop_assert!(screen.len() <= max, "{} lines of {max}", screen.len());
         }
+    }
+
+    #[test]
+    fn reports_of_any_run_are_well_formed((outline, records) in case()) {
+        let mut timeline = Timeline::new(outline.clone(), TimeZone::UTC);
+        records.iter().for_each(|r| timeline.apply(r));
+        let report = Report::of(&timeline, Now::at(1_795_313_425_000), TimeZone::UTC);
+        let page = report::html(&report);
+        let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+        let parsed = roxmltree::Document::parse_with_options(&page, options);
+        let elements = parsed.map_err(|e| TestCaseError::fail(format!("{e}")))?;
+        prop_assert!(!elements.descendants().any(|n| n.has_tag_name("script")));
+        let junit = report::junit(&report);
+        prop_assert!(roxmltree::Document::parse(&junit).is_ok(), "{junit}");
+        let markdown = report::markdown(&report);
+        prop_assert!(!markdown.contains("<script"));
+        prop_assert_eq!(&report::json(&report)["version"], &serde_json::json!(1));
+        let picture = graph::svg(&graph::Graph::of(&outline), true);
+        prop_assert!(roxmltree::Document::parse(&picture).is_ok(), "{picture}");
     }
 
     #[test]

@@ -1,0 +1,243 @@
+//! The complete record of a run, for people who were not there: one model, four formats.
+
+mod gantt;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+
+use jiff::tz::TimeZone;
+use runbook_wire::{About, Grade, Probe};
+
+use crate::{
+    Forward, Given, Key, Node, Now, Question, Rollback, Run, Summary, Timeline, Tree, moment,
+    required::{Required, required},
+    run::subject,
+    timeline, value,
+};
+
+pub use html::html;
+pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
+
+/// Everything that a report says.
+#[derive(Debug, Clone)]
+pub struct Report<'a> {
+    pub run: &'a Run,
+    pub tree: Tree<'a>,
+    pub summary: Summary,
+    pub required: Vec<Required>,
+    pub timeline: &'a Timeline,
+    pub now: Now,
+    /// The reader's.
+    pub zone: TimeZone,
+}
+
+/// A question with everything that was answered to it.
+#[derive(Debug, Clone)]
+pub struct Decision<'a> {
+    pub question: &'a Question,
+    pub answers: Vec<&'a Given>,
+    /// The path of the step, `rollback`.
+    pub about: String,
+}
+
+impl<'a> Report<'a> {
+    /// The report of a run as far as it got.
+    pub fn of(timeline: &'a Timeline, now: Now, zone: TimeZone) -> Report<'a> {
+        let tree = Tree::of(&timeline.run);
+        let summary = Summary::of(&tree);
+        let required = required(&tree);
+        Report { run: &timeline.run, tree, summary, required, timeline, now, zone }
+    }
+
+    /// How it ended, in a sentence or two.
+    pub fn headline(&self) -> String {
+        let tree = &self.tree;
+        let took = moment::length(self.run.elapsed_ms(self.now));
+        let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
+        let rollback = match tree.rollback {
+            Rollback::None => "",
+            Rollback::NothingToUndo => "; there was nothing to undo",
+            Rollback::Pending => " and will be rolled back",
+            Rollback::Asked => "; somebody has to decide about the rollback",
+            Rollback::Declined => " and was not rolled back",
+            Rollback::Running => " and is being rolled back",
+            Rollback::Complete => " and was rolled back",
+            Rollback::Incomplete => "; the rollback is incomplete",
+        };
+        let how = match tree.forward {
+            Forward::NotBegun => "has not begun".to_owned(),
+            Forward::Running => "goes on".to_owned(),
+            Forward::WaitingForPerson => "waits for a person".to_owned(),
+            Forward::InDoubt => "waits: it is in doubt whether a step happened".to_owned(),
+            Forward::Failed => format!("failed{place}"),
+            Forward::Cancelled => "was cancelled".to_owned(),
+            Forward::Succeeded => "succeeded".to_owned(),
+            Forward::SucceededWithFailures => format!("succeeded with failures{place}"),
+        };
+        let time =
+            if self.run.finished.is_some() { format!("after {took}") } else { format!("{took} so far") };
+        format!(
+            "The run {how}{rollback}, {time}. {}.",
+            self.summary.steps.words().replacen(" done", " steps done", 1)
+        )
+    }
+
+    /// Facts about the run, in the order they are shown.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let run = self.run;
+        let time = |ms: u64| moment::date_time(ms, &self.zone);
+        let mut facts = vec![("Run", run.id().to_owned())];
+        if let Some(created) = &run.created {
+            facts.push(("Runbook", format!("{} ({})", created.runbook, created.file)));
+            facts.push(("Environment", created.environment.clone().unwrap_or_else(|| "none".into())));
+            facts.push(("Requested by", created.requester.name.clone()));
+            facts.push(("Began", time(created.at.wall_ms)));
+        }
+        match &run.finished {
+            Some(finished) => {
+                facts.push(("Ended", time(finished.at.wall_ms)));
+                let meaning = crate::exit_meaning(finished.exit_code);
+                facts.push(("Exit code", format!("{}: {meaning}", finished.exit_code)));
+            }
+            None => facts.push(("Last record", run.last.map_or_else(String::new, |l| time(l.wall_ms)))),
+        }
+        facts.push(("Took", moment::clock(run.elapsed_ms(self.now))));
+        if run.resumes > 0 {
+            let gaps: u64 = run.gaps.iter().map(|(from, to)| to - from).sum();
+            facts.push((
+                "Resumed",
+                format!("{} times; {} without an executor", run.resumes, moment::length(gaps)),
+            ));
+        }
+        let locks: Vec<&str> = run.locks.iter().map(|l| l.name.as_str()).collect();
+        if !locks.is_empty() {
+            facts.push(("Locks", locks.join(", ")));
+        }
+        if let Some(owner) = &run.outline.owner {
+            facts.push(("Owner", owner.clone()));
+        }
+        if let Some(created) = &run.created {
+            if created.unattended {
+                facts.push(("Attended", "no: nobody could be asked on a terminal".into()));
+            }
+            facts.push(("Plan", created.plan.clone()));
+            facts.push(("Engine", format!("runbook {}, semantics {}", created.version, created.semantics)));
+        }
+        let events = run.last.map_or(0, |l| l.seq);
+        facts.push(("Record", format!("{events} events, format {}", runbook_wire::VERSION)));
+        facts
+    }
+
+    /// Inputs, with secrets by name.
+    pub fn inputs(&self) -> Vec<(String, String)> {
+        let inputs = self.run.created.iter().flat_map(|c| &c.inputs);
+        inputs.map(|(name, v)| (name.clone(), value::short(v))).collect()
+    }
+
+    /// Outputs that are values, not required outputs.
+    pub fn outputs(&self) -> Vec<(String, String)> {
+        let outputs = self.run.finished.iter().flat_map(|f| &f.outputs);
+        let plain = outputs.filter(|(_, v)| !crate::required::is_required(v));
+        plain.map(|(name, v)| (name.clone(), value::short(v))).collect()
+    }
+
+    /// Every question that was put, with its answers.
+    pub fn decisions(&self) -> Vec<Decision<'a>> {
+        let run = self.run;
+        let mut decisions: Vec<Decision<'a>> = Vec::new();
+        for question in &run.questions {
+            // Asked again, after a resume: the same question.
+            if decisions.iter().any(|d| same(&d.question.about, &question.about)) {
+                continue;
+            }
+            let answers = run.answers.iter().filter(|g| same(&g.about, &question.about)).collect();
+            decisions.push(Decision { question, answers, about: timeline::about(&question.about) });
+        }
+        decisions
+    }
+
+    /// Every step that began, or was to, with how deep it stands; its undo steps after it.
+    pub fn steps(&self) -> Vec<(usize, &Node<'a>)> {
+        let mut rows = Vec::new();
+        let tree = &self.tree;
+        for node in tree
+            .first
+            .iter()
+            .chain(&tree.steps)
+            .chain(&tree.after_pivot)
+            .chain(&tree.finally)
+            .chain(&tree.revert)
+        {
+            flatten(node, 0, &mut rows);
+        }
+        rows
+    }
+
+    /// Every undo step that has records, in the order they began.
+    pub fn undo_steps(&self) -> Vec<&Node<'a>> {
+        let mut all: Vec<&Node<'a>> = Vec::new();
+        self.tree.walk(&mut |node| {
+            for undo in &node.undo {
+                undo.walk(&mut |n| all.extend(n.task.map(|_| n)));
+            }
+        });
+        all.sort_by_key(|n| n.began.map(|b| b.seq));
+        all
+    }
+}
+
+fn same(a: &About, b: &About) -> bool {
+    std::mem::discriminant(a) == std::mem::discriminant(b)
+        && subject(a).map(Key::of) == subject(b).map(Key::of)
+}
+
+fn flatten<'t, 'a>(node: &'t Node<'a>, depth: usize, rows: &mut Vec<(usize, &'t Node<'a>)>) {
+    rows.push((depth, node));
+    for child in node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally) {
+        flatten(child, depth + 1, rows);
+    }
+}
+
+/// What a step leaves as evidence: its note, who decided, its warning, what its checks saw, its outputs.
+pub(crate) fn evidence(run: &Run, node: &Node<'_>) -> Vec<String> {
+    let Some(task) = node.task else { return Vec::new() };
+    let mut all: Vec<String> = task.note.iter().cloned().collect();
+    if node.is_human() {
+        all.extend(crate::render::given(run, node).into_iter().map(timeline::answer));
+    }
+    all.extend(task.warning.iter().map(|w| format!("warning: {w}")));
+    for probe in &task.probes {
+        let what = match probe.probe {
+            Probe::Until => "waited until",
+            Probe::Verify => "verified",
+            Probe::NotDone => "verified that it did not happen",
+            Probe::Guard(_) => "guarded",
+        };
+        let looks = if probe.rounds == 1 { "1 look".to_owned() } else { format!("{} looks", probe.rounds) };
+        let grade = match probe.last.grade {
+            Grade::Pass => "held",
+            Grade::Fail => "did not hold",
+            Grade::Inconclusive => "could not be seen",
+        };
+        let message =
+            if probe.last.message.is_empty() { String::new() } else { format!(": {}", probe.last.message) };
+        if task.note.as_deref() != Some(probe.last.message.as_str()) || probe.last.message.is_empty() {
+            all.push(format!("{what} ({looks}), {grade}{message}"));
+        }
+    }
+    all.extend(task.outputs.iter().map(|(name, v)| format!("{name} = {}", clip(&value::short(v)))));
+    all
+}
+
+/// The beginning of a long value; all of it is in the JSON report and the journal.
+fn clip(text: &str) -> String {
+    const LONG: usize = 160;
+    if text.chars().count() <= LONG {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(LONG).collect();
+    format!("{head}… ({} characters)", text.chars().count())
+}
