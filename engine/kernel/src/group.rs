@@ -127,7 +127,7 @@ impl Kernel {
             && !(end == End::Failed && self.tolerated(task));
         let id = self.tasks[task].id;
         self.ledger.release(id);
-        if unwound || self.run.owed == 0 || !self.tasks[task].is_composite() {
+        if unwound || !self.owed_inside() || !self.tasks[task].is_composite() {
             self.end(task, end);
         } else {
             self.tasks[task].state = State::Inside(Stage::Unwind(Then::End(end)));
@@ -248,6 +248,11 @@ impl Kernel {
         let frame = self.tasks[task].frame;
         self.open_scope(frame, finally, task);
         true
+    }
+
+    /// Whether any composite inside the run still owes its `finally`; the run's own comes last anyway.
+    pub(crate) fn owed_inside(&self) -> bool {
+        self.run.owed > u32::from(self.tasks[RUN].marks.owes_finally)
     }
 
     fn take_finally(&mut self, task: TaskIx) -> Option<ScopeId> {

@@ -1,6 +1,6 @@
 //! Rolling back a run that has ended, because a person asks for it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::kernel::{Kernel, RUN};
 use crate::program::{Kind, Undo};
@@ -16,9 +16,11 @@ pub(crate) struct Reversal {
     unseen: VecDeque<TaskIx>,
     /// Looks that are under way, and questions that stand.
     open: u32,
-    /// With `to`: in these scopes only these tasks are undone.
-    only: BTreeMap<u32, Vec<TaskIx>>,
+    only: Only,
 }
+
+/// With `to`: in these scopes, by their number, only these tasks are undone.
+type Only = BTreeMap<u32, BTreeSet<TaskIx>>;
 
 /// Why a run cannot be rolled back as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Kernel {
         let revert = end == End::Done && to.is_none() && self.chart.program.revert.is_some();
         let only = match to {
             Some(to) => self.after(to).ok_or(Refusal::NoSuchPoint)?,
-            None => BTreeMap::new(),
+            None => Only::new(),
         };
         if !revert && self.crosses_pivot(&only) {
             return Err(Refusal::AcrossPivot);
@@ -151,17 +153,17 @@ impl Kernel {
     }
 
     /// What came after a task: its dependents, and those of what it is in; per scope.
-    fn after(&self, to: TaskId) -> Option<BTreeMap<u32, Vec<TaskIx>>> {
+    fn after(&self, to: TaskId) -> Option<Only> {
         let mut task = self.task_at(to).filter(|task| *task != RUN)?;
         if to.frame != 0 || !self.tasks[task].begun() {
             return None;
         }
-        let mut only = BTreeMap::new();
+        let mut only = Only::new();
         loop {
             let scope = self.tasks[task].scope;
             let mut after = self.dependents_of(task);
             if !only.is_empty() {
-                after.push(task);
+                after.insert(task);
             }
             only.insert(scope.0, after);
             let run = &self.scopes[scope];
@@ -179,9 +181,9 @@ impl Kernel {
     }
 
     /// Everything in the scope that needs this task, directly or not.
-    fn dependents_of(&self, task: TaskIx) -> Vec<TaskIx> {
+    fn dependents_of(&self, task: TaskIx) -> BTreeSet<TaskIx> {
         let frame = self.tasks[task].frame;
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let mut todo = vec![task];
         while let Some(task) = todo.pop() {
             for &dependent in self.chart.dependents(self.tasks[task].id.node) {
@@ -191,11 +193,11 @@ impl Kernel {
                 }
             }
         }
-        seen.into_iter().collect()
+        seen
     }
 
     /// What there is to undo: leaves with an effect, and composites with an undo of their own.
-    fn undo_candidates(&self, only: &BTreeMap<u32, Vec<TaskIx>>) -> Vec<TaskIx> {
+    fn undo_candidates(&self, only: &Only) -> Vec<TaskIx> {
         self.inside(only, |kernel, task| {
             let row = &kernel.tasks[task];
             let undone = matches!(row.undo, Undoing::Done | Undoing::Left);
@@ -205,17 +207,17 @@ impl Kernel {
         })
     }
 
-    fn crosses_pivot(&self, only: &BTreeMap<u32, Vec<TaskIx>>) -> bool {
+    fn crosses_pivot(&self, only: &Only) -> bool {
         self.run.crossed > 0 && !self.inside(only, |kernel, task| kernel.tasks[task].marks.crossed).is_empty()
     }
 
     /// The tasks below the run, as far as `only` includes them, that are so.
-    fn inside(&self, only: &BTreeMap<u32, Vec<TaskIx>>, is: impl Fn(&Kernel, TaskIx) -> bool) -> Vec<TaskIx> {
+    fn inside(&self, only: &Only, is: impl Fn(&Kernel, TaskIx) -> bool) -> Vec<TaskIx> {
         let mut found = Vec::new();
         let mut todo: Vec<ScopeIx> = self.bodies(RUN);
         while let Some(scope) = todo.pop() {
             let members = match only.get(&scope.0) {
-                Some(only) => only.clone(),
+                Some(only) => only.iter().copied().collect(),
                 None => self.members(scope),
             };
             for task in members {

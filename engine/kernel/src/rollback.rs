@@ -138,8 +138,7 @@ impl Kernel {
         let row = &self.tasks[task];
         let undo = row.undo;
         if !row.begun() || mode.stands(undo) {
-            let blocked = undo.is_blocked();
-            self.set_outcome(task, undo, blocked);
+            self.set_outcome(task, undo, undo.is_blocked() && mode.undoes());
         } else if row.marks.behind && mode.undoes() {
             self.undo_composite(task, Mode::Block);
         } else if row.marks.keep && mode.undoes() {
@@ -175,7 +174,7 @@ impl Kernel {
     /// Unwinds what is inside a composite, in the mode `inside`.
     fn unwind_inner(&mut self, task: TaskIx, mode: Mode, inside: Mode, blocked: bool) {
         self.tasks[task].undo = Undoing::Inner { mode, blocked };
-        let idle = inside == Mode::Settle && self.run.owed == 0;
+        let idle = inside == Mode::Settle && !self.owed_inside();
         match self.tasks[task].inner {
             Some(body) if !idle => self.unwind_scope(body, inside),
             None if !idle && self.tasks[task].each().is_some() => self.unwind_each(task, inside),

@@ -156,7 +156,7 @@ impl World {
             if let Command::Perform { task, .. } = command {
                 let place = self.place(task, kernel);
                 let deed = self.deed(&place);
-                let half = self.roll(&(place.clone(), "crash")) % 2 == 0;
+                let half = self.roll(&(place.clone(), "crash")).is_multiple_of(2);
                 if half && matches!(deed, Deed::Done { .. } | Deed::Unknown { applied: true }) {
                     self.apply(&place);
                 }
@@ -197,7 +197,7 @@ impl World {
             return Deed::Done { warning: self.roll(&(place, nth, "warning")).is_multiple_of(10) };
         }
         match self.roll(&(place, nth, "deed")) % 8 {
-            0 | 1 | 2 => Deed::Failed,
+            0..=2 => Deed::Failed,
             3 => Deed::NotDone,
             4 if write => Deed::Lied,
             5 if write => Deed::Unknown { applied: true },

@@ -209,3 +209,18 @@ fn a_groups_own_undo_stands_for_those_inside_once_if_any_began() {
     );
     ended(&run, Forward::Failed, Rollback::NothingToUndo);
 }
+
+#[test]
+fn a_groups_own_undo_makes_good_what_an_undo_inside_it_could_not() {
+    let inner = group("i", [read("t"), write("b").needs(&[])]).retry(2, 0);
+    tell(
+        book([write("x"), group("g", [inner]).undo([bare("u")])]).finally([read("f")]),
+        "
+        began; x started; x done; g entered; i entered; b started; b done; t started   -> *
+        t failed                    -> prepare ~b
+        ~b started; ~b failed       -> perform ~b, prepare u
+        u started; u done           -> perform u, prepare ~x
+        ~x started; ~x done         -> perform ~x, prepare f
+        ",
+    );
+}
