@@ -9,7 +9,7 @@ use runbook_syntax::{Diagnostic, Span, Spanned};
 use crate::arena::Doc;
 use crate::codes;
 use crate::library::outside;
-use crate::load::{LoadError, Loader};
+use crate::load::Loader;
 use crate::lower::Draft;
 use crate::model::{Invocation, ModuleId, Template, Work};
 use crate::path::{folder_of, join, matches};
@@ -119,7 +119,8 @@ impl<'p, 'a> Pins<'p, 'a> {
                 self.bytes += bytes.len();
                 self.files.insert(path.to_owned(), bytes);
             }
-            Err(LoadError::NotFound) if !must_exist => {}
+            // Not there yet, or a folder: not a program.
+            Err(_) if !must_exist => {}
             Err(error) => {
                 let message = format!("`{path}`: {error}");
                 self.planner.report.push(Diagnostic::error(codes::FILE_NOT_READ, span, message));
@@ -127,8 +128,8 @@ impl<'p, 'a> Pins<'p, 'a> {
         }
     }
 
-    /// Programs that stand in the project: of `argv` the first word, of a script its words that begin with `./` or
-    /// `../`. One that is not there may be made by an earlier step.
+    /// Programs that stand in the project: of `argv` the first word, of a script what it calls by a name that begins
+    /// with `./` or `../`. One that is not there may be made by an earlier step.
     fn programs(&mut self, module: ModuleId, invocation: &Invocation) {
         let constant = |name: &str| {
             invocation.params.iter().find(|(param, _)| param == name).map(|(_, template)| match template {
@@ -152,12 +153,8 @@ impl<'p, 'a> Pins<'p, 'a> {
         }
         for name in ["shell", "script"] {
             if let Some(Some(Value::Str(text))) = constant(name) {
-                let splits = |c: char| c.is_whitespace() || ";|&()`\"'$".contains(c);
-                words.extend(
-                    text.split(splits)
-                        .filter(|word| word.starts_with("./") || word.starts_with("../"))
-                        .map(str::to_owned),
-                );
+                words
+                    .extend(commands(&text).filter(|word| word.starts_with("./") || word.starts_with("../")));
             }
         }
         for word in words.iter().filter(|word| word.contains('/') && !word.starts_with('/')) {
@@ -211,5 +208,28 @@ impl<'p, 'a> Pins<'p, 'a> {
             let message = format!("no file matches `{}`", pattern.value);
             self.planner.report.push(Diagnostic::warning(codes::FILES_PATTERN, pattern.span, message));
         }
+    }
+}
+/// The words of a shell script that stand where a command's name does. A guess, and a good one: a file that is merely an
+/// argument (`> ./out.json`) must not be pinned, since the script may be there to change it.
+fn commands(script: &str) -> impl Iterator<Item = String> {
+    const BEFORE: [&str; 14] = [
+        "if", "then", "else", "elif", "while", "until", "do", "!", "exec", "source", ".", "bash", "sh",
+        "time",
+    ];
+    script.split(|c: char| "\n;|&(){}`".contains(c)).filter_map(|command| {
+        let words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        let is_assignment = |word: &str| word.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
+        words.skip_while(|word| BEFORE.contains(word) || is_assignment(word)).next().map(str::to_owned)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_script_calls_and_what_it_merely_names() {
+        let script = "set -e\nif ./check.sh ./data.json; then X=1 \"./go\" | ./tee out; fi\n. ./lib.sh\n\"$BIN\" up ../.folder";
+        let called: Vec<String> = super::commands(script).filter(|word| word.starts_with('.')).collect();
+        assert_eq!(called, ["./check.sh", "./go", "./tee", "./lib.sh"]);
     }
 }
