@@ -16,7 +16,13 @@ use crate::{history, host, output, project};
 
 impl From<ExecutionError> for CommandError {
     fn from(error: ExecutionError) -> Self {
-        CommandError::unexpected(error.to_string())
+        let exit = Exit(u8::try_from(error.exit_code()).unwrap_or(1));
+        let hint = error.hint();
+        let error = CommandError::unexpected(error.to_string()).exit(exit);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

@@ -12,7 +12,6 @@ impl Exit {
     pub(crate) const USAGE: Exit = Exit(2);
     pub(crate) const INVALID: Exit = Exit(10);
     pub(crate) const WAITING: Exit = Exit(24);
-    pub(crate) const LOCKED: Exit = Exit(30);
     pub(crate) const JOURNAL: Exit = Exit(31);
 }
 

@@ -55,11 +55,3 @@ pub(crate) fn width() -> usize {
 pub(crate) fn now() -> runbook_view::Now {
     runbook_view::Now::at(runbook_runtime::Clock::system().wall_ms())
 }
-
-/// An event as a line of JSON.
-pub(crate) fn event(run: &str, record: &runbook_wire::Record) -> String {
-    let mut value = serde_json::to_value(record).unwrap_or_default();
-    value["version"] = 1.into();
-    value["run"] = run.into();
-    value.to_string()
-}

@@ -218,9 +218,9 @@ fn commands(script: &str) -> impl Iterator<Item = String> {
         "time",
     ];
     script.split(|c: char| "\n;|&(){}`".contains(c)).filter_map(|command| {
-        let words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
         let is_assignment = |word: &str| word.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
-        words.skip_while(|word| BEFORE.contains(word) || is_assignment(word)).next().map(str::to_owned)
+        words.find(|word| !BEFORE.contains(word) && !is_assignment(word)).map(str::to_owned)
     })
 }
 

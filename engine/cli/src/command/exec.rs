@@ -47,12 +47,8 @@ pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
         ),
     };
     let host = host::host(global, root, answers)?;
-    let new = NewRun {
-        file: exec.target.file.display().to_string(),
-        environment,
-        max_parallel: exec.max_parallel,
-        ..NewRun::default()
-    };
+    let new =
+        NewRun { file: exec.target.file.display().to_string(), environment, max_parallel: exec.max_parallel };
     if exec.detach {
         drive::new_detached(plan, new, host, global)
     } else {

@@ -12,6 +12,7 @@ mod init;
 mod logs;
 mod plan;
 mod reject;
+mod report;
 mod resume;
 mod rollback;
 mod runs;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Show(show::Show),
     Logs(logs::Logs),
     Watch(watch::Watch),
+    Report(report::Report),
     Resume(resume::Resume),
     Cancel(cancel::Cancel),
     Rollback(rollback::Rollback),
@@ -62,6 +64,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CommandError> {
         Command::Show(command) => show::run(command, global),
         Command::Logs(command) => logs::run(command, global),
         Command::Watch(command) => watch::run(command, global),
+        Command::Report(command) => report::run(command, global),
         Command::Resume(command) => resume::run(command, global),
         Command::Cancel(command) => cancel::run(command, global),
         Command::Rollback(command) => rollback::run(command, global),

@@ -26,7 +26,9 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
     if show.events {
         for record in &records {
             match global.output {
-                Format::Json => output::data_line(&crate::output::event(&summary.id, record))?,
+                Format::Json => {
+                    output::data_line(&runbook_view::json::event(&summary.id, record).to_string())?
+                }
                 Format::Text => {
                     let at = runbook_view::date_time(record.wall_ms, &TimeZone::system());
                     let body = serde_json::to_string(&record.body)
@@ -40,7 +42,8 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
     let run = Run::replay(outline, &records);
     let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..crate::output::now() };
     match global.output {
-        Format::Json | Format::Text => {
+        Format::Json => output::data_line(&runbook_view::json::show(&run, now).to_string())?,
+        Format::Text => {
             let colour = output::coloured_stdout(global);
             let style = Style { zone: TimeZone::system(), ..Style::default() };
             for line in runbook_view::render(&run, now, output::width(), &style) {

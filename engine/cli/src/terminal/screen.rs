@@ -197,7 +197,7 @@ impl Painter {
         }
         if self.setting.mode == Mode::Json {
             // A reader that went away does not stop the run.
-            let _ = output::data_line(&output::event(self.run.id(), record));
+            let _ = output::data_line(&runbook_view::json::event(self.run.id(), record).to_string());
         }
     }
 

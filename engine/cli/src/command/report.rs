@@ -1,0 +1,60 @@
+//! `runbook report RUN`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+use runbook_view::{Now, Timeline, report};
+
+use crate::args::Global;
+use crate::error::{CommandError, Exit};
+use crate::{history, output};
+
+/// Write the record of a run: what was done, by whom, with what evidence, what was undone.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The run [default: the newest].
+    run: Option<String>,
+    /// The format.
+    #[arg(short, long, value_enum, default_value_t = Kind::Markdown)]
+    format: Kind,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Markdown,
+    /// One self-contained page.
+    Html,
+    Json,
+    /// For continuous integration: a test case per step.
+    Junit,
+}
+
+pub(crate) fn run(command: &Report, global: &Global) -> Result<Exit, CommandError> {
+    let journal = history::reading(global)?;
+    let summary = history::find(&journal, command.run.as_deref(), |_| true)?;
+    let (outline, records) = history::load(&journal, &summary)?;
+    let zone = TimeZone::system();
+    let mut timeline = Timeline::new(outline, zone.clone());
+    records.iter().for_each(|record| timeline.apply(record));
+    let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..output::now() };
+    let report = report::Report::of(&timeline, now, zone);
+    let text = match command.format {
+        Kind::Markdown => report::markdown(&report),
+        Kind::Html => report::html(&report),
+        Kind::Json => format!("{}\n", report::json(&report)),
+        Kind::Junit => report::junit(&report),
+    };
+    match &command.to {
+        None => output::data(&text)?,
+        Some(file) => {
+            std::fs::write(file, text)
+                .map_err(|error| CommandError::unexpected(format!("{}: {error}", file.display())))?;
+            output::line_to_stderr(&format!("wrote {}", file.display()));
+        }
+    }
+    Ok(Exit::SUCCESS)
+}
