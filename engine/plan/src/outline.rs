@@ -1,7 +1,7 @@
 //! The shape of a plan, for those who only read.
 
 use runbook_kernel::{Batch, BatchSize, EachUndo, Effect, Kind, NodeId, RollbackPolicy, ScopeId};
-use runbook_step::UndoKind;
+use runbook_step::{UndoKind, Value};
 use runbook_syntax::ast::{RollbackDecl, Step, StepKind};
 use runbook_wire::{Entry, EntryKind, Outline, Place, Policy, Promise};
 
@@ -44,7 +44,7 @@ impl Planner<'_> {
         let position = self.library.sources.position(draft.plan.span);
         Entry {
             segment: site.segment.clone(),
-            title: draft.plan.name.as_ref().map(written),
+            title: draft.plan.name.as_ref().map(|name| self.title(name)),
             kind: kind(&draft.plan.work, &site.body),
             what: self.what(id, draft, step),
             effect: effect_name(draft.kernel.effect).into(),
@@ -62,8 +62,24 @@ impl Planner<'_> {
             },
             cases,
             role: site.role,
-            policy: policy(draft, step),
+            policy: Policy { left_out: self.left_out(draft), ..policy(draft, step) },
         }
+    }
+
+    /// A name as it will be read; as written where it depends on the run.
+    fn title(&self, name: &Template) -> String {
+        let mut known = true;
+        name.for_each_expression(&mut |expression| known &= self.is_known(&expression.refs));
+        let read = if known { name.evaluate(self).ok() } else { None };
+        read.map_or_else(|| written(name), |value| value.to_string())
+    }
+
+    /// Whether it is known before the run that `when` does not hold.
+    fn left_out(&self, draft: &Draft) -> bool {
+        let Some(when) = draft.plan.when.as_ref().filter(|when| self.is_known(&when.refs)) else {
+            return false;
+        };
+        matches!(Template::Expr(when.clone()).evaluate(self), Ok(Value::Bool(false)))
     }
 
     #[expect(
@@ -229,6 +245,7 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         tolerated: node.continue_on_error || !node.required,
         verify: node.verify.is_some_and(|verify| verify.after_done),
         guards: node.guards.iter().map(|guard| guard.failures).collect(),
+        when: draft.plan.when.as_ref().map(|when| when.source.clone()),
         ..Policy::default()
     };
     if let Some(retry) = step.and_then(|step| step.retry.as_ref()) {

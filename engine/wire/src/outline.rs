@@ -30,7 +30,7 @@ pub struct Outline {
 pub struct Entry {
     /// The last segment of its path: the id, or `finally[0]`, `undo`, `undo[1]`, `require[0]`.
     pub segment: String,
-    /// `name:`, where there is one, as written; rendered in `Started` or `Entered` where it has expressions.
+    /// `name:`, where there is one; as written where it depends on the run, and then rendered in `Started` or `Entered`.
     pub title: Option<String>,
     pub kind: EntryKind,
     /// `http.check`, `run`, the called file, the approval's roles: one short phrase.
@@ -112,6 +112,10 @@ pub struct Policy {
     pub batches: Vec<String>,
     /// Tolerated failures of each of the `batches`.
     pub batch_failures: Vec<u32>,
+    /// `when`, as written.
+    pub when: Option<String>,
+    /// `when` is known before the run, and does not hold: the step will be skipped, with all that is inside it.
+    pub left_out: bool,
     /// A group's own `on_failure.rollback`; of a `for_each`, which items it undoes (`all`, `batch`, `failed`).
     pub rollback: Option<String>,
 }

@@ -66,12 +66,12 @@ fn text(plan: &Plan, environment: Option<&str>) -> String {
     out.push_str(&format!("digest       {}\n\n", plan.digest.0));
     let mut rows = Vec::new();
     for node in &outline.steps {
-        collect(&outline.entries, *node, 0, &mut rows);
+        collect(&outline.entries, *node, 0, false, &mut rows);
     }
     if !outline.finally.is_empty() {
         rows.push(Row { name: "finally".into(), ..Row::default() });
         for node in &outline.finally {
-            collect(&outline.entries, *node, 1, &mut rows);
+            collect(&outline.entries, *node, 1, false, &mut rows);
         }
     }
     let width = |column: fn(&Row) -> &str, most: usize| {
@@ -79,7 +79,7 @@ fn text(plan: &Plan, environment: Option<&str>) -> String {
     };
     let (name, what) = (width(|row| &row.name, 48), width(|row| &row.what, 48));
     for row in &rows {
-        let line = format!("{:name$}  {:what$}  {:6}  {}", row.name, row.what, row.effect, row.undo);
+        let line = format!("{:name$}  {:what$}  {:6}  {}", row.name, row.what, row.effect, row.notes);
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -92,38 +92,48 @@ struct Row {
     name: String,
     what: String,
     effect: String,
-    undo: String,
+    notes: String,
 }
 
-fn collect(entries: &[Entry], node: u32, depth: usize, rows: &mut Vec<Row>) {
+/// Adds a node and what is inside it; `left_out`: something around it is.
+fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mut Vec<Row>) {
     let Some(entry) = entries.get(node as usize) else { return };
     let indent = "  ".repeat(depth);
     let scope =
         matches!(entry.kind, EntryKind::Group | EntryKind::Call | EntryKind::ForEach | EntryKind::Switch);
-    let mut undo = undo_words(&entry.promise, entries, &entry.undo);
+    let mut notes = Vec::new();
     if entry.pivot {
-        undo.insert_str(0, "POINT OF NO RETURN; ");
+        notes.push("POINT OF NO RETURN".to_owned());
     }
+    notes.extend(Some(undo_words(&entry.promise, entries, &entry.undo)).filter(|words| !words.is_empty()));
+    match &entry.policy.when {
+        // What is inside is listed all the same: that is what this run goes without.
+        Some(when) if entry.policy.left_out => notes = vec![format!("LEFT OUT: {when} does not hold")],
+        _ if left_out => notes.clear(),
+        Some(when) => notes.push(format!("only when {when}")),
+        None => {}
+    }
+    let left_out = left_out || entry.policy.left_out;
     rows.push(Row {
         name: format!("{indent}{}", entry.title.as_deref().unwrap_or(&entry.segment)),
         what: entry.what.clone(),
-        effect: if scope { String::new() } else { entry.effect.clone() },
-        undo,
+        effect: if scope || left_out { String::new() } else { entry.effect.clone() },
+        notes: notes.join("; "),
     });
     if entry.cases.is_empty() {
         for child in &entry.children {
-            collect(entries, *child, depth + 1, rows);
+            collect(entries, *child, depth + 1, left_out, rows);
         }
     }
     for (label, nodes) in &entry.cases {
         rows.push(Row { name: format!("{indent}  case {label}"), ..Row::default() });
         for child in nodes {
-            collect(entries, *child, depth + 2, rows);
+            collect(entries, *child, depth + 2, left_out, rows);
         }
     }
     for child in &entry.finally {
         rows.push(Row { name: format!("{indent}  finally"), ..Row::default() });
-        collect(entries, *child, depth + 2, rows);
+        collect(entries, *child, depth + 2, left_out, rows);
     }
 }
 
