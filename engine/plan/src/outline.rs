@@ -273,6 +273,7 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         Kind::Each(each) => {
             policy.max_failures = each.max_failures;
             policy.batches = each.batches.iter().map(batch_size).collect();
+            policy.batch_failures = each.batches.iter().map(|batch| batch.max_failures).collect();
             let undo = match each.undo {
                 EachUndo::All => "all",
                 EachUndo::Batch => "batch",

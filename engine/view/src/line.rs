@@ -90,6 +90,7 @@ impl Line {
                 let mut word = word;
                 let last = lines.last().map_or(0, Line::width);
                 if last + word.trim_end().width() > width && last > indent {
+                    lines.last_mut().into_iter().for_each(Line::trim);
                     lines.push(Line::of(Tone::Plain, " ".repeat(indent)));
                     word = word.trim_start();
                 }
@@ -114,6 +115,17 @@ impl Line {
             }
         }
         lines
+    }
+
+    /// Without spaces at its end.
+    fn trim(&mut self) {
+        while let Some(span) = self.spans.last_mut() {
+            span.text.truncate(span.text.trim_end().len());
+            if !span.text.is_empty() {
+                break;
+            }
+            self.spans.pop();
+        }
     }
 
     /// The line in at most `width` columns; what is cut is marked.

@@ -1,8 +1,8 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{About, EntryKind, Policy, Promise, Via};
+use runbook_wire::{About, Answer, EntryKind, Policy, Promise, Via};
 
-use crate::{Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing};
+use crate::{Node, Now, Question, Rollback, Run, Stamp, Status, Tree, Undoing};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -248,7 +248,7 @@ pub fn first_failure(tree: &Tree<'_>) -> Option<Failed> {
 /// The commands that answer a question.
 pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
     let id = tree.run.id();
-    let step = question.subject().map_or_else(String::new, |t| format!(" {}", quote(&t.path)));
+    let step = question.subject().map_or_else(|| " -".to_owned(), |t| format!(" {}", quote(&t.path)));
     let answer = |what: &str, flag: &str| one(what, format!("runbook answer {id}{step} {flag}"));
     match &question.about {
         About::Human(task) => {
@@ -259,7 +259,12 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
                     one("reject", format!("runbook reject {id}{step}")),
                 ],
                 Some(EntryKind::Window) => Vec::new(),
-                Some(EntryKind::Checklist) => vec![answer("tick an item", "ITEM=done")],
+                Some(EntryKind::Checklist) => {
+                    let ticked = ticked(tree.run, question);
+                    let open = question.show.keys().find(|item| !ticked.contains(item));
+                    let item = open.map_or("ITEM", String::as_str);
+                    vec![answer("tick", &format!("--tick {}", quote(item)))]
+                }
                 _ => vec![answer("answer", "VALUE")],
             }
         }
@@ -273,6 +278,20 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
         About::AfterPivot => vec![answer("keep", "--keep"), answer("try again", "--retry")],
         About::Drift(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
     }
+}
+
+/// Items of a checklist that are done by the last word on them.
+pub(crate) fn ticked<'r>(run: &'r Run, question: &Question) -> Vec<&'r String> {
+    let mut ticked: Vec<&String> = Vec::new();
+    for given in run.answers.iter().filter(|g| !g.void && question.is_about(&g.about)) {
+        if let Answer::Item { item, done, .. } = &given.answer {
+            ticked.retain(|t| *t != item);
+            if *done {
+                ticked.push(item);
+            }
+        }
+    }
+    ticked
 }
 
 /// Who can act on a question, in words.

@@ -260,14 +260,18 @@ impl Builder<'_> {
     }
 
     fn body(&self, node: u32, entry: &Entry, id: &str) -> (Vec<Block>, Vec<Edge>) {
-        let mut children: Vec<Block> = entry.children.iter().filter_map(|&n| self.block(n)).collect();
-        let mut edges = self.edges(&entry.children);
+        let role = |n: &u32| self.outline.entries.get(*n as usize).map(|e| e.role);
+        let forward: Vec<u32> =
+            entry.children.iter().copied().filter(|n| role(n) == Some(Role::Body)).collect();
+        let mut children: Vec<Block> = forward.iter().filter_map(|&n| self.block(n)).collect();
+        let mut edges = self.edges(&forward);
         let owned = |role| self.shape.owned(self.outline, node, role).collect::<Vec<u32>>();
         let mut before: Vec<usize> =
             (0..children.len()).filter(|&i| edges.iter().all(|e| e.from != i)).collect();
         let lists = [
             ("between", "between batches", owned(Role::Between)),
             ("first", "on failure, first", owned(Role::First)),
+            ("after_pivot", "on failure after the pivot", owned(Role::AfterPivot)),
             ("finally", "finally", entry.finally.clone()),
         ];
         for (role, title, nodes) in lists {

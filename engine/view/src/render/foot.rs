@@ -5,6 +5,7 @@ use crate::{
     Forward, Line, Node, Question, Status, Tone, exit,
     line::wrap,
     moment,
+    required::{Produced, Required, is_required, required},
     summary::{self, Summary},
 };
 
@@ -163,7 +164,21 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
             format!("  {n} {answers} came from an answers file, not from a person"),
         ));
     }
-    for (name, value) in &finished.outputs {
+    let required = required(tree);
+    if !required.is_empty() {
+        let made = |r: &&Required| matches!(r.produced, Produced::Yes | Produced::NotNeeded);
+        let count = required.iter().filter(made).count();
+        let all = required.len();
+        let tone = if count == all { Tone::Ok } else { Tone::Warn };
+        lines.push(Line::of(tone, format!("  required outputs: {count} of {all}")));
+        for r in required.iter().filter(|r| !made(r)) {
+            let line = Line::of(Tone::Plain, format!("    {} {}: ", r.title, r.produced.words()));
+            lines.extend(line.with(Tone::Dim, &r.why).broken(page.width, 6));
+        }
+    }
+    // Outputs of a run that failed are null as far as they were not computed.
+    let shown = finished.outputs.iter().filter(|(_, value)| !value.is_null() && !is_required(value));
+    for (name, value) in shown {
         let text = format!("  {name} = {}", crate::value::short(value));
         lines.extend(Line::of(Tone::Plain, text).broken(page.width, 6));
     }

@@ -12,7 +12,8 @@ pub(super) fn head(page: &Page<'_>) -> Vec<Line> {
         pieces.push(Line::of(Tone::Plain, format!("by {}", created.requester.name)));
         pieces.push(Line::of(Tone::Plain, moment::clock(page.elapsed_ms)));
     }
-    for lock in run.locks.iter().filter(|l| l.released.is_none()) {
+    // They end with the run.
+    for lock in run.locks.iter().filter(|l| l.released.is_none() && run.finished.is_none()) {
         pieces.push(Line::of(Tone::Dim, format!("lock {}", lock.name)));
     }
     if run.resumes > 0 {

@@ -50,7 +50,7 @@ impl Question {
         subject(&self.about)
     }
 
-    pub(super) fn is_about(&self, about: &About) -> bool {
+    pub(crate) fn is_about(&self, about: &About) -> bool {
         let same_kind = std::mem::discriminant(&self.about) == std::mem::discriminant(about);
         same_kind && self.subject().map(Key::of) == subject(about).map(Key::of)
     }

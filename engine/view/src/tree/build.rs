@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use runbook_wire::{Entry, EntryKind, Role};
+use runbook_wire::{About, Entry, EntryKind, Role};
 
 use super::{Forward, Node, Rollback, Status, Tree, Undoing};
-use crate::{Key, Phase, Run};
+use crate::{Key, Phase, Question, Run};
 
 pub(super) fn tree(run: &Run) -> Tree<'_> {
     let mut between: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -49,7 +49,12 @@ impl<'a> Build<'a> {
         node.began = task.and_then(|t| t.began);
         node.ended = task.and_then(|t| t.ended);
         node.status = task.map_or(Status::Waiting, |t| status(t.phase, node.is_human()));
+        let warned = |q: &&Question| matches!(&q.about, About::Warning(t) if Key::of(t) == key);
+        if node.status == Status::Done && run.questions.iter().filter(warned).any(|q| q.settled.is_none()) {
+            node.status = Status::WaitingForPerson;
+        }
         let owned = |role| run.shape.owned(&run.outline, key.node, role);
+        let body = || body(run, entry);
         match entry.kind {
             EntryKind::ForEach => {
                 node.children = self.items(&node);
@@ -66,9 +71,9 @@ impl<'a> Build<'a> {
                 let nodes = taken.map_or(&[][..], |(_, nodes)| nodes);
                 node.children = self.scope(nodes.iter().copied(), key.frame, &node.path);
             }
-            _ => node.children = self.scope(entry.children.iter().copied(), key.frame, &node.path),
+            _ => node.children = self.scope(body(), key.frame, &node.path),
         }
-        node.first = self.scope(owned(Role::First), key.frame, &node.path);
+        node.first = self.scope(owned(Role::First).chain(owned(Role::AfterPivot)), key.frame, &node.path);
         node.finally = self.scope(entry.finally.iter().copied(), key.frame, &node.path);
         node.undo = self.scope(entry.undo.iter().copied(), key.frame, &node.path);
         Some(node)
@@ -84,12 +89,18 @@ impl<'a> Build<'a> {
                 let mut node = leaf(key, each.entry, path);
                 node.item = Some((index, item.key.as_str()));
                 if let Some(frame) = item.frame {
-                    node.children = self.scope(each.entry.children.iter().copied(), frame, &node.path);
+                    node.children = self.scope(body(self.run, each.entry), frame, &node.path);
                 }
                 node
             })
             .collect()
     }
+}
+
+/// Steps that run forward: what a failure starts, or what runs between batches, stands among the children too.
+fn body<'a>(run: &'a Run, entry: &'a Entry) -> impl Iterator<Item = u32> + 'a {
+    let forward = |n: &u32| run.outline.entries.get(*n as usize).is_some_and(|e| e.role == Role::Body);
+    entry.children.iter().copied().filter(forward)
 }
 
 fn leaf<'a>(key: Key, entry: &'a Entry, path: String) -> Node<'a> {

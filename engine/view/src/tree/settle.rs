@@ -37,6 +37,7 @@ fn derive(node: &mut Node<'_>) {
         node.began = node.children.iter().filter_map(began).min();
     }
     if node.status == Status::Skipped {
+        node.children.iter_mut().for_each(skip);
         return;
     }
     let own = node.task.and_then(|t| t.failure.as_ref()).is_some();
@@ -46,6 +47,12 @@ fn derive(node: &mut Node<'_>) {
         && node.task.is_some_and(|t| t.incarnation + 1 < node.entry.policy.attempts);
     node.failing = failed && !again && !node.tolerated();
     combine(node, failed, again);
+}
+
+/// What is in a skipped group is skipped with it.
+fn skip(node: &mut Node<'_>) {
+    node.status = Status::Skipped;
+    node.children.iter_mut().for_each(skip);
 }
 
 /// Whether more items failed than are tolerated, in all or in one batch.

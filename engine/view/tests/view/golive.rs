@@ -253,8 +253,8 @@ fn it_succeeds() {
     let finished =
         Body::Finished { forward: "succeeded".into(), rollback: "none".into(), exit_code: 0, outputs };
     g.s.push(finished);
-    insta::assert_snapshot!(g.s.screen(100, None), @r#"
-    golive  run b7k2m  staging  by ana  00:05:13  lock deploy/staging/shop
+    insta::assert_snapshot!(g.s.screen(100, None), @"
+    golive  run b7k2m  staging  by ana  00:05:13
       ✓ announced   80ms
       ✓ current     40ms  200 in 12ms
       ✓ deploy      3.7s  created  attempt 2
@@ -270,21 +270,21 @@ fn it_succeeds() {
         ✓ told  50ms
 
     SUCCEEDED in 00:05:13   11 of 11 done   exit 0
-      deployment = {"title":"Production deployment","by":["switch"]}
+      required outputs: 1 of 1
       live = green
       the record: runbook report b7k2m
-    "#);
-    insta::assert_snapshot!(g.s.screen(100, Some(12)), @r#"
-    golive  run b7k2m  staging  by ana  00:05:13  lock deploy/staging/shop
+    ");
+    insta::assert_snapshot!(g.s.screen(100, Some(12)), @"
+    golive  run b7k2m  staging  by ana  00:05:13
       ✓ announced ✓ current ✓ deploy ✓ healthy ✓ smoke ✓ signoff ✓ switch ✓ soak ✓ retire_old
       finally:
         ✓ told
 
     SUCCEEDED in 00:05:13   11 of 11 done   exit 0
-      deployment = {"title":"Production deployment","by":["switch"]}
+      required outputs: 1 of 1
       live = green
       the record: runbook report b7k2m
-    "#);
+    ");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn the_guard_trips_and_it_is_rolled_back() {
     g.told();
     g.s.finished("failed", "complete", 20);
     insta::assert_snapshot!(g.s.screen(100, None), @"
-    golive  run b7k2m  staging  by ana  00:00:33  lock deploy/staging/shop
+    golive  run b7k2m  staging  by ana  00:00:33
       ✓ announced   80ms
       ✓ current     40ms  200 in 12ms
       ✓ deploy      3.7s  created  attempt 2  undone
@@ -391,7 +391,7 @@ fn an_undo_fails_and_blocks_what_came_before() {
     g.told();
     g.s.finished("failed", "incomplete", 22);
     insta::assert_snapshot!(g.s.screen(100, None), @"
-    golive  run b7k2m  staging  by ana  00:00:34  lock deploy/staging/shop
+    golive  run b7k2m  staging  by ana  00:00:34
       ✓ announced   80ms
       ✓ current     40ms  200 in 12ms
       ✓ deploy      3.7s  created  attempt 2
