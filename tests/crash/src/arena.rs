@@ -30,8 +30,7 @@ pub struct Life {
 }
 
 impl Arena {
-    /// Copies the shipped runbooks and moves the environment's ports to `base` and the eight after it. Waits are
-    /// shortened in the environment, as an environment may.
+    /// Copies the shipped runbooks and moves the environment's ports to `base` and the eight after it.
     pub fn new(base: u16) -> Arena {
         let bed = Bed::new();
         bed.ship_runbooks(base);
@@ -129,23 +128,26 @@ impl Arena {
 
     /// How each step ended, by path, and what came of the run: what must not depend on kills.
     pub fn ending(&self, run: &str) -> Vec<String> {
-        let events = self.events(run);
-        let mut last: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-        for event in &events {
-            let path = event["task"]["path"].as_str().unwrap_or_default().to_owned();
-            match event["type"].as_str() {
-                Some("ended") => drop(last.insert(path, event["result"].to_string())),
-                Some("skipped") => drop(last.insert(path, "skipped".into())),
-                Some("finished") => {
-                    last.insert(
-                        String::new(),
-                        format!("{} {} {}", event["forward"], event["rollback"], event["exit_code"]),
-                    );
+        let shown = self.bed.runbook(&["show", run, "-o", "json"]).expect(0);
+        let shown: Value = serde_json::from_str(&shown.stdout).expect("a run is JSON");
+        let mut ending = vec![format!("{} {} {}", shown["status"], shown["rollback"], shown["exit_code"])];
+        let mut open = vec![&shown];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => {
+                    if let (Some(path), Some(status), Some(undo)) =
+                        (fields.get("path"), fields.get("status"), fields.get("undo"))
+                    {
+                        ending.push(format!("{path} {status} {undo}"));
+                    }
+                    open.extend(fields.values());
                 }
                 _ => {}
             }
         }
-        last.into_iter().map(|(path, how)| format!("{path}: {how}")).collect()
+        ending.sort();
+        ending
     }
 
     /// Effects that happened again after their result was on disk: there must be none.

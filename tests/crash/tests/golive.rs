@@ -122,7 +122,7 @@ fn disturbed(arena: &Arena, campaign: &Campaign, undisturbed: &BTreeMap<&str, Ve
         // Killed before the run existed: nothing happened, and nothing has to be resumed.
         return;
     };
-    let ended = arena.events(&id).iter().any(|event| event["type"] == "finished");
+    let ended = arena.events(&id).last().is_some_and(|event| event["type"] == "finished");
     let exit = if ended { None } else { arena.live(&["resume", &id, "--no-input", "-o", "json"], None).exit };
     let told = format!("seed {}, run {number} ({id}, {candidate}):\n{}", campaign.seed, story.join("\n"));
     if let Some(exit) = exit {
@@ -154,6 +154,12 @@ fn killed_anywhere_a_go_live_ends_as_if_it_had_not_been() {
                 let arena = Arena::new(FIRST_PORT + worker * 10);
                 let mut dice = Dice::new(seed.wrapping_add(u64::from(worker)));
                 let mut undisturbed = BTreeMap::new();
+                // The first go-live has no baseline to compare with; all others have.
+                let args = arguments("healthy");
+                assert_eq!(
+                    arena.live(&args.iter().map(String::as_str).collect::<Vec<_>>(), None).exit,
+                    Some(0)
+                );
                 for (candidate, exit) in CANDIDATES {
                     let args = arguments(candidate);
                     let life = arena.live(&args.iter().map(String::as_str).collect::<Vec<_>>(), None);

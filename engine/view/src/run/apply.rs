@@ -61,6 +61,9 @@ impl Run {
             Body::ExecutorStopped { reason } => {
                 self.executor = Executor::Stopped { reason: reason.clone(), at }
             }
+            // A new executor takes what the run holds already.
+            Body::LockTaken { name }
+                if self.locks.iter().any(|l| l.name == *name && l.released.is_none()) => {}
             Body::LockTaken { name } => {
                 self.locks.push(Lock { name: name.clone(), taken: at, released: None })
             }
