@@ -3,6 +3,7 @@
 mod bench;
 mod hostile;
 mod reference;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ enum Command {
     Bench(bench::Bench),
     /// Write `docs/reference/` from the declarations of the standard step types.
     Reference,
+    /// Write `schemas/` from the tables of the language and the declarations of the standard step types.
+    Schema,
 }
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Command::Reference => {
             reference::write(&root().join("docs/reference")).map_err(|error| error.to_string())
         }
+        Command::Schema => schema::write(&root().join("schemas")).map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,6 +33,7 @@ mod plan;
 mod planner;
 mod report;
 mod request;
+mod schema;
 mod scope;
 mod setting;
 mod template;
@@ -47,3 +48,4 @@ pub use model::{
 pub use path::{folder_of, join};
 pub use plan::{Planned, plan};
 pub use request::{EnvironmentFile, Given, GivenValue, Request};
+pub use schema::schema;
