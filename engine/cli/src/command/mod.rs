@@ -17,6 +17,7 @@ mod resume;
 mod rollback;
 mod runs;
 mod sandbox;
+mod schema;
 mod show;
 mod steps;
 mod validate;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Reject(reject::Reject),
     Answer(answer::Answer),
     Steps(steps::Steps),
+    Schema(schema::Schema),
     Explain(explain::Explain),
     Init(init::Init),
     Sandbox(sandbox::Sandbox),
@@ -72,6 +74,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CommandError> {
         Command::Reject(command) => reject::run(command, global),
         Command::Answer(command) => answer::run(command, global),
         Command::Steps(command) => steps::run(command, global),
+        Command::Schema(command) => schema::run(command),
         Command::Explain(command) => explain::run(command),
         Command::Init(command) => init::run(command),
         Command::Sandbox(command) => sandbox::run(command, global),
