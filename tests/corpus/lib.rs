@@ -8,12 +8,13 @@
 //! # environment: support/production.yaml
 //! # input: count=many
 //! # strict
+//! # complete
 //! ```
 //!
 //! Errors and warnings alike. Line and column count from 1, columns in characters, these comments included; a fault of
 //! another file is written with its name, one of a given input with its flag. A fault that is missing fails the test, and so
 //! does one that is not written down. Paths start from the corpus's own folder, which is the root of the project to the
-//! planner.
+//! planner. Inputs that nobody gives and an environment that nobody names are left open, unless it says `complete`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -94,19 +95,26 @@ pub fn expected(text: &str) -> Result<Vec<Fault>, String> {
     Ok(faults)
 }
 
-/// Files of the corpus.
-struct Folder(PathBuf);
+/// Files of the corpus, and one that need not be there.
+struct Folder<'t> {
+    root: PathBuf,
+    path: &'t str,
+    text: &'t str,
+}
 
-impl Loader for Folder {
+impl Loader for Folder<'_> {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        std::fs::read(self.0.join(path)).map_err(|error| match error.kind() {
+        if path == self.path {
+            return Ok(self.text.as_bytes().to_vec());
+        }
+        std::fs::read(self.root.join(path)).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => LoadError::NotFound,
             _ => LoadError::Other(error.to_string()),
         })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, LoadError> {
-        let entries = std::fs::read_dir(self.0.join(folder)).map_err(|_| LoadError::NotFound)?;
+        let entries = std::fs::read_dir(self.root.join(folder)).map_err(|_| LoadError::NotFound)?;
         let name = |entry: std::fs::DirEntry| {
             let end = if entry.path().is_dir() { "/" } else { "" };
             format!("{}{end}", entry.file_name().to_string_lossy())
@@ -134,13 +142,13 @@ fn request(path: &str, text: &str) -> Request {
             .map(|path| EnvironmentFile { name: "corpus".to_owned(), path: path.to_owned() }),
         inputs: remarks(text, "input:").map(input).collect(),
         strict: remarks(text, "strict").next().is_some(),
-        incomplete: true,
+        incomplete: remarks(text, "complete").next().is_none(),
     }
 }
 
 /// Plans a file as its comments ask.
 pub fn planned(path: &str, text: &str) -> Planned {
-    plan(&request(path, text), &Folder(root()), &runbook_stdlib::registry())
+    plan(&request(path, text), &Folder { root: root(), path, text }, &runbook_stdlib::registry())
 }
 
 /// What is found wrong with a file of the corpus.
@@ -160,9 +168,10 @@ pub fn found(path: &str, text: &str) -> Vec<Fault> {
     faults
 }
 
-/// Every code of the syntax, with its title.
+/// Every code of the syntax and of the plan, with its title.
 pub fn codes() -> Vec<(&'static str, &'static str)> {
-    runbook_syntax::codes::ALL.iter().map(|entry| (entry.code.0, entry.title)).collect()
+    let syntax = runbook_syntax::codes::ALL.iter().map(|entry| (entry.code.0, entry.title));
+    syntax.chain(runbook_plan::codes::ALL.iter().map(|entry| (entry.code.0, entry.title))).collect()
 }
 
 /// The codes that the corpus expects somewhere.

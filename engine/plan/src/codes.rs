@@ -32,7 +32,6 @@ codes! {
     INPUT_UNDECLARED = "E329", "The runbook has no such input";
     INPUT_MISSING = "E330", "An input has no value";
     INPUT_VALUE = "E331", "An input's value is not allowed";
-    OUT_OF_RANGE = "E332", "A number or a length of time is out of range";
 
     UNKNOWN_NAME = "E401", "A name means nothing here";
     UNKNOWN_INPUT = "E402", "There is no such input";

@@ -44,21 +44,18 @@ pub(crate) fn declared(decl: &TypeDecl, report: &Report) -> Type {
         }
         "integer" => {
             let bound = |bound| bounded(bound, report, "a whole number", Value::as_int);
-            let (min, max) = (bound(&decl.min), bound(&decl.max));
-            ordered(decl, min, max, report);
+            let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
             Type::Integer { min, max }
         }
         "number" => {
             let bound = |bound| bounded(bound, report, "a number", Value::as_float);
-            let (min, max) = (bound(&decl.min), bound(&decl.max));
-            ordered(decl, min, max, report);
+            let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
             Type::Number { min, max }
         }
         "duration" => {
             let read = |value: &Value| value.as_str().and_then(|text| parse_duration(text).ok());
             let bound = |bound| bounded(bound, report, "a duration such as `30s`", read);
-            let (min_ms, max_ms) = (bound(&decl.min), bound(&decl.max));
-            ordered(decl, min_ms, max_ms, report);
+            let (min_ms, max_ms) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
             Type::Duration { min_ms, max_ms }
         }
         "boolean" => Type::Boolean,
@@ -123,12 +120,20 @@ fn bounded<T>(
     found
 }
 
-fn ordered<T: PartialOrd>(decl: &TypeDecl, min: Option<T>, max: Option<T>, report: &Report) {
-    if let (Some(min), Some(max), Some(at)) = (min, max, &decl.max)
-        && min > max
-    {
-        let message = "`max` is less than `min`: no value fits";
-        report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message));
+/// The bounds, unless they exclude every value, which is reported.
+fn ordered<T: PartialOrd>(
+    decl: &TypeDecl,
+    min: Option<T>,
+    max: Option<T>,
+    report: &Report,
+) -> (Option<T>, Option<T>) {
+    match (&min, &max, &decl.max) {
+        (Some(least), Some(most), Some(at)) if least > most => {
+            let message = "`max` is less than `min`: no value fits";
+            report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message));
+            (None, None)
+        }
+        _ => (min, max),
     }
 }
 

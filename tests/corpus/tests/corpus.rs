@@ -40,8 +40,8 @@ fn every_code_is_in_the_corpus() {
     let covered = covered();
     let missing: Vec<&str> =
         codes().into_iter().map(|(code, _)| code).filter(|code| !covered.contains(*code)).collect();
-    // A file of this size does not belong into the repository; `hostile.rs` of the syntax crate makes one.
-    assert_eq!(missing, ["E109", "E199"]);
+    // Files of such a size do not belong into the repository; tests of the syntax and of the plan make them.
+    assert_eq!(missing, ["E109", "E199", "E419", "E605"]);
 }
 
 #[test]

@@ -10,7 +10,8 @@ fn examples(page: &str) -> Vec<String> {
         .map(|block| {
             let has = |key: &str| block.lines().any(|line| line.starts_with(key));
             let head = if has("apiVersion:") { "" } else { "apiVersion: runbook/v1\nname: example\n" };
-            let steps = if has("steps:") || has("kind:") { "" } else { "steps: [{run: 'true'}]\n" };
+            let steps =
+                if has("steps:") || has("kind:") { "" } else { "steps: [{run: 'true', effect: read}]\n" };
             format!("{head}{steps}{block}")
         })
         .collect()
@@ -21,6 +22,12 @@ fn found(text: &str) -> Vec<&'static str> {
     let mut sources = Sources::default();
     let file = sources.add("example.yaml", text);
     parse(&sources, file).1.iter().map(|diagnostic| diagnostic.code.0).collect()
+}
+
+/// What the planner finds wrong.
+fn planned(text: &str) -> Vec<String> {
+    let path = "wrong/example.yaml";
+    runbook_corpus::found(path, &format!("# complete\n{text}")).into_iter().map(|fault| fault.code).collect()
 }
 
 #[test]
@@ -52,4 +59,25 @@ fn pages_of_the_syntax_show_the_fault_and_its_remedy() {
             assert!(["E109", "E199", "E305"].contains(&code), "{code} has {} examples", examples.len());
         }
     }
+}
+
+#[test]
+fn pages_of_the_plan_show_the_fault_and_its_remedy() {
+    let mut failures = String::new();
+    for entry in runbook_plan::codes::ALL {
+        let code = entry.code.0;
+        let page = std::fs::read_to_string(root().join(format!("../../docs/errors/{code}.md"))).unwrap();
+        // Some faults are of several files, or of the command line.
+        let examples = examples(&page);
+        let [wrong, right] = examples.as_slice() else { continue };
+        let codes = planned(wrong);
+        if codes.is_empty() || codes.iter().any(|found| found != code) {
+            failures += &format!("{code}: its wrong example has {codes:?}\n");
+        }
+        let codes = planned(right);
+        if !codes.is_empty() {
+            failures += &format!("{code}: its right example has {codes:?}\n");
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
 }
