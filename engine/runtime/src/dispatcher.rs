@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use runbook_journal::{Executor, Fault, Journal, Wake};
-use runbook_kernel::{About, Command, Effect, Event, Kernel, TaskId};
+use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId};
 use runbook_plan::Plan;
 use runbook_step::Registry;
 use runbook_wire::{Body, Message, Record};
@@ -53,7 +53,7 @@ enum Happening {
     Live(Live),
     /// Somebody in this process wants something.
     Controlled(Controlled),
-    /// A timer is due.
+    /// A timer is due: [`Dispatcher::settle`] finds it.
     Due,
 }
 
@@ -185,8 +185,9 @@ impl<'o> Dispatcher<'o> {
     }
 
     async fn next(&mut self) -> Happening {
-        let due = [self.timers.next(), self.locks.deadline()].into_iter().flatten().min();
-        let due = due.filter(|_| self.stop.is_none() && self.fault.is_none()).map(|due| self.clock.at(due));
+        // While a commit is under way its end is what is waited for; timers are looked at then.
+        let idle = self.unseen.is_empty() && self.stop.is_none() && self.fault.is_none();
+        let due = if idle { self.next_due().map(|due| self.clock.at(due)) } else { None };
         let Sources { journal, spawned, live, controlled } = &mut self.sources;
         // The senders of these channels live as long as this loop.
         tokio::select! {
@@ -216,7 +217,7 @@ impl<'o> Dispatcher<'o> {
             }
             Happening::Live(live) => self.show(live),
             Happening::Controlled(controlled) => self.controlled(controlled),
-            Happening::Due => self.due(),
+            Happening::Due => {}
         }
     }
 
@@ -282,6 +283,7 @@ impl<'o> Dispatcher<'o> {
 
     /// Performs commands until nothing more follows at this moment, then hands the records to the journal.
     fn settle(&mut self) {
+        self.due();
         loop {
             while let Some(command) = self.queue.pop_front() {
                 self.perform(command);
@@ -402,9 +404,19 @@ impl<'o> Dispatcher<'o> {
         self.jobs.cancel(is_it);
     }
 
+    fn next_due(&self) -> Option<Ms> {
+        [self.timers.next(), self.locks.deadline()].into_iter().flatten().min()
+    }
+
+    /// Timers that are due are facts.
     fn due(&mut self) {
-        self.take_locks();
         let now = self.clock.elapsed_ms();
+        if self.stop.is_some() || self.next_due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.locks.deadline().is_some_and(|deadline| deadline <= now) {
+            self.take_locks();
+        }
         while let Some(timer) = self.timers.take(now) {
             let task = self.view().name(timer.task);
             self.record(Body::Fired { task, timer: record::purpose(timer.purpose) });

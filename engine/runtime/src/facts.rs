@@ -2,7 +2,7 @@
 //!
 //! Live and on resume every record goes through [`Facts::take`], which is the only place where a kernel fact is made.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use runbook_kernel::{self as kernel, About, Fact, Kind, NodeId, PersonId, TaskId, Timer};
@@ -51,16 +51,8 @@ pub(crate) struct TaskFacts {
     pub(crate) warning: Option<String>,
     /// Of an approval: who, and when.
     pub(crate) votes: Vec<(PersonId, u64)>,
-    /// Of a checklist.
-    pub(crate) ticks: BTreeMap<String, Tick>,
-}
-
-/// An item of a checklist that somebody has answered.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tick {
-    pub(crate) done: bool,
-    pub(crate) evidence: Option<String>,
-    pub(crate) by: String,
+    /// Of a checklist: items that are done.
+    ticks: BTreeSet<String>,
 }
 
 /// What was on disk before an attempt started.
@@ -101,10 +93,6 @@ impl Facts {
 
     pub(crate) fn task(&self, task: TaskId) -> Option<&TaskFacts> {
         self.tasks.get(&task)
-    }
-
-    pub(crate) fn person(&self, id: PersonId) -> Option<&Person> {
-        self.people.get(id.0 as usize)
     }
 
     pub(crate) fn requester(&self) -> &Person {
@@ -282,10 +270,14 @@ impl Facts {
                 self.entry(task).outputs = Map::from([("answer".to_owned(), value)]);
                 kernel::Answer::Complete
             }
-            Answer::Item { item, done, evidence } => {
+            Answer::Item { item, done, .. } => {
                 let About::Human(task) = about else { return None };
-                let tick = Tick { done: *done, evidence: evidence.clone(), by: by.name.clone() };
-                self.entry(task).ticks.insert(item.clone(), tick);
+                let ticks = &mut self.entry(task).ticks;
+                if *done {
+                    ticks.insert(item.clone())
+                } else {
+                    ticks.remove(item)
+                };
                 if !self.all_ticked(task) {
                     return None;
                 }
@@ -309,7 +301,7 @@ impl Facts {
     fn all_ticked(&self, task: TaskId) -> bool {
         let Work::Checklist(items) = &self.plan.nodes[task.node.0 as usize].work else { return false };
         let ticks = self.tasks.get(&task).map(|facts| &facts.ticks);
-        let done = |id: &str| ticks.and_then(|ticks| ticks.get(id)).is_some_and(|tick| tick.done);
+        let done = |id: &str| ticks.is_some_and(|ticks| ticks.contains(id));
         items.iter().filter(|item| item.required).all(|item| done(&item.id))
     }
 

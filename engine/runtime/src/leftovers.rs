@@ -84,6 +84,8 @@ fn signal(groups: &BTreeSet<i32>, signal: Signal) {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests: a panic is how they fail")]
+
     use std::io::{BufRead, BufReader};
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};

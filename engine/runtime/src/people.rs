@@ -154,10 +154,11 @@ fn approve(
         });
     }
     if !approval.from.is_empty() && !approval.from.contains(&by.name) {
-        let from = approval.from_text.join(", ");
+        let (written, people) = (approval.from_text.join(", "), approval.from.join(", "));
+        let who = if written == people { people } else { format!("{written} ({people})") };
         return Err(Refusal {
             message: format!("{} may not decide this", by.name),
-            hint: Some(format!("it is for {from}: {}", approval.from.join(", "))),
+            hint: Some(format!("it is for {who}")),
         });
     }
     if *answer == Answer::Reject {

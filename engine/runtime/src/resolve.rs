@@ -108,35 +108,8 @@ impl<'a> View<'a> {
             matches!(status, Some(TaskState::Skipped | TaskState::NotStarted | TaskState::Waiting) | None);
         if let Some(facts) = self.facts.task(task).filter(|_| !gone) {
             outputs.extend(facts.outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
-            outputs.extend(self.human_outputs(task));
         }
         outputs
-    }
-
-    /// What people said, as outputs.
-    pub(crate) fn human_outputs(self, task: TaskId) -> Map {
-        let Some(facts) = self.facts.task(task) else { return Map::new() };
-        let text = |text: &str| Value::Str(text.to_owned());
-        match &self.plan.nodes[index(task.node)].work {
-            Work::Approval(_) => {
-                let names = facts.votes.iter().filter_map(|(person, _)| self.facts.person(*person));
-                let names = names.map(|person| text(&person.name)).collect();
-                Map::from([("approved_by".to_owned(), Value::List(names))])
-            }
-            Work::Checklist(_) => {
-                let items = facts.ticks.iter().map(|(item, tick)| {
-                    let evidence = tick.evidence.as_deref().map_or(Value::Null, text);
-                    let tick = Map::from([
-                        ("done".to_owned(), Value::Bool(tick.done)),
-                        ("evidence".to_owned(), evidence),
-                        ("by".to_owned(), text(&tick.by)),
-                    ]);
-                    (item.clone(), Value::Map(tick))
-                });
-                Map::from([("items".to_owned(), Value::Map(items.collect()))])
-            }
-            _ => Map::new(),
-        }
     }
 
     /// `steps.ID.each`: what became of each item.
@@ -203,8 +176,6 @@ impl<'a> View<'a> {
             }
             Work::Switch { outputs, .. } => outputs.first().map(|case| declared(case)).unwrap_or_default(),
             Work::Prompt(_) => vec!["answer".into()],
-            Work::Approval(_) => vec!["approved_by".into()],
-            Work::Checklist(_) => vec!["items".into()],
             _ => declared(&plan_node.outputs),
         }
     }

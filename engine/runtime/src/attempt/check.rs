@@ -23,8 +23,17 @@ const ASSERT_TIME: Duration = Duration::from_secs(60);
 pub(super) struct Check {
     ready: Ready,
     time: Duration,
-    /// The step type's own `verify`, rather than a check that the file wrote.
-    own: bool,
+    how: How,
+}
+
+/// How a check looks.
+enum How {
+    /// By running a step type.
+    Run,
+    /// By asking the step type whose effect it is.
+    Verify,
+    /// By running one; and if it holds, the step type whose effect it is may know what it would have returned.
+    RunThenVerify(Box<Ready>),
 }
 
 /// What a check saw.
@@ -72,17 +81,30 @@ impl Attempts {
         };
         let (log, time) = (Log::Probe(record::probe(probe)), time(view, task, probe));
         match written {
-            Some(invocation) => self.written(view, task, invocation, cancel, log, time),
+            Some(invocation) => {
+                let mut check = self.written(view, task, invocation, cancel, log, time)?;
+                let doubtful = view.facts.task(task).is_some_and(|facts| facts.outputs.is_empty());
+                if probe == Probe::Verify && doubtful {
+                    let log = Log::Probe(record::probe(probe));
+                    check.how = How::RunThenVerify(Box::new(self.owner(view, task, cancel, log)?));
+                }
+                Ok(check)
+            }
             None if probe == Probe::Verify => {
-                let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
-                let mut ready = self.ready(view, task, attempt, cancel)?;
-                ready.context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
-                let outputs = view.facts.task(task).map(|facts| &facts.outputs);
-                ready.call.outputs = outputs.filter(|outputs| !outputs.is_empty()).cloned();
-                Ok(Check { ready, time, own: true })
+                Ok(Check { ready: self.owner(view, task, cancel, log)?, time, how: How::Verify })
             }
             None => Err(Unready::invalid("there is nothing to check".into())),
         }
+    }
+
+    /// The call whose effect is looked for.
+    fn owner(&self, view: View<'_>, task: TaskId, cancel: &Cancel, log: Log) -> Result<Ready, Unready> {
+        let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
+        let mut ready = self.ready(view, task, attempt, cancel)?;
+        ready.context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
+        let outputs = view.facts.task(task).map(|facts| &facts.outputs);
+        ready.call.outputs = outputs.filter(|outputs| !outputs.is_empty()).cloned();
+        Ok(ready)
     }
 
     /// What must hold of the target before a write, and before its undo.
@@ -124,7 +146,7 @@ impl Attempts {
             attempt,
             ..Call::default()
         };
-        Ok(Check { ready: Ready { step, call, context }, time, own: false })
+        Ok(Check { ready: Ready { step, call, context }, time, how: How::Run })
     }
 }
 
@@ -143,7 +165,17 @@ fn time(view: View<'_>, task: TaskId, probe: Probe) -> Duration {
 
 impl Check {
     async fn run(&self) -> Seen {
-        if self.own { self.verify().await } else { self.look().await }
+        match &self.how {
+            How::Run => self.look().await,
+            How::Verify => self.verify(&self.ready).await,
+            How::RunThenVerify(owner) => {
+                let mut seen = self.look().await;
+                if seen.grade == Grade::Pass {
+                    seen.outputs = self.verify(owner).await.outputs;
+                }
+                seen
+            }
+        }
     }
 
     async fn look(&self) -> Seen {
@@ -165,8 +197,8 @@ impl Check {
     }
 
     /// The step type's own look at its effect.
-    async fn verify(&self) -> Seen {
-        let Ready { step, call, context } = &self.ready;
+    async fn verify(&self, owner: &Ready) -> Seen {
+        let Ready { step, call, context } = owner;
         let verdict: BoxFuture<'_, Verdict> = step.verify(call, context);
         let late = async {
             tokio::select! {

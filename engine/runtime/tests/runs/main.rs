@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: a panic is how they fail")]
 
+mod control;
+mod failure;
 mod forward;
+mod journal;
 mod linear;
+mod locks;
+mod people;
+mod resume;
 mod stage;
 mod world;

@@ -20,6 +20,8 @@ pub(crate) struct Things {
     pub(crate) done: Vec<String>,
     /// How the next calls for a name go; then all go well.
     script: BTreeMap<String, VecDeque<Way>>,
+    /// What else happens when a thing is put.
+    asides: BTreeMap<String, Box<dyn Fn() + Send>>,
 }
 
 /// How a call goes.
@@ -50,6 +52,11 @@ impl Stage {
         self.things().script.entry(name.to_owned()).or_default().extend(ways);
     }
 
+    /// When this thing is put, that happens too.
+    pub(crate) fn when_put(&self, name: &str, aside: impl Fn() + Send + 'static) {
+        self.things().asides.insert(name.to_owned(), Box::new(aside));
+    }
+
     pub(crate) fn done(&self) -> Vec<String> {
         self.things().done.clone()
     }
@@ -62,7 +69,7 @@ impl Stage {
         self.things().script.get_mut(name).and_then(VecDeque::pop_front).unwrap_or(Way::Done)
     }
 
-    /// `stage.put`, `stage.tell`, `stage.look`, `stage.seen`, and the standard ones.
+    /// `stage.put`, `stage.tell`, `stage.look`, `stage.seen`, `stage.missing`, and the standard ones.
     pub(crate) fn registry(&self) -> Registry {
         let mut registry = runbook_stdlib::registry();
         let name = || Param::required("name", Type::string());
@@ -88,6 +95,8 @@ impl Stage {
         registry.add(Look { stage: self.clone(), declaration: look });
         let seen = Declaration::new("stage.seen").checks().param(name());
         registry.add(Look { stage: self.clone(), declaration: seen });
+        let missing = Declaration::new("stage.missing").checks().param(name());
+        registry.add(Look { stage: self.clone(), declaration: missing });
         registry
     }
 }
@@ -120,6 +129,9 @@ impl Step for Put {
                 let mut things = self.stage.things();
                 things.done.push(format!("do {name}"));
                 things.there.insert(name.clone());
+                if let Some(aside) = things.asides.get(&name) {
+                    aside();
+                }
             };
             let success = || {
                 let success = Success::default();
@@ -212,10 +224,10 @@ impl Step for Look {
             if !self.declaration.is_check {
                 return Outcome::done(Map::from([("there".to_owned(), Value::Bool(there))]));
             }
-            if there {
+            if there == (self.declaration.name == "stage.seen") {
                 Outcome::done(Map::new())
             } else {
-                Outcome::failed(FailureKind::Check, format!("{name} is missing"))
+                Outcome::failed(FailureKind::Check, format!("{name}: {there}"))
             }
         })
     }

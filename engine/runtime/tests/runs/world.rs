@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use runbook_journal::Journal;
-use runbook_plan::{Bundle, Plan, Request};
+use runbook_plan::{Bundle, EnvironmentFile, Plan, Request};
 use runbook_runtime::{Clock, Execution, Host, NewRun, Observer, Outcome};
 use runbook_step::Registry;
 use runbook_wire::{Person, Record};
@@ -24,22 +24,32 @@ pub(crate) struct Ran {
     pub(crate) warnings: Vec<String>,
 }
 
-#[derive(Default)]
-struct Watching(Arc<Mutex<(Vec<Record>, Vec<String>)>>);
+struct Watching<F> {
+    records: Vec<Record>,
+    warnings: Vec<String>,
+    at: F,
+}
 
-impl Observer for Watching {
+impl<F: FnMut(&Record) + Send> Observer for Watching<F> {
     fn recorded(&mut self, record: &Record) {
-        self.0.lock().unwrap().0.push(record.clone());
+        (self.at)(record);
+        self.records.push(record.clone());
     }
 
     fn warning(&mut self, text: &str) {
-        self.0.lock().unwrap().1.push(text.to_owned());
+        self.warnings.push(text.to_owned());
     }
+}
+
+/// A temporary folder, in memory where there is such a place: a disk that is busy with something else is not what these
+/// tests are about.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 impl World {
     pub(crate) fn new(registry: Registry) -> World {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         std::fs::create_dir(folder.path().join("project")).unwrap();
         World { folder, registry: Arc::new(registry), files: BTreeMap::new() }
     }
@@ -79,21 +89,39 @@ impl World {
     }
 
     pub(crate) fn plan(&self, file: &str) -> Plan {
-        let request = Request { file: file.to_owned(), ..Request::default() };
+        self.plan_of(Request { file: file.to_owned(), ..Request::default() })
+    }
+
+    /// In an environment that has a file of its own.
+    pub(crate) fn plan_in(&self, file: &str, environment: &str) -> Plan {
+        let path = format!("environments/{environment}.yaml");
+        let environment = Some(EnvironmentFile { name: environment.to_owned(), path });
+        self.plan_of(Request { file: file.to_owned(), environment, ..Request::default() })
+    }
+
+    fn plan_of(&self, request: Request) -> Plan {
         let loader = Bundle { request: request.clone(), files: self.files.clone() };
         let planned = runbook_plan::plan(&request, &loader, &self.registry);
         planned.plan.unwrap_or_else(|| panic!("{:#?}", planned.diagnostics))
     }
 
-    /// Runs `main.yaml` to wherever it goes.
-    pub(crate) async fn run(&self) -> Ran {
+    /// Makes a run of `main.yaml`.
+    pub(crate) async fn create(&self, host: Host) -> Execution {
         let new = NewRun { file: "main.yaml".into(), ..NewRun::default() };
-        let execution = Execution::create(self.host(), self.plan("main.yaml"), new).await.unwrap();
-        drive(execution).await
+        Execution::create(host, self.plan("main.yaml"), new).await.unwrap()
     }
 
-    pub(crate) async fn resume(&self, run: &str) -> Ran {
-        drive(Execution::open(self.host(), run).await.unwrap()).await
+    /// Runs `main.yaml` to wherever it goes.
+    pub(crate) async fn run(&self) -> Ran {
+        self.run_as(self.host()).await
+    }
+
+    pub(crate) async fn run_as(&self, host: Host) -> Ran {
+        drive(self.create(host).await).await
+    }
+
+    pub(crate) async fn open(&self, run: &str) -> Execution {
+        Execution::open(self.host(), run).await.unwrap()
     }
 
     /// What the journal holds of a run.
@@ -104,11 +132,14 @@ impl World {
 }
 
 pub(crate) async fn drive(execution: Execution) -> Ran {
-    let seen = Watching::default();
-    let mut observer = Watching(Arc::clone(&seen.0));
-    let outcome = execution.drive(&mut observer).await;
-    let (records, warnings) = std::mem::take(&mut *seen.0.lock().unwrap());
-    Ran { outcome, records, warnings }
+    drive_with(execution, |_| ()).await
+}
+
+/// Drives a run; `at` sees each record once it is on disk.
+pub(crate) async fn drive_with(execution: Execution, at: impl FnMut(&Record) + Send) -> Ran {
+    let mut watching = Watching { records: Vec::new(), warnings: Vec::new(), at };
+    let outcome = execution.drive(&mut watching).await;
+    Ran { outcome, records: watching.records, warnings: watching.warnings }
 }
 
 /// Records as lines for people: what happened, without times and numbers.

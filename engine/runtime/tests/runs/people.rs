@@ -1,0 +1,220 @@
+//! People: who may answer what, answers from a file, waiting without anybody to ask.
+
+use runbook_runtime::{Execution, Exit};
+use runbook_wire::{Answer, Body, Message, Person, Request, Via};
+
+use crate::stage::Stage;
+use crate::world::{World, drive, lines};
+
+fn by(name: &str, step: Option<&str>, answer: Answer) -> Message {
+    let step = step.map(str::to_owned);
+    let request = Request::Answer { step, answer, via: Via::Command, comment: None };
+    Message { by: Person { name: name.to_owned() }, request }
+}
+
+fn refusal(execution: &mut Execution, message: Message) -> String {
+    let refusal = execution.request(message).unwrap_err();
+    refusal.hint.map_or(refusal.message.clone(), |hint| format!("{}; {hint}", refusal.message))
+}
+
+const APPROVAL: &str = "
+apiVersion: runbook/v1
+name: approval
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+  - id: signoff
+    approval: {message: 'Switch to ${{ steps.a.outputs.put }}?', count: 2, exclude_requester: true, from: [ana, ben, cy], show: {what: '${{ steps.a.outputs.put }}'}}
+  - {id: b, uses: stage.put, with: {name: b}}
+";
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_takes_distinct_people_who_may() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", APPROVAL);
+    let ran = world.run().await;
+    assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
+    insta::assert_snapshot!(lines(&ran.records), @r#"
+    executor resumed=false
+    a started
+    a done {"before":0,"put":"a"}
+    signoff started
+    asked: Switch to a? (2 people: ana, ben, cy)
+    stopped: waiting for people at `signoff`
+    "#);
+
+    let run = ran.outcome.run;
+    let mut execution = world.open(&run).await;
+    let refusals = [
+        by("ana", Some("signoff"), Answer::Approve),
+        by("dan", Some("signoff"), Answer::Approve),
+        by("ben", Some("signoff"), Answer::Done),
+        by("ben", Some("a"), Answer::Approve),
+        by("ben", None, Answer::Approve),
+    ]
+    .map(|message| refusal(&mut execution, message));
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    ana started this run, and somebody else has to approve it
+    dan may not decide this; it is for ana, ben, cy
+    that is no answer to this question; an approval is given or refused: `runbook approve`, `runbook reject`
+    no question is open at `a`; asked: `signoff`
+    no question is open about the run itself; asked: `signoff`
+    ");
+    execution.request(by("ben", Some("signoff"), Answer::Approve)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::WaitingForPerson);
+
+    let mut execution = world.open(&run).await;
+    let again = refusal(&mut execution, by("ben", Some("signoff"), Answer::Approve));
+    insta::assert_snapshot!(again, @"ben has approved already; another person is needed");
+    execution.request(by("cy", Some("signoff"), Answer::Approve)).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::Succeeded);
+    assert_eq!(stage.done(), ["do a", "do b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_asked_something_wrong_is_as_it_was() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", APPROVAL);
+    let run = world.run().await.outcome.run;
+    let before = world.journal(&run);
+    let mut execution = world.open(&run).await;
+    refusal(&mut execution, by("dan", Some("signoff"), Answer::Approve));
+    drop(execution);
+    assert_eq!(world.journal(&run), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_ends_it_and_undoes_what_was_done() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", APPROVAL);
+    let run = world.run().await.outcome.run;
+    let mut execution = world.open(&run).await;
+    execution.request(by("ben", Some("signoff"), Answer::Reject)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::Rejected);
+    assert_eq!(stage.done(), ["do a", "undo a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_has_expired_is_asked_for_again() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: expiry
+steps:
+  - {id: signoff, approval: {valid_for: 1h}}
+  - {id: later, wait: {for: 2h}}
+  - {id: b, uses: stage.put, with: {name: b}}
+",
+    );
+    let run = world.run().await.outcome.run;
+    let mut execution = world.open(&run).await;
+    execution.request(by("ben", Some("signoff"), Answer::Approve)).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
+    insta::assert_snapshot!(lines(&ran.records), @r#"
+    executor resumed=true
+    answered by ben: Approve
+    later started
+    later fired Wait
+    GateClosed { task: Task { frame: 0, node: 2, path: "b" }, attempt: 1, gate: Task { frame: 0, node: 0, path: "signoff" }, reason: "the approval `signoff` was valid for 3600 s and has expired" }
+    signoff started
+    asked: Approve `signoff`? (1 person: anybody)
+    stopped: waiting for a person at `signoff`
+    "#);
+    let mut execution = world.open(&run).await;
+    execution.request(by("ben", Some("signoff"), Answer::Approve)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::Succeeded);
+    assert_eq!(stage.done(), ["do b"]);
+}
+
+const ASKING: &str = "
+apiVersion: runbook/v1
+name: asking
+steps:
+  - id: ready
+    checklist:
+      items:
+        - {id: dev, text: Developers are there, evidence: who}
+        - {id: ops, text: Operations watches}
+        - {id: maybe, text: Somebody brought cake, required: false}
+  - {id: size, prompt: {message: How many?, type: integer}}
+  - {id: ok, approval: {count: 2}}
+  - {id: b, uses: stage.put, with: {name: 'b ${{ steps.size.outputs.answer + 1 }}'}}
+";
+
+const ANSWERS: &str = "
+ready: {dev: Ana, ops: true}
+size: 3
+ok: [ana, ben]
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_file_answers_where_that_is_allowed() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", ASKING);
+    let mut host = world.host();
+    host.answers = Some(ANSWERS.into());
+    let ran = world.run_as(host).await;
+    assert_eq!(ran.outcome.exit, Exit::Succeeded, "{:?}\n{}", ran.warnings, lines(&ran.records));
+    assert_eq!(stage.done(), ["do b 4"]);
+    let via = |record: &runbook_wire::Record| match &record.body {
+        Body::Answered { via, .. } => Some(*via),
+        _ => None,
+    };
+    let ways: Vec<Via> = ran.records.iter().filter_map(via).collect();
+    assert_eq!(ways, [Via::AnswersFile; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_environment_takes_no_answers_from_a_file() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry())
+        .file("main.yaml", ASKING)
+        .file("environments/production.yaml", "apiVersion: runbook/v1\nkind: Environment\nprotected: true\n");
+    let mut host = world.host();
+    host.answers = Some(ANSWERS.into());
+    let plan = world.plan_in("main.yaml", "production");
+    let execution = Execution::create(host, plan, Default::default()).await.unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
+    assert_eq!(ran.warnings, ["the environment is protected: answers from a file are not used"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checklist_needs_its_evidence_and_a_prompt_its_type() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", ASKING);
+    let run = world.run().await.outcome.run;
+    let item = |item: &str, evidence: Option<&str>| Answer::Item {
+        item: item.to_owned(),
+        done: true,
+        evidence: evidence.map(str::to_owned),
+    };
+    let mut execution = world.open(&run).await;
+    let mut refusals = vec![
+        refusal(&mut execution, by("ana", Some("ready"), item("dev", None))),
+        refusal(&mut execution, by("ana", Some("ready"), item("nobody", None))),
+        refusal(&mut execution, by("ana", Some("ready"), Answer::Approve)),
+    ];
+    execution.request(by("ana", Some("ready"), item("dev", Some("Dora")))).unwrap();
+    execution.request(by("ana", Some("ready"), item("ops", None))).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::WaitingForPerson);
+    let mut execution = world.open(&run).await;
+    let value = |text: &str| Answer::Value { value: text.into() };
+    refusals.push(refusal(&mut execution, by("ana", Some("size"), value("many"))));
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    item `dev` needs evidence: who
+    there is no item `nobody`; items: dev, ops, maybe
+    that is no answer to this question; a checklist is answered item by item: dev, ops, maybe
+    wanted a whole number, got the text `many`
+    ");
+    execution.request(by("ana", Some("size"), value("7"))).unwrap();
+    let ran = drive(execution).await;
+    assert!(
+        lines(&ran.records).contains("answered by ana: Value { value: Number(7) }"),
+        "{}",
+        lines(&ran.records)
+    );
+}
