@@ -29,7 +29,7 @@ pub enum Error {
     #[error("{role} is already running in {folder}", folder = folder.display())]
     AlreadyServed { role: Role, folder: PathBuf },
     /// A port is taken.
-    #[error("{role} cannot listen on {address}: {source}")]
+    #[error("{role} cannot listen on {address}: {source}{hint}", hint = hint(source))]
     Bind {
         role: Role,
         address: std::net::SocketAddr,
@@ -66,4 +66,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// What to do about a port that is taken.
+fn hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; perhaps the sandbox of another project: end it with `runbook sandbox down` there, or choose another `--base-port`"
+        }
+        _ => "",
+    }
 }

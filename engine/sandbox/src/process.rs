@@ -140,7 +140,8 @@ pub(crate) async fn start(
 
 fn said_since(log: &Path, offset: u64, ended: bool) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
-    let said = String::from_utf8_lossy(bytes.get(offset as usize..).unwrap_or_default()).trim().to_owned();
+    let said = String::from_utf8_lossy(bytes.get(offset as usize..).unwrap_or_default());
+    let said = said.trim().trim_start_matches("error: ").to_owned();
     match (said.is_empty(), ended) {
         (false, _) => said,
         (true, true) => format!("it ended without a word (see {})", log.display()),

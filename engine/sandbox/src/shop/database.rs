@@ -68,14 +68,14 @@ impl Database {
     }
 }
 
-/// Fills an empty database, and writes the test user's credentials where runbooks find them. Does nothing to a full one.
+/// Fills the database of a new sandbox, and writes the test user's credentials where runbooks find them. A database that
+/// was lost later stays lost: that is for those who practise to notice.
 pub(crate) fn prepare(folder: &Folder) -> Result<(), Error> {
-    if folder.database().exists() {
+    if folder.credential("test-user-token").exists() {
         return Ok(());
     }
     let (password, token) = (random_name()?, random_name()?);
     write_text(&folder.credential("test-user-password"), &password)?;
-    write_text(&folder.credential("test-user-token"), &token)?;
     let product = |name: &str, price_cents| Product { name: name.into(), price_cents };
     write_json(
         &folder.migrations(),
@@ -92,11 +92,13 @@ pub(crate) fn prepare(folder: &Folder) -> Result<(), Error> {
                 email: "test.user@shop.example".into(),
                 name: "Test User".into(),
                 password,
-                token,
+                token: token.clone(),
             }],
             products: vec![product("Lamp", 4_900), product("Chair", 12_900), product("Desk", 34_900)],
         },
-    )
+    )?;
+    // Last: its presence says that all of this is there.
+    write_text(&folder.credential("test-user-token"), &token)
 }
 
 /// 128 random bits in hexadecimal.
