@@ -18,12 +18,28 @@ pub struct Practice {
 }
 
 impl Practice {
-    /// A copy of the shipped runbooks on free ports. Nothing runs yet.
+    /// A copy of the shipped runbooks on free ports, which watches a new version for a shorter time than the shipped
+    /// environment does. Nothing runs yet.
     pub fn new() -> Practice {
+        let practice = Practice::as_shipped();
+        practice.set("soak: 6s", "soak: 1s");
+        practice
+    }
+
+    /// The same, with nothing shortened.
+    pub fn as_shipped() -> Practice {
         let bed = Bed::new();
         let base = free_ports(9);
         bed.ship_runbooks(base);
         Practice { bed, base }
+    }
+
+    /// Changes a line of the environment.
+    pub fn set(&self, shipped: &str, wanted: &str) {
+        let local = "environments/local.yaml";
+        let text = self.bed.read(local).expect("the environment was copied");
+        assert!(text.contains(shipped), "{local} has no `{shipped}`");
+        self.bed.write(local, &text.replace(shipped, wanted));
     }
 
     /// The same, with a sandbox that runs.

@@ -34,7 +34,7 @@ fn a_version_that_never_becomes_healthy_is_never_switched_to() {
 
 #[test]
 fn a_version_that_fails_once_live_is_switched_back_and_only_then_did_anybody_fail() {
-    let practice = Practice::new();
+    let practice = Practice::as_shipped();
     practice.exec("golive", &["version=v1.1.0", "candidate=flaky"]).expect(20);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);

@@ -34,10 +34,19 @@ fn a_baseline_is_compared_with_the_last_one() {
     let first: serde_json::Value = serde_json::from_str(&first).unwrap();
     assert_eq!(first["version"], "v1.0.0");
     assert!(first["page_p95"].as_f64().unwrap() > 0.0, "{first}");
-    // Slower than anything: within the tolerance of the new one.
-    let forged = practice.bed.read("runbooks/baselines/local.json").unwrap().replace("v1.0.0", "v0.9.0");
-    practice.bed.write("runbooks/baselines/local.json", &forged);
+    // Once more: measured again, compared, and kept.
+    practice.bed.write("runbooks/baselines/local.json", &first.to_string().replace("v1.0.0", "v0.9.0"));
     practice.exec("performance_baseline", &["version=v1.0.0"]).expect(0);
-    let second = practice.bed.read("runbooks/baselines/local.json").unwrap();
-    assert!(second.contains("v1.0.0"), "{second}");
+    assert!(practice.bed.read("runbooks/baselines/local.json").unwrap().contains("v1.0.0"));
+}
+
+#[test]
+fn a_version_that_has_become_slower_does_not_become_the_baseline() {
+    let practice = Practice::started();
+    practice.set("baseline_floor_ms: 500", "baseline_floor_ms: 0");
+    let fast = r#"{"version": "v0.9.0", "page_p95": 0.001, "api_p95": 0.001}"#;
+    practice.bed.write("runbooks/baselines/local.json", fast);
+    let ran = practice.exec("performance_baseline", &["version=v1.0.0"]).expect(20);
+    assert!(ran.stderr.contains("has become slower"), "{}", ran.stderr);
+    assert_eq!(practice.bed.read("runbooks/baselines/local.json").unwrap(), fast);
 }

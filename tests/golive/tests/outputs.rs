@@ -1,0 +1,60 @@
+//! What a go-live has to produce, and that it can be taken back when it has.
+
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use runbook_golive_tests::Practice;
+use serde_json::Value;
+
+/// `TITLE: STATE` for each required output of the newest run, in the report's order.
+fn required(practice: &Practice) -> Vec<String> {
+    let report = practice.bed.runbook(&["report", &practice.bed.newest_run(), "--format", "json"]).expect(0);
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    let outputs = report["required_outputs"].as_array().unwrap();
+    let text = |output: &Value, name: &str| output[name].as_str().unwrap().to_owned();
+    outputs.iter().map(|output| format!("{}: {}", text(output, "title"), text(output, "produced"))).collect()
+}
+
+#[test]
+fn the_report_says_of_each_of_the_eight_outputs_whether_it_is_there() {
+    let practice = Practice::new();
+    practice.exec("golive", &["version=v1.1.0", "methodology=enterprise"]).expect(0);
+    assert_eq!(
+        required(&practice),
+        [
+            "Production deployment execution: produced",
+            "Monitoring and alerting activation: produced_in_part",
+            "Post-deployment validation results: produced",
+            "Production support procedures: produced_in_part",
+            "Go-live communication and documentation: produced",
+            "Performance baseline: produced",
+            "First production metrics: produced",
+            "Rollback procedures: not_needed",
+        ]
+    );
+    practice.exec("golive", &["version=v1.2.0", "candidate=broken"]).expect(20);
+    assert_eq!(
+        required(&practice),
+        [
+            "Production deployment execution: not_produced",
+            "Monitoring and alerting activation: not_produced",
+            "Post-deployment validation results: not_produced",
+            "Production support procedures: produced_in_part",
+            "Go-live communication and documentation: produced",
+            "Performance baseline: not_produced",
+            "First production metrics: not_produced",
+            "Rollback procedures: produced",
+        ]
+    );
+}
+
+#[test]
+fn a_go_live_that_went_well_can_be_rolled_back_afterwards() {
+    let practice = Practice::new();
+    practice.exec("golive", &["version=v1.1.0"]).expect(0);
+    practice.bed.runbook(&["rollback", &practice.bed.newest_run(), "--no-input"]).expect(0);
+    assert_eq!(practice.version(), "v1.0.0");
+    assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);
+    assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
+    assert_eq!(practice.bed.read("runbooks/baselines/local.json"), None);
+    assert_eq!(practice.failures(), [] as [Value; 0]);
+}
