@@ -1,6 +1,5 @@
 //! What a go-live has to produce, and that it can be taken back when it has.
 
-
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 use runbook_golive_tests::Practice;
 use serde_json::Value;
