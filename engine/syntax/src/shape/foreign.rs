@@ -79,6 +79,8 @@ pub(super) const STEP_WORDS: &[Foreign] = &[
     foreign("block", "steps", "A group is `steps`."),
     foreign("group", "steps", "A group is `steps`."),
     foreign("tasks", "steps", "A group is `steps`."),
+    foreign("stages", "steps", "A group is `steps`."),
+    foreign("stage", "steps", "A stage is a group: `steps` inside a step."),
     foreign("jobs", "steps", "A group is `steps`."),
     foreign("always", "finally", "What runs at a group's end, whatever happened, is `finally`."),
     foreign("rescue", "rollback", "How a step is undone is `rollback`."),
