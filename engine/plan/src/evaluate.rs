@@ -3,6 +3,7 @@
 mod conversion;
 mod filters;
 mod strictness;
+mod written;
 
 use std::fmt::Write;
 

@@ -156,6 +156,9 @@ impl Attempts {
             _ => invocation_of(plan_node)?,
         };
         call.declared = invocation.outputs.iter().cloned().collect();
+        if !matches!(plan_node.work, Work::OwnUndo { .. }) {
+            call.written = invocation.written(&view.at(task));
+        }
         let step = step(view, invocation)?;
         let context = self.context(view, task, attempt, &call.idempotency_key, cancel, Log::Attempt);
         Ok(Ready { step, call, context })

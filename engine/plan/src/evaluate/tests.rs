@@ -330,3 +330,26 @@ fn maps_come_back_as_they_went_in() {
     let there = super::conversion::to_jinja(&value).unwrap();
     assert_eq!(super::conversion::from_jinja(&there), Ok(value));
 }
+
+#[test]
+fn what_was_written_and_what_it_stood_for() {
+    let expr = |source: &str| Template::Expr(expression(source));
+    let invocation = crate::model::Invocation {
+        step: "assert".into(),
+        params: vec![
+            ("that".into(), expr("inputs.count == 4 and steps.target.outputs.colour in inputs.hosts")),
+            ("all".into(), Template::List(vec![Template::Map(vec![("that".into(), expr("not inputs.on"))])])),
+            ("token".into(), expr("inputs.token")),
+            ("name".into(), Template::Const(text("x"))),
+        ],
+        outputs: Vec::new(),
+        span: span(0),
+    };
+    insta::assert_debug_snapshot!(invocation.written(&known()), @r#"
+    {
+        "all[0].that": "not inputs.on (inputs.on = true)",
+        "that": "inputs.count == 4 and steps.target.outputs.colour in inputs.hosts (inputs.count = 3, steps.target.outputs.colour = \"blue\", inputs.hosts = [\"a\",\"b\"])",
+        "token": "inputs.token",
+    }
+    "#);
+}

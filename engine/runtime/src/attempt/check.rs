@@ -142,6 +142,7 @@ impl Attempts {
             path: name.path,
             params,
             declared: invocation.outputs.iter().cloned().collect(),
+            written: invocation.written(&view.at(task)),
             idempotency_key: key,
             attempt,
             ..Call::default()

@@ -1,0 +1,136 @@
+//! Expressions for people: as they are written, and what their names stood for.
+
+use std::collections::BTreeMap;
+
+use minijinja::machinery::ast::{CallArg, Expr as Tree};
+use minijinja::machinery::parse_expr;
+use runbook_step::Value;
+
+use crate::model::{Expression, Invocation, Resolve, Template};
+
+/// The longest value, in characters, and the most names that are shown.
+const LONGEST: usize = 60;
+const MOST_NAMES: usize = 4;
+
+impl Invocation {
+    /// For messages: of each parameter that is exactly one expression, that expression and what its names stand for,
+    /// such as `inputs.n == 3 (inputs.n = 4)`. By place: `that`, `that[0].that`.
+    pub fn written(&self, scope: &dyn Resolve) -> BTreeMap<String, String> {
+        let mut written = BTreeMap::new();
+        for (name, template) in &self.params {
+            collect(name.clone(), template, scope, &mut written);
+        }
+        written
+    }
+}
+
+fn collect(place: String, template: &Template, scope: &dyn Resolve, written: &mut BTreeMap<String, String>) {
+    match template {
+        Template::Expr(expression) => drop(written.insert(place, show(expression, scope))),
+        Template::List(items) => {
+            for (number, item) in items.iter().enumerate() {
+                collect(format!("{place}[{number}]"), item, scope, written);
+            }
+        }
+        Template::Map(entries) => {
+            for (name, item) in entries {
+                collect(format!("{place}.{name}"), item, scope, written);
+            }
+        }
+        Template::Const(_) | Template::Concat(_) => {}
+    }
+}
+
+fn show(expression: &Expression, scope: &dyn Resolve) -> String {
+    let mut paths: Vec<String> = Vec::new();
+    if let Ok(tree) = parse_expr(&expression.source) {
+        paths_in(&tree, &mut paths, 0);
+    }
+    let values: Vec<String> = paths
+        .iter()
+        .take(MOST_NAMES)
+        .filter_map(|path| {
+            let alone = Expression { source: path.clone(), ..expression.clone() };
+            match alone.evaluate(scope) {
+                Ok(Value::Secret(_)) | Err(_) => None,
+                Ok(value) => Some(format!("{path} = {}", short(&value))),
+            }
+        })
+        .collect();
+    match values.is_empty() {
+        true => expression.source.clone(),
+        false => format!("{} ({})", expression.source, values.join(", ")),
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::Str(text) => format!("{text:?}"),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// The names with their attributes, each once, in the order of the text.
+fn paths_in(tree: &Tree<'_>, paths: &mut Vec<String>, depth: u32) {
+    if depth > 32 {
+        return;
+    }
+    if let Some(path) = path(tree) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+        return;
+    }
+    let mut inside = |tree: &Tree<'_>| paths_in(tree, paths, depth + 1);
+    match tree {
+        Tree::UnaryOp(op) => inside(&op.expr),
+        Tree::BinOp(op) => [&op.left, &op.right].into_iter().for_each(inside),
+        Tree::Compare(compare) => {
+            inside(&compare.expr);
+            compare.ops.iter().for_each(|op| inside(&op.expr));
+        }
+        Tree::IfExpr(choice) => {
+            [Some(&choice.test_expr), Some(&choice.true_expr), choice.false_expr.as_ref()]
+                .into_iter()
+                .flatten()
+                .for_each(inside);
+        }
+        Tree::Filter(filter) => {
+            filter.expr.iter().for_each(&mut inside);
+            filter.args.iter().for_each(|arg| inside(argument(arg)));
+        }
+        Tree::Test(test) => {
+            inside(&test.expr);
+            test.args.iter().for_each(|arg| inside(argument(arg)));
+        }
+        Tree::GetAttr(get) => inside(&get.expr),
+        Tree::GetItem(get) => [&get.expr, &get.subscript_expr].into_iter().for_each(inside),
+        Tree::Slice(slice) => inside(&slice.expr),
+        Tree::Call(call) => call.args.iter().for_each(|arg| inside(argument(arg))),
+        Tree::List(list) => list.items.iter().for_each(inside),
+        Tree::Tuple(tuple) => tuple.items.iter().for_each(inside),
+        Tree::Map(map) => map.values.iter().for_each(inside),
+        Tree::Var(_) | Tree::Const(_) => {}
+    }
+}
+
+fn argument<'a, 's>(arg: &'a CallArg<'s>) -> &'a Tree<'s> {
+    match arg {
+        CallArg::Pos(tree)
+        | CallArg::Kwarg(_, tree)
+        | CallArg::PosSplat(tree)
+        | CallArg::KwargSplat(tree) => tree,
+    }
+}
+
+fn path(tree: &Tree<'_>) -> Option<String> {
+    match tree {
+        Tree::Var(var) if var.id != "null" => Some(var.id.to_owned()),
+        Tree::GetAttr(get) => Some(format!("{}.{}", path(&get.expr)?, get.name)),
+        _ => None,
+    }
+}
