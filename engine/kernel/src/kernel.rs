@@ -51,9 +51,11 @@ pub(crate) enum Turn {
 impl Kernel {
     /// A run that has not begun: it does so at [`Fact::Began`].
     ///
-    /// The program is taken as the plan makes it: needs without cycles, numbers in bounds.
+    /// The program is taken to be without [`Program::faults`]; a debug build checks that.
     pub fn new(program: impl Into<Arc<Program>>) -> Kernel {
-        let chart = Arc::new(Chart::new(Arc::unwrap_or_clone(program.into())));
+        let program = Arc::unwrap_or_clone(program.into());
+        debug_assert_eq!(program.faults(), Vec::<String>::new());
+        let chart = Arc::new(Chart::new(program));
         let id = TaskId { frame: 0, node: chart.run_id() };
         let mut kernel = Kernel {
             chart,

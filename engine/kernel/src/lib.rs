@@ -32,6 +32,7 @@ mod rollback;
 mod scope;
 mod table;
 mod task;
+mod wellformed;
 
 pub use command::{About, Command, Probe, Timer, TimerPurpose};
 pub use event::{Answer, Ended, Event, Fact, FailureClass, PersonId, Seen};

@@ -8,6 +8,7 @@ mod gates;
 mod groups;
 mod order;
 mod pivot;
+mod programs;
 mod retry;
 mod reversal;
 mod rollback;
