@@ -73,7 +73,19 @@ fn to_a_step_undoes_what_came_after_it() {
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::Partial);
-    run.tell("rollback -> ask drift x, ask drift z, ask drift a");
+    run.tell(
+        "
+        -- the rest, later
+        rollback                        -> ask drift x, ask drift z, ask drift a
+        x drift: undo; z drift: undo    -> withdraw drift x, withdraw drift z
+        a drift: undo                   -> withdraw drift a, prepare ~z, prepare ~a
+        ~z started; ~z done             -> perform ~z
+        ~a started; ~a done             -> perform ~a, prepare ~x
+        ~x started; ~x done             -> perform ~x, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::Complete);
 }
 
 #[test]
