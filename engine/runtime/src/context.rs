@@ -293,3 +293,6 @@ impl Watch for Watched<'_> {
         self.context.log(LogStream::Note, line);
     }
 }
+
+#[cfg(test)]
+mod tests;
