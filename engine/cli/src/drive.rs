@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use runbook_plan::Plan;
-use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Outcome};
+use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Outcome, Refusal};
 use runbook_wire::{Message, Record, Request, Task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -31,7 +31,7 @@ pub(crate) fn new(plan: Plan, new: NewRun, host: Host, global: &Global) -> Resul
     in_runtime(async {
         let outline = plan.outline.clone();
         let execution = Execution::create(host, plan, new).await?;
-        drive(execution, outline, Vec::new(), None, global).await
+        drive(execution, outline, Vec::new(), global).await
     })
 }
 
@@ -70,8 +70,12 @@ pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Res
     // A stored plan names its files relative to where it was made; scripts run there again.
     let host = host::host(global, PathBuf::from("."), None)?;
     in_runtime(async {
-        let execution = Execution::open(host, run).await?;
-        drive(execution, outline, records, message, global).await
+        let mut execution = Execution::open(host, run).await?;
+        if let Some(message) = message {
+            // Refused before anything is recorded: the run is as it was.
+            execution.request(message).map_err(|refusal| refused(run, refusal))?;
+        }
+        drive(execution, outline, records, global).await
     })
 }
 
@@ -85,12 +89,10 @@ async fn drive(
     execution: Execution,
     outline: runbook_wire::Outline,
     history: Vec<Record>,
-    first: Option<Message>,
     global: &Global,
 ) -> Result<Exit, CommandError> {
     let attended = host::attended(global);
     let control = execution.control();
-    let run = execution.run().to_owned();
     let mode = match global.output {
         Format::Json => Mode::Json,
         Format::Text if std::io::stderr().is_terminal() => Mode::Live,
@@ -103,40 +105,23 @@ async fn drive(
     let mut signals =
         Signals::new().map_err(|error| CommandError::unexpected(format!("signals: {error}")))?;
     let mut observer = ToScreen(screen.sender());
-    let mut refused = None;
     let outcome = {
-        let acting = async {
-            match first {
-                Some(message) => control.send(message).await,
-                None => Ok(()),
-            }
-        };
         let driving = execution.drive(&mut observer);
-        tokio::pin!(acting, driving);
-        let mut acted = false;
+        tokio::pin!(driving);
         loop {
             tokio::select! {
                 outcome = &mut driving => break outcome,
-                result = &mut acting, if !acted => {
-                    acted = true;
-                    if let Err(refusal) = result {
-                        refused = Some(refusal);
-                        control.stop(None);
-                    }
-                }
                 signal = signals.next() => signals.act(signal, attended, &control, &screen),
             }
         }
     };
     let _ = screen.finish();
-    if let Some(refusal) = refused {
-        let error = CommandError::usage(format!("run {run} does not accept that: {refusal}"));
-        return Err(match refusal.hint {
-            Some(hint) => error.hint(hint),
-            None => error.hint(format!("runbook show {run}")),
-        });
-    }
     Ok(said(&outcome, global))
+}
+
+fn refused(run: &str, refusal: Refusal) -> CommandError {
+    let error = CommandError::usage(format!("run {run} does not accept that: {refusal}"));
+    error.hint(refusal.hint.unwrap_or_else(|| format!("runbook show {run}")))
 }
 
 /// The exit code, and the reason where the screen could not have shown it.
