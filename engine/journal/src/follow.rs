@@ -35,7 +35,8 @@ pub enum News {
     Events(Vec<Record>),
     /// An executor took the run. Comes before the first other news too, if one is there.
     Attended,
-    /// The run has no executor (any more), and all its events have been given. Comes once until there is one again.
+    /// The run has no executor (any more), and all its events have been given. Comes once until there are more
+    /// events or there is one again.
     Unattended,
     /// Nothing within the time.
     Nothing,
@@ -72,6 +73,10 @@ impl<'a> Follow<'a> {
             self.previous = Some(page.head);
             if !page.records.is_empty() {
                 self.next += page.records.len() as u64;
+                if self.subscription.is_none() {
+                    // An executor was there and is gone between two looks, or it never was: to be said once more.
+                    self.attended = None;
+                }
                 return Ok(News::Events(page.records.into_iter().map(|(record, _)| record).collect()));
             }
             if self.subscription.is_none() && self.attended != Some(false) {

@@ -1,7 +1,7 @@
 //! The shape of a plan, for those who only read.
 
 use runbook_kernel::{Batch, BatchSize, EachUndo, Effect, Kind, NodeId, RollbackPolicy, ScopeId};
-use runbook_step::{UndoKind, Value};
+use runbook_step::{Type, UndoKind, Value};
 use runbook_syntax::ast::{RollbackDecl, Step, StepKind};
 use runbook_wire::{Entry, EntryKind, Outline, Place, Policy, Promise};
 
@@ -287,15 +287,27 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         Work::Approval(approval) => policy.who.clone_from(&approval.from_text),
         Work::Checklist(items) => {
             policy.items = items.iter().filter(|item| item.required).map(|item| item.id.clone()).collect();
+            let proven = items.iter().filter(|item| item.evidence.is_some());
+            policy.evidence = proven.map(|item| item.id.clone()).collect();
             for owner in items.iter().filter_map(|item| item.owner.as_ref()) {
                 if !policy.who.contains(owner) {
                     policy.who.push(owner.clone());
                 }
             }
         }
+        Work::Prompt(prompt) => policy.choices = choices(&prompt.ty),
         _ => {}
     }
     policy
+}
+
+/// The values of a type, as they are typed, where they can be listed.
+fn choices(ty: &Type) -> Vec<String> {
+    match ty {
+        Type::String { one_of, .. } => one_of.clone(),
+        Type::Boolean => vec!["true".into(), "false".into()],
+        _ => Vec::new(),
+    }
 }
 
 fn batch_size(batch: &Batch) -> String {

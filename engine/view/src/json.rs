@@ -20,7 +20,11 @@ pub fn event(run: &str, record: &Record) -> Value {
         "run": run,
         "time": moment::rfc3339(record.wall_ms),
     });
-    if let (Value::Object(event), Ok(Value::Object(body))) = (&mut event, serde_json::to_value(record)) {
+    if let (Value::Object(event), Ok(Value::Object(mut body))) = (&mut event, serde_json::to_value(record)) {
+        // The first record says which program made the run; `version` is this format's.
+        if let Some(engine) = body.remove("version") {
+            body.insert("engine".into(), engine);
+        }
         event.extend(body);
     }
     event

@@ -1,6 +1,6 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{About, Answer, EntryKind, Policy, Promise, Via};
+use runbook_wire::{About, Answer, EntryKind, Policy, Promise, Role, Via};
 
 use crate::{Node, Now, Question, Rollback, Run, Stamp, Status, Tree, Undoing};
 
@@ -252,22 +252,32 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
     let answer = |what: &str, flag: &str| one(what, format!("runbook answer {id}{step} {flag}"));
     match &question.about {
         About::Human(task) => {
-            let kind = tree.run.outline.entries.get(task.node as usize).map(|e| e.kind);
-            match kind {
-                Some(EntryKind::Approval) => vec![
+            let Some(entry) = tree.run.outline.entries.get(task.node as usize) else { return Vec::new() };
+            let policy = &entry.policy;
+            match entry.kind {
+                EntryKind::Approval => vec![
                     one("approve", format!("runbook approve {id}{step}")),
-                    one("reject", format!("runbook reject {id}{step}")),
+                    one("reject", format!("runbook reject {id}{step} --reason WHY")),
                 ],
-                Some(EntryKind::Window) => Vec::new(),
-                Some(EntryKind::Checklist) => {
+                EntryKind::Window => Vec::new(),
+                EntryKind::Checklist => {
                     let ticked = ticked(tree.run, question);
-                    let open = question.show.keys().find(|item| !ticked.contains(item));
-                    let item = open.map_or("ITEM", String::as_str);
-                    vec![answer("tick", &format!("--tick {}", quote(item)))]
+                    let open = question.show.keys().filter(|item| !ticked.contains(item));
+                    let tick = |item: &String| {
+                        let evidence = if policy.evidence.contains(item) { " --evidence TEXT" } else { "" };
+                        answer("tick", &format!("--tick {}{evidence}", quote(item)))
+                    };
+                    open.map(tick).collect()
                 }
-                _ => vec![answer("answer", "VALUE")],
+                _ if policy.choices.is_empty() => vec![answer("answer", "VALUE")],
+                _ => policy.choices.iter().map(|choice| answer("answer", &typed(choice))).collect(),
             }
         }
+        About::InDoubt(task) if undoes(tree, task.node) => vec![
+            answer("it happened", "--done"),
+            answer("it did not happen", "--not-done"),
+            answer("run it again", "--retry"),
+        ],
         About::InDoubt(_) => vec![
             answer("it happened", "--done"),
             answer("it did not happen", "--not-done"),
@@ -278,6 +288,12 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
         About::AfterPivot => vec![answer("keep", "--keep"), answer("try again", "--retry")],
         About::Drift(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
     }
+}
+
+/// Whether a node is part of an undo.
+fn undoes(tree: &Tree<'_>, node: u32) -> bool {
+    let entry = |node: u32| tree.run.outline.entries.get(node as usize);
+    std::iter::successors(entry(node), |below| below.parent.and_then(entry)).any(|e| e.role == Role::Undo)
 }
 
 /// Items of a checklist that are done by the last word on them.
@@ -322,7 +338,13 @@ pub fn logs(run: &str, path: &str) -> String {
     format!("runbook logs {run} {}", quote(path))
 }
 
-/// A path as one word of a shell command.
+/// A prompt's answer as it is typed after the step.
+fn typed(value: &str) -> String {
+    let dashes = if value.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}{}", quote(value))
+}
+
+/// A text as one word of a shell command.
 fn quote(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@%+=,".contains(c);
     if !path.is_empty() && path.chars().all(plain) {

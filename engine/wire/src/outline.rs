@@ -106,6 +106,10 @@ pub struct Policy {
     pub exclude_requester: bool,
     /// checklist: ids of the required items.
     pub items: Vec<String>,
+    /// checklist: ids of the items that want evidence.
+    pub evidence: Vec<String>,
+    /// prompt: the answers that it takes, as they are typed; empty: there are too many to list.
+    pub choices: Vec<String>,
     /// `for_each`: tolerated failures in all.
     pub max_failures: u32,
     /// `for_each`: sizes of the batches as written (`1`, `25%`, `rest`); empty: one batch.

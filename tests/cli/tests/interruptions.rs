@@ -103,6 +103,43 @@ fn int_without_a_terminal_cancels_under_the_failure_policy() {
     assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
 }
 
+/// A run that has failed and is in the middle of its rollback.
+fn rolling_back() -> (Bed, Started) {
+    let undo = HELD.replace("echo b", "echo undo a");
+    let undo = undo.strip_prefix("run: ").unwrap();
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'echo a >> log', rollback: {{run: {undo}}}}}\n  - {{id: b, run: 'false', effect: read}}\n"
+    ));
+    let running = started(&bed);
+    (bed, running)
+}
+
+#[test]
+fn the_first_int_in_a_rollback_warns_and_the_second_stops() {
+    let (bed, mut running) = rolling_back();
+    running.signal(Signal::INT);
+    running.stderr_until("interrupt once more");
+    running.signal(Signal::INT);
+    running.wait().expect(130);
+    assert!(bed.runbook(&["runs"]).stdout.contains("stopped"));
+    bed.runbook(&["resume"]).expect(23);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\n", "an undo in doubt is not run again by a guess");
+}
+
+#[test]
+fn an_undo_cut_short_is_in_doubt_and_can_be_run_again() {
+    let (bed, running) = rolling_back();
+    running.signal(Signal::TERM);
+    running.wait().expect(143);
+    let run = bed.newest_run();
+    let ran = bed.runbook(&["resume"]).expect(23);
+    let command = format!("runbook answer {run} a.undo --retry");
+    assert!(ran.stderr.contains(&command), "{}", ran.stderr);
+    bed.write("go", "");
+    bed.hinted(&command).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\nundo a\n");
+}
+
 #[test]
 fn cancel_from_another_terminal() {
     let bed = bed(UNDO);

@@ -152,7 +152,13 @@ impl Bed {
     /// The binary with arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(args).current_dir(self.project()).env_clear();
+        command.args(args);
+        self.outfit(command)
+    }
+
+    /// A command with the project's folder and an environment of its own.
+    fn outfit(&self, mut command: Command) -> Command {
+        command.current_dir(self.project()).env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", self.folder.path()).env("RUNBOOK_STATE", self.state()).env("LANG", "C.UTF-8");
         command.stdin(Stdio::null());
@@ -161,18 +167,21 @@ impl Bed {
 
     /// Runs a command to its end.
     pub fn runbook(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().expect("the binary can be started");
-        Ran {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        ran(&mut self.command(args))
+    }
+
+    /// Runs a command as the program has printed it.
+    pub fn hinted(&self, line: &str) -> Ran {
+        let words = line.strip_prefix("runbook ").expect("what is printed is a command of ours");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{} {words}", binary().display()));
+        ran(&mut self.outfit(command))
     }
 
     /// Starts a command with its streams piped.
     pub fn start(&self, args: &[&str]) -> Started {
         let child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Started { child: child.expect("the binary can be started") }
+        Started { child: child.expect("the binary can be started"), heard: Vec::new() }
     }
 
     /// The id of the newest run.
@@ -194,6 +203,17 @@ impl Bed {
 #[derive(Debug)]
 pub struct Started {
     child: Child,
+    /// What was read of its stderr already.
+    heard: Vec<u8>,
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("the binary can be started");
+    Ran {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
 }
 
 impl Started {
@@ -203,12 +223,27 @@ impl Started {
         rustix::process::kill_process(pid, signal).expect("the process is ours");
     }
 
+    /// Reads its stderr until this has been said.
+    ///
+    /// # Panics
+    /// If it ends without saying so.
+    #[track_caller]
+    pub fn stderr_until(&mut self, text: &str) {
+        let pipe = self.child.stderr.as_mut().expect("stderr is piped");
+        while !self.heard.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let mut more = [0; 4096];
+            let read = pipe.read(&mut more).expect("a pipe can be read");
+            assert_ne!(read, 0, "{text} was not said:\n{}", String::from_utf8_lossy(&self.heard));
+            self.heard.extend(&more[..read]);
+        }
+    }
+
     /// Waits for the end.
     pub fn wait(mut self) -> Ran {
         // Read to the end before waiting, so that a full pipe does not stop the child.
         let mut err = self.child.stderr.take();
         let reader = std::thread::spawn(move || {
-            let mut text = Vec::new();
+            let mut text = self.heard;
             if let Some(err) = &mut err {
                 err.read_to_end(&mut text).expect("a pipe can be read");
             }

@@ -10,6 +10,7 @@ use runbook_runtime::logs::{attempt_file, parse_line, probe_file};
 use runbook_step::LogStream;
 use runbook_wire::{Body, Record};
 
+use super::watch::ARRIVAL;
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::{history, output};
@@ -25,6 +26,9 @@ pub(crate) struct Logs {
     #[arg(short, long)]
     follow: bool,
 }
+
+/// How often the files of a followed run are looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A log file, as far as it has been printed.
 struct Source {
@@ -52,16 +56,24 @@ pub(crate) fn run(logs: &Logs, global: &Global) -> Result<Exit, CommandError> {
 /// Files grow without telling, so a followed log is looked at a few times a second while the run goes on.
 fn follow(journal: &Journal, run: &str, printer: &mut Printer<'_>) -> Result<(), CommandError> {
     let mut follow = journal.follow(run, 1);
+    let mut arrived = false;
+    // A detached run may take that many looks to find its executor.
+    let mut patience = ARRIVAL.div_duration_f64(LOOK).ceil() as u32;
     loop {
-        match follow.next(Duration::from_millis(200))? {
-            News::Events(records) => printer.hear(&records),
-            News::Unattended => {
-                printer.print()?;
-                return Ok(());
+        let news = follow.next(LOOK)?;
+        match &news {
+            News::Events(records) => {
+                arrived |= records.iter().any(|record| record.seq > 1);
+                printer.hear(records);
             }
-            News::Attended | News::Nothing => {}
+            News::Attended => arrived = true,
+            News::Nothing if !arrived => patience -= 1,
+            News::Unattended | News::Nothing => {}
         }
         printer.print()?;
+        if (news == News::Unattended && arrived) || patience == 0 {
+            return Ok(());
+        }
     }
 }
 

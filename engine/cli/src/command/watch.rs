@@ -19,7 +19,7 @@ pub(crate) struct Watch {
 }
 
 /// How long a detached run may take to find its executor before we say that it has none.
-const ARRIVAL: Duration = Duration::from_secs(5);
+pub(super) const ARRIVAL: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> {
     let journal = history::reading(global)?;
@@ -49,12 +49,14 @@ fn follow(journal: &Journal, run: &RunSummary, screen: &Screen) -> Result<(), Co
         match follow.next(ARRIVAL)? {
             News::Attended => arrived = true,
             News::Events(records) => {
+                // A detached run's first event is that it was made; whatever follows is its executor's.
+                arrived |= records.iter().any(|record| record.seq > 1);
                 for record in records {
                     // A screen that is gone has nobody before it.
                     let _ = screen.sender().send(Shown::Record(Box::new(record)));
                 }
             }
-            News::Unattended if arrived || run.last_seq > 2 => return Ok(()),
+            News::Unattended if arrived => return Ok(()),
             News::Unattended => {}
             News::Nothing if !arrived => return Ok(()),
             News::Nothing => {}

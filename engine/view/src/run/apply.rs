@@ -357,9 +357,11 @@ impl Run {
             _ => false,
         };
         let who = given.last().map_or_else(String::new, |g| g.by.name.clone());
+        let why =
+            given.last().and_then(|g| g.comment.as_ref()).map_or_else(String::new, |c| format!(": {c}"));
         let state = self.touch(task);
         match answer {
-            Answer::Reject => state.fail("rejected", format!("rejected by {who}"), at),
+            Answer::Reject => state.fail("rejected", format!("rejected by {who}{why}"), at),
             Answer::Fail => state.fail("rejected", format!("failed by {who}"), at),
             Answer::Skip => state.settle(Phase::Skipped, at),
             Answer::Value { value } => {

@@ -230,7 +230,7 @@ fn it_waits_for_people() {
           going_live: green
           version: v1.1.0
           who: role:release_manager, not the requester  until 02:40:25 (in 29m52s)
-          approve: runbook approve b7k2m signoff   reject: runbook reject b7k2m signoff
+          approve: runbook approve b7k2m signoff   reject: runbook reject b7k2m signoff --reason WHY
     ");
 }
 
@@ -525,7 +525,7 @@ fn plain_lines_say_the_same() {
     02:10:30 signoff: going_live: green
     02:10:30 signoff: version: v1.1.0
     02:10:30 signoff: approve: runbook approve b7k2m signoff
-    02:10:30 signoff: reject: runbook reject b7k2m signoff
+    02:10:30 signoff: reject: runbook reject b7k2m signoff --reason WHY
     02:10:33 signoff: approved by ana
     02:10:34 signoff: approved by bo
     02:10:37 signoff: approved by cy

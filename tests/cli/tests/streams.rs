@@ -1,0 +1,61 @@
+//! Data goes to stdout and everything else to stderr.
+
+use runbook_testbed::Bed;
+
+#[test]
+fn without_a_journal_there_are_no_runs() {
+    let bed = Bed::new();
+    let ran = bed.runbook(&["runs"]).expect(0);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("no runs yet"), "{}", ran.stderr);
+    for command in ["show", "logs", "watch", "report", "resume"] {
+        let ran = bed.runbook(&[command]).expect(2);
+        assert_eq!(ran.stdout, "");
+    }
+    assert!(!bed.state().exists(), "looking makes nothing");
+}
+
+#[test]
+fn json_is_a_versioned_value_a_line() {
+    let bed = Bed::with_steps("  - {id: a, run: 'echo said', effect: read}\n");
+    let run = bed.runbook(&["exec", "a.yaml", "-o", "json"]).expect(0);
+    assert!(run.json_lines().len() > 3);
+    let id = bed.newest_run();
+    let commands: &[&[&str]] = &[
+        &["runs"],
+        &["show", &id],
+        &["show", &id, "--events"],
+        &["logs", &id],
+        &["watch", &id],
+        &["validate", "a.yaml"],
+        &["plan", "a.yaml"],
+        &["steps"],
+    ];
+    for command in commands {
+        let ran = bed.runbook(&[*command, &["-o", "json"]].concat()).expect(0);
+        let lines = ran.json_lines();
+        assert!(!lines.is_empty(), "{command:?}");
+        assert!(lines.iter().all(|line| line["version"] == 1), "{command:?}: {}", ran.stdout);
+    }
+    assert_eq!(bed.runbook(&["exec", "a.yaml"]).expect(0).stdout, "", "progress is no data");
+}
+
+#[test]
+fn colour_is_for_terminals_or_who_asks_for_it() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(0);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+    assert!(bed.runbook(&["show", "--color", "always"]).expect(0).stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn followed_logs_end_with_the_run_and_have_all_of_it() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo first; while ! test -e go; do sleep 0.05; done; echo last', effect: read}\n",
+    );
+    let run = bed.runbook(&["exec", "a.yaml", "--detach"]).expect(0).stdout.trim().to_owned();
+    let following = bed.start(&["logs", "-f", &run]);
+    bed.write("go", "");
+    let said = following.wait().expect(0).stdout;
+    assert!(said.contains("first") && said.contains("last"), "{said}");
+}
