@@ -1,5 +1,7 @@
 //! Signals, kills, doubt, and going on afterwards.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use runbook_testbed::{Bed, Started};
 use rustix::process::Signal;
 

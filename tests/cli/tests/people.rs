@@ -1,5 +1,7 @@
 //! What people are asked, and the commands that the screen tells them to type.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use runbook_testbed::{Bed, Ran};
 
 /// The commands that a screen names for answering, as it prints them.
