@@ -159,3 +159,11 @@ fn expressions() {
       = Close it, its quotes and its brackets. An unquoted text ends at ` #`. A literal `${{` is written `$${{`.
     "#);
 }
+
+#[test]
+fn a_fault_under_an_alias_is_said_once() {
+    assert_snapshot!(said_of_steps("- {run: a, retry: &often {max: 3}}\n- {run: b, retry: *often}\n"), @r#"
+    E201 4:27 [max] unknown key `max` in this retry
+      = How often in all is `max_attempts`.
+    "#);
+}
