@@ -204,9 +204,13 @@ impl Signals {
                     let control = control.clone();
                     let request = Request::Cancel { reason: "interrupted".into() };
                     let message = Message { by: host::person(), request };
+                    let screen = screen.sender();
                     // A refusal means that it is over or being rolled back already; the second INT stops.
                     tokio::spawn(async move {
-                        let _ = control.send(message).await;
+                        if let Err(refusal) = control.send(message).await {
+                            let text = format!("{refusal}; interrupt once more to stop here, unfinished");
+                            let _ = screen.try_send(Shown::Warning(text));
+                        }
                     });
                 }
             }

@@ -27,9 +27,7 @@ fn json_is_a_versioned_value_a_line() {
         &["show", &id, "--events"],
         &["logs", &id],
         &["watch", &id],
-        &["validate", "a.yaml"],
         &["plan", "a.yaml"],
-        &["steps"],
     ];
     for command in commands {
         let ran = bed.runbook(&[*command, &["-o", "json"]].concat()).expect(0);
@@ -37,6 +35,9 @@ fn json_is_a_versioned_value_a_line() {
         assert!(!lines.is_empty(), "{command:?}");
         assert!(lines.iter().all(|line| line["version"] == 1), "{command:?}: {}", ran.stdout);
     }
+    bed.write("wrong.yaml", "name: wrong\n");
+    let faults = bed.runbook(&["validate", "wrong.yaml", "-o", "json"]).expect(10).json_lines();
+    assert!(!faults.is_empty() && faults.iter().all(|line| line["version"] == 1), "{faults:?}");
     assert_eq!(bed.runbook(&["exec", "a.yaml"]).expect(0).stdout, "", "progress is no data");
 }
 

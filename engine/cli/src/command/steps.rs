@@ -22,7 +22,7 @@ pub(crate) fn run(steps: &Steps, global: &Global) -> Result<Exit, CommandError> 
                 Format::Text => {
                     output::data_line(&format!("{:width$}  {}", declaration.name, declaration.summary))?
                 }
-                Format::Json => output::data_line(&declaration.to_json().to_string())?,
+                Format::Json => output::data_line(&json(declaration))?,
             }
         }
         return Ok(Exit::SUCCESS);
@@ -36,7 +36,14 @@ pub(crate) fn run(steps: &Steps, global: &Global) -> Result<Exit, CommandError> 
     };
     match global.output {
         Format::Text => output::data(&runbook_step::reference_page(step.declaration()))?,
-        Format::Json => output::data_line(&step.declaration().to_json().to_string())?,
+        Format::Json => output::data_line(&json(step.declaration()))?,
     }
     Ok(Exit::SUCCESS)
+}
+
+fn json(declaration: &runbook_step::Declaration) -> String {
+    let mut json = declaration.to_json();
+    json["version"] = 1.into();
+    json["type"] = "step".into();
+    json.to_string()
 }

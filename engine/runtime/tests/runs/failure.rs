@@ -266,14 +266,14 @@ steps:
 #[tokio::test(start_paused = true)]
 async fn a_warning_is_put_to_a_person_where_the_file_says_so() {
     let stage = Stage::default();
-    stage.next("a", &[Way::Warning]);
+    stage.next("look a", &[Way::Warning]);
     let world = World::new(stage.registry()).file(
         "main.yaml",
         "
 apiVersion: runbook/v1
 name: warning
 steps:
-  - {id: a, uses: stage.put, with: {name: a}, on_warning: ask}
+  - {id: a, uses: stage.seen, with: {name: a}, on_warning: ask}
 ",
     );
     let ran = world.run().await;

@@ -218,6 +218,12 @@ impl Step for Look {
                     return Outcome::failed(FailureKind::Cancelled, "cut short");
                 }
                 Way::NotDone => return Outcome::not_done(FailureKind::Connect, "nobody answers"),
+                Way::Warning => {
+                    return Outcome::Done(Success {
+                        warning: Some("not quite".into()),
+                        ..Success::default()
+                    });
+                }
                 _ => {}
             }
             let there = self.stage.things().there.contains(name);
