@@ -1,6 +1,8 @@
 //! The shape of a plan, for those who only read.
 
-use runbook_kernel::{Batch, BatchSize, EachUndo, Effect, Kind, NodeId, RollbackPolicy, ScopeId};
+use runbook_kernel::{
+    Batch, BatchSize, EachUndo, Effect, InDoubt, Kind, NodeId, OnWarning, RollbackPolicy, ScopeId,
+};
 use runbook_step::{Type, UndoKind, Value};
 use runbook_syntax::ast::{RollbackDecl, Step, StepKind};
 use runbook_wire::{Entry, EntryKind, Outline, Place, Policy, Promise};
@@ -243,7 +245,20 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         deadline_ms: node.deadline,
         attempts: node.retry.max_attempts,
         tolerated: node.continue_on_error || !node.required,
+        on_warning: match node.on_warning {
+            OnWarning::Continue => None,
+            OnWarning::Ask => Some("ask".into()),
+            OnWarning::Fail => Some("fail".into()),
+        },
         verify: node.verify.is_some_and(|verify| verify.after_done),
+        within_ms: node.verify.map(|verify| verify.within),
+        proves_absence: node.verify.is_some_and(|verify| verify.proves_absence),
+        not_done: node.verify.is_some_and(|verify| verify.not_done),
+        on_in_doubt: match node.on_in_doubt {
+            InDoubt::Ask => None,
+            InDoubt::Retry => Some("retry".into()),
+            InDoubt::Compensate => Some("compensate".into()),
+        },
         guards: node.guards.iter().map(|guard| guard.failures).collect(),
         when: draft.plan.when.as_ref().map(|when| when.source.clone()),
         ..Policy::default()

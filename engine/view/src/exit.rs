@@ -49,6 +49,7 @@ pub fn standing(forward: Forward, rollback: Rollback) -> String {
         Rollback::Declined => "not rolled back",
         Rollback::Running => "rolling back",
         Rollback::Complete => "rolled back",
+        Rollback::Partial => "partly rolled back",
         Rollback::Incomplete => "rollback incomplete",
     };
     format!("{forward}, {rollback}")

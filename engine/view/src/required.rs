@@ -113,7 +113,7 @@ fn paths(outline: &Outline, tree: &Tree<'_>) -> BTreeMap<String, u32> {
         let mut segments = Vec::new();
         let mut at = Some(node);
         while let Some(n) = at {
-            segments.push(outline.entries[n as usize].segment.as_str());
+            segments.extend(Some(outline.entries[n as usize].segment.as_str()).filter(|s| !s.is_empty()));
             at = tree.run.shape.owner(n);
         }
         segments.reverse();
@@ -252,7 +252,9 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
                 if tree.rollback == Rollback::None { "Nothing failed" } else { "Nothing had been changed" };
             (Produced::NotNeeded, sentence(&format!("{why}; {ways}")), by)
         }
-        Rollback::Complete => (Produced::Yes, sentence(&format!("Rolled back: {undone} undone")), by),
+        Rollback::Complete | Rollback::Partial => {
+            (Produced::Yes, sentence(&format!("Rolled back: {undone} undone")), by)
+        }
         other => (
             Produced::No,
             sentence(&format!(

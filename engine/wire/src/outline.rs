@@ -95,8 +95,18 @@ pub struct Policy {
     pub only: Vec<String>,
     /// A failure does not fail the scope: `continue_on_error`, or a notification that is not `required`.
     pub tolerated: bool,
+    /// `on_warning`, where it is not `continue`: `ask`, `fail`.
+    pub on_warning: Option<String>,
     /// There is a `verify` that runs after each `done`.
     pub verify: bool,
+    /// A `verify` looks on doubt, for so long; `None`: there is none.
+    pub within_ms: Option<u64>,
+    /// A mismatch that lasts for `within` proves that nothing happened.
+    pub proves_absence: bool,
+    /// There is a second probe, for that nothing happened.
+    pub not_done: bool,
+    /// `on_in_doubt`, where it is not `ask`: `retry`, `compensate`.
+    pub on_in_doubt: Option<String>,
     /// Of each guard: this many in a row that did not pass trip it.
     pub guards: Vec<u32>,
     /// approval: how many people.

@@ -198,6 +198,12 @@ fn weight(node: &Node<'_>) -> u8 {
 /// Of an item: the one step that says it all, shown on the item's own line.
 fn inline_step<'n, 'a>(item: &'n Node<'a>) -> Option<&'n Node<'a>> {
     item.item?;
+    if let [only] = &item.children[..]
+        && only.entry.segment.is_empty()
+        && !only.is_scope()
+    {
+        return Some(only);
+    }
     let matters = |n: &&Node<'_>| {
         n.status.is_active() && n.began.is_some()
             || n.failing

@@ -51,7 +51,10 @@ fn header(out: &mut String, report: &Report<'_>, standing: &str) {
     let class = match (report.tree.forward, report.tree.rollback) {
         (Forward::Succeeded, Rollback::None) => "ok",
         (Forward::SucceededWithFailures, _) | (Forward::Succeeded, _) => "warn",
-        (Forward::Failed | Forward::Cancelled, Rollback::Complete | Rollback::NothingToUndo) => "warn",
+        (
+            Forward::Failed | Forward::Cancelled,
+            Rollback::Complete | Rollback::Partial | Rollback::NothingToUndo,
+        ) => "warn",
         (Forward::Failed | Forward::Cancelled, _) => "bad",
         _ => "now",
     };

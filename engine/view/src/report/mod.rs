@@ -65,6 +65,7 @@ impl<'a> Report<'a> {
             Rollback::Declined => " and was not rolled back",
             Rollback::Running => " and is being rolled back",
             Rollback::Complete => " and was rolled back",
+            Rollback::Partial => " and was rolled back in part, as far as was wanted",
             Rollback::Incomplete => "; the rollback is incomplete",
         };
         let how = match tree.forward {

@@ -4,14 +4,13 @@
 //! the few rules that say it again from the plan-time policy in the outline, each at the record that settles it. One
 //! more rule catches the rest: a step starts only once everything that it needs is satisfied.
 
-use runbook_wire::{
-    About, Answer, Body, EntryKind, Failure, Grade, Policy, Probe, Record, Result, Task, Timer,
-};
+use runbook_wire::{About, Answer, Body, EntryKind, Record, Task};
 
 use super::{
-    Created, Executor, Finished, Given, Item, Key, Lock, Phase, Question, Run, TaskState, task::Attempt,
+    Created, Executor, Finished, Given, Item, Key, Lock, Phase, Question, Run, TaskState, attempt::Rules,
+    task::Attempt,
 };
-use crate::{Stamp, moment};
+use crate::{Node, Stamp, Tree, Undoing};
 
 impl Run {
     /// Takes one record in. A record that was seen already is absorbed; one of an unknown kind is counted.
@@ -50,12 +49,12 @@ impl Run {
                     at,
                 });
             }
-            Body::ExecutorStarted { pid, host, resumed, .. } => {
+            Body::ExecutorStarted { pid, host, resumed, gap_ms } => {
                 self.executor = Executor::Running { pid: *pid, host: host.clone(), since: at };
                 if *resumed {
                     self.resumes += 1;
                     self.gaps.extend(before.map(|b| (b.elapsed_ms, at.elapsed_ms)));
-                    self.doubt_what_was_under_way();
+                    self.taken_over(*gap_ms, at);
                 }
             }
             Body::ExecutorStopped { reason } => {
@@ -91,28 +90,35 @@ impl Run {
                 self.begin_scope(task, at).branch = Some((*case, label.clone()))
             }
             Body::Started { task, attempt, incarnation, params, title, .. } => {
+                self.void_answers(Key::of(task));
                 let state = self.started(task, *attempt, *incarnation, at);
                 (state.params, state.title) = (params.clone(), title.clone());
             }
             Body::Spawned { .. } => {}
             Body::Ended { task, attempt, result, outputs, note, warning, failure, .. } => {
-                let policy = self.policy(task);
+                let rules = self.rules(task.node);
                 let state = self.touch(task);
                 state.outputs = outputs.clone();
                 state.note = note.clone();
-                state.warning = warning.clone();
-                state.failure = failure.clone();
-                end(state, &policy, *attempt, *result, at);
+                if *result == runbook_wire::Result::Done {
+                    state.warning = warning.clone();
+                }
+                // Why a guard had it stopped says more than how it stopped.
+                if !state.tripped {
+                    state.failure = failure.clone();
+                }
+                state.attempt_ended(*attempt, *result, failure.clone(), at);
+                state.ended(&rules, *result, at);
             }
             Body::GateClosed { task, gate, reason, .. } => self.gate_closed(task, gate, reason),
             Body::Checked { task, probe, grade, message, outputs, .. } => {
-                let (policy, kind) = (self.policy(task), self.kind(task));
+                let rules = self.rules(task.node);
                 let state = self.touch(task);
                 if !outputs.is_empty() {
                     state.outputs = outputs.clone();
                 }
                 state.saw(*probe, *grade, message, at);
-                checked(state, &policy, kind, *probe, at);
+                state.checked(&rules, *probe, at);
             }
             Body::Closed { task, outputs, failure, .. } => {
                 let state = self.touch(task);
@@ -122,8 +128,8 @@ impl Run {
                 state.ended = Some(at);
             }
             Body::Fired { task, timer } => {
-                let (kind, policy) = (self.kind(task), self.policy(task));
-                fired(self.touch(task), kind, &policy, *timer, at);
+                let rules = self.rules(task.node);
+                self.touch(task).fired(&rules, *timer, at);
             }
             Body::Asked { about, question, show, deadline_wall_ms } => {
                 self.settle_questions(about, at);
@@ -178,26 +184,26 @@ impl Run {
         self.tasks.entry(key).or_insert_with(|| TaskState::new(&task.path))
     }
 
-    /// Frames are numbered by the kernel and not recorded; the path says which item one is for.
+    /// Frames are numbered by the kernel and not recorded; the path says what one is for: `broker[kafka4].joined`,
+    /// `broker[between 0].calm`.
     fn place_frame(&mut self, task: &Task) {
         let Some(each) = self.shape.each(task.node) else { return };
-        let item = |(key, state): (&Key, &TaskState)| {
+        let found = self.tasks.iter().filter(|(key, _)| key.node == each).find_map(|(key, state)| {
             let rest = task.path.strip_prefix(state.path.as_str())?.strip_prefix('[')?;
-            let fits = |item: &Item| {
-                let rest = rest.strip_prefix(item.key.as_str())?.strip_prefix(']')?;
-                (rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')).then_some(())
+            let fits = |name: &str| {
+                let rest = rest.strip_prefix(name).and_then(|rest| rest.strip_prefix(']'));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
-            let index = state.items.as_ref()?.iter().position(|item| fits(item).is_some())?;
-            Some((*key, index))
-        };
-        let found = self.tasks.iter().filter(|(key, _)| key.node == each).find_map(item);
-        if let Some((key, index)) = found {
-            self.frames.insert(task.frame, (key, index));
-            if let Some(item) =
-                self.tasks.get_mut(&key).and_then(|t| t.items.as_mut()).and_then(|i| i.get_mut(index))
-            {
-                item.frame = Some(task.frame);
+            match state.items.as_ref()?.iter().position(|item| fits(&item.key)) {
+                Some(index) => Some((*key, Some(index))),
+                None => rest.starts_with("between ").then_some((*key, None)),
             }
+        });
+        let Some((key, index)) = found else { return };
+        self.frames.insert(task.frame, (key, index));
+        let items = self.tasks.get_mut(&key).and_then(|t| t.items.as_mut());
+        if let (Some(items), Some(index)) = (items, index) {
+            items[index].frame = Some(task.frame);
         }
     }
 
@@ -228,7 +234,9 @@ impl Run {
         if let Some(incarnation) = again {
             self.forget_children(Key::of(task));
             if let Some(state) = self.tasks.get_mut(&Key::of(task)) {
-                *state = TaskState::new(&task.path);
+                // Guards go on looking.
+                let probes = std::mem::take(&mut state.probes);
+                *state = TaskState { probes, ..TaskState::new(&task.path) };
                 state.incarnation = incarnation + 1;
             }
         }
@@ -264,13 +272,21 @@ impl Run {
         self.tasks.retain(|key, _| !(inside(shape, key.node) && beneath(key.frame)));
     }
 
+    /// People who passed a gate are asked again.
+    fn void_answers(&mut self, gate: Key) {
+        let about = |about: &About| matches!(about, About::Human(task) if Key::of(task) == gate);
+        self.answers.iter_mut().filter(|g| about(&g.about)).for_each(|g| g.void = true);
+    }
+
     fn started(&mut self, task: &Task, number: u32, incarnation: u32, at: Stamp) -> &mut TaskState {
         let state = self.begin(task, at);
-        if incarnation > state.incarnation {
-            *state = TaskState { began: Some(at), incarnation, ..TaskState::new(&task.path) };
+        if state.of.is_some_and(|of| of < incarnation) {
+            *state = TaskState { began: Some(at), ..TaskState::new(&task.path) };
         }
+        state.of = Some(incarnation);
         state.failure = None;
         state.ended = None;
+        state.looks_anew();
         state.phase = Phase::Running;
         state.attempts.push(Attempt { number, began: Some(at), ended: None, result: None, failure: None });
         state
@@ -283,22 +299,19 @@ impl Run {
             state.phase = Phase::Waiting;
         }
         let gate_state = self.touch(gate);
-        gate_state.phase = Phase::Running;
+        gate_state.phase = Phase::Waiting;
         gate_state.ended = None;
-        let gate = Key::of(gate);
-        let of_gate = |about: &About| matches!(about, About::Human(task) if Key::of(task) == gate);
-        self.answers.iter_mut().filter(|g| of_gate(&g.about)).for_each(|g| g.void = true);
+        self.void_answers(Key::of(gate));
     }
 
-    /// A new process knows nothing of attempts that were under way: what may have had an effect is in doubt.
-    fn doubt_what_was_under_way(&mut self) {
-        for (key, state) in &mut self.tasks {
-            let Some(entry) = self.outline.entries.get(key.node as usize) else { continue };
-            let writes = matches!(entry.effect.as_str(), "write" | "notify");
-            if entry.kind == EntryKind::Action && writes && state.phase == Phase::Running {
-                state.phase = Phase::InDoubt;
+    fn taken_over(&mut self, gap_ms: u64, at: Stamp) {
+        let under_way: Vec<Key> =
+            self.tasks.iter().filter(|(_, s)| s.phase == Phase::Running).map(|(k, _)| *k).collect();
+        for key in under_way {
+            let rules = self.rules(key.node);
+            if let Some(state) = self.tasks.get_mut(&key) {
+                state.taken_over(&rules, gap_ms, at);
             }
-            state.progress = None;
         }
     }
 
@@ -306,21 +319,11 @@ impl Run {
         match (about, answer) {
             (About::Human(task), answer) => self.human(task, answer, at),
             (About::InDoubt(task), answer) => {
-                let state = self.touch(task);
-                match answer {
-                    Answer::Done | Answer::Keep => state.settle(Phase::Done, at),
-                    Answer::NotDone | Answer::Skip => state.settle(Phase::NotDone, at),
-                    Answer::Undo | Answer::Fail => state.settle(Phase::Failed, at),
-                    Answer::Retry => state.phase = Phase::Retrying,
-                    _ => return,
-                }
+                let rules = self.rules(task.node);
+                self.touch(task).doubt_answered(&rules, answer, at);
             }
-            (About::Warning(task), answer) => {
-                if matches!(answer, Answer::Fail | Answer::Undo) {
-                    let warning = self.touch(task).warning.clone().unwrap_or_default();
-                    self.touch(task).fail("check", warning, at);
-                }
-            }
+            (About::Warning(task), answer) => self.touch(task).warning_answered(answer, at),
+            (About::AfterPivot, Answer::Retry) => self.go_forward_again(),
             (About::Rollback(Some(task)) | About::Drift(task), Answer::Keep) => self.touch(task).kept = true,
             _ => {}
         }
@@ -330,8 +333,34 @@ impl Run {
         }
     }
 
+    /// After the pivot somebody wants what failed, or was cut off, to be tried again.
+    fn go_forward_again(&mut self) {
+        let (mut again, mut gone) = (Vec::new(), Vec::new());
+        fn collect(nodes: &[Node<'_>], again: &mut Vec<Key>, gone: &mut Vec<Key>) {
+            // Where an undo did not complete there is nothing to go on from.
+            if nodes
+                .iter()
+                .any(|n| matches!(n.undoing, Undoing::Failed | Undoing::Refused | Undoing::Blocked))
+            {
+                return;
+            }
+            for node in nodes.iter().filter(|n| !n.stays()) {
+                again.extend(node.item.is_none().then_some(node.key));
+                collect(&node.children, again, gone);
+                gone.extend(node.between.iter().filter(|n| !n.stays()).map(|n| n.key));
+            }
+        }
+        collect(&Tree::of(self).steps, &mut again, &mut gone);
+        self.tasks.retain(|key, _| !gone.contains(key));
+        for key in again {
+            if let Some(state) = self.tasks.get_mut(&key) {
+                state.revive();
+            }
+        }
+    }
+
     fn human(&mut self, task: &Task, answer: &Answer, at: Stamp) {
-        let policy = self.policy(task);
+        let policy = self.rules(task.node).policy;
         let given: Vec<&Given> = self
             .answers
             .iter()
@@ -378,12 +407,16 @@ impl Run {
         self.questions.iter_mut().filter(open).for_each(|q| q.settled = Some(at));
     }
 
-    fn policy(&self, task: &Task) -> Policy {
-        self.outline.entries.get(task.node as usize).map(|e| e.policy.clone()).unwrap_or_default()
-    }
-
-    fn kind(&self, task: &Task) -> EntryKind {
-        self.outline.entries.get(task.node as usize).map_or(EntryKind::Action, |e| e.kind)
+    fn rules(&self, node: u32) -> Rules {
+        let entry = self.outline.entries.get(node as usize);
+        let effect = entry.map_or("", |e| e.effect.as_str());
+        Rules {
+            policy: entry.map(|e| e.policy.clone()).unwrap_or_default(),
+            kind: entry.map_or(EntryKind::Action, |e| e.kind),
+            harmless: !matches!(effect, "write" | "notify"),
+            notify: effect == "notify",
+            undoes: self.shape.undoes(&self.outline, node),
+        }
     }
 }
 
@@ -394,104 +427,4 @@ fn item_done(given: &[&Given], id: &str) -> bool {
         _ => None,
     });
     last == Some(true)
-}
-
-fn end(state: &mut TaskState, policy: &Policy, number: u32, result: Result, at: Stamp) {
-    let failure = state.failure.clone();
-    match state.attempts.last_mut().filter(|a| a.number == number && a.result.is_none()) {
-        Some(attempt) => {
-            (attempt.ended, attempt.result, attempt.failure) = (Some(at), Some(result), failure.clone());
-        }
-        None => state.attempts.push(Attempt {
-            number,
-            began: None,
-            ended: Some(at),
-            result: Some(result),
-            failure: failure.clone(),
-        }),
-    }
-    state.began.get_or_insert(at);
-    let class = failure.as_ref().map_or("", |f| f.class.as_str());
-    let phase = match result {
-        Result::Done if policy.verify => Phase::Verifying,
-        Result::Done => Phase::Done,
-        Result::Unknown => Phase::InDoubt,
-        _ if class == "cancelled" => Phase::Cancelled,
-        _ if retries(policy, state.attempts.len() as u32, class) => Phase::Retrying,
-        Result::Failed => Phase::Failed,
-        Result::NotDone => Phase::NotDone,
-    };
-    state.settle(phase, at);
-}
-
-/// Whether the retry policy takes this failure, after so many attempts in this incarnation.
-fn retries(policy: &Policy, attempts: u32, class: &str) -> bool {
-    let takes = |only: &String| {
-        class == only
-            || class.strip_prefix(only.as_str()).is_some_and(|rest| rest.starts_with(':'))
-            || only
-                .strip_suffix("xx")
-                .is_some_and(|head| class.starts_with(head) && class.len() == only.len())
-    };
-    attempts < policy.attempts && (policy.only.is_empty() || policy.only.iter().any(takes))
-}
-
-fn checked(state: &mut TaskState, policy: &Policy, kind: EntryKind, probe: Probe, at: Stamp) {
-    let Some(seen) = state.probe(probe).cloned() else { return };
-    let passes = seen.last.grade == Grade::Pass;
-    match probe {
-        Probe::Until if kind == EntryKind::Wait && state.phase == Phase::Running => {
-            let held = at.elapsed_ms.saturating_sub(seen.since.elapsed_ms);
-            if passes && held >= policy.hold_ms.unwrap_or(0) {
-                state.note = Some(seen.last.message).filter(|m| !m.is_empty());
-                state.settle(Phase::Done, at);
-            }
-        }
-        Probe::Verify if passes && matches!(state.phase, Phase::Verifying | Phase::InDoubt) => {
-            state.failure = None;
-            state.settle(Phase::Done, at);
-        }
-        Probe::NotDone if passes && state.phase == Phase::InDoubt => state.settle(Phase::NotDone, at),
-        Probe::Guard(n) if !passes => {
-            let limit = policy.guards.get(n as usize).copied().unwrap_or(1).max(1);
-            if seen.unpassed >= limit {
-                let message = format!("guard tripped: {}", seen.last.message);
-                state.failure.get_or_insert(Failure { class: "check".into(), message, hint: None });
-                if kind == EntryKind::Wait {
-                    state.settle(Phase::Failed, at);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn fired(state: &mut TaskState, kind: EntryKind, policy: &Policy, timer: Timer, at: Stamp) {
-    let last = |state: &TaskState| {
-        let seen = state.latest_probe().map(|p| p.last.message.clone()).filter(|m| !m.is_empty());
-        seen.map_or_else(String::new, |m| format!(": {m}"))
-    };
-    let human =
-        matches!(kind, EntryKind::Approval | EntryKind::Checklist | EntryKind::Prompt | EntryKind::Window);
-    match timer {
-        Timer::Wait if state.phase == Phase::Running => state.settle(Phase::Done, at),
-        Timer::GiveUp(Some(Probe::Until)) if state.phase == Phase::Running => {
-            let after =
-                policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
-            state.fail("timeout", format!("gave up{after}{}", last(state)), at);
-        }
-        Timer::GiveUp(Some(Probe::Verify)) if state.phase == Phase::Verifying => {
-            state.fail("check", format!("verify did not hold{}", last(state)), at);
-        }
-        Timer::GiveUp(None) if human && state.phase == Phase::Running => {
-            state.fail("expired", "nobody answered in time".into(), at);
-        }
-        Timer::Deadline if state.phase == Phase::Retrying || (human && state.phase == Phase::Running) => {
-            state.fail("timeout", "the deadline for all attempts passed".into(), at);
-        }
-        Timer::Deadline if kind == EntryKind::Wait && state.phase == Phase::Running => {
-            state.fail("timeout", format!("the deadline passed{}", last(state)), at);
-        }
-        _ => {}
-    }
 }

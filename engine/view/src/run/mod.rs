@@ -4,6 +4,7 @@
 //! never started) is derived when somebody looks: see [`crate::Tree`].
 
 mod apply;
+mod attempt;
 mod outline;
 mod question;
 mod task;
@@ -35,8 +36,8 @@ pub struct Run {
     pub resumes: u32,
     pub locks: Vec<Lock>,
     pub tasks: BTreeMap<Key, TaskState>,
-    /// Frames that were opened by items of a `for_each`: the `for_each` and the item's index.
-    pub frames: BTreeMap<u32, (Key, usize)>,
+    /// Frames that a `for_each` opened: which, and the item's index; `None` between two batches.
+    pub frames: BTreeMap<u32, (Key, Option<usize>)>,
     /// Every question that was put, in order; see [`crate::Tree::open_questions`].
     pub questions: Vec<Question>,
     /// Every answer, in order.

@@ -32,6 +32,8 @@ pub enum Phase {
     Retrying,
     /// The attempt is done, its `verify` has not passed yet.
     Verifying,
+    /// It went through with a warning, and somebody is asked whether that matters.
+    Warned,
     /// Nobody knows whether the effect is there.
     InDoubt,
     Done,
@@ -45,7 +47,7 @@ pub enum Phase {
 impl Phase {
     /// Whether more is to come by itself.
     pub fn is_open(self) -> bool {
-        matches!(self, Phase::Waiting | Phase::Running | Phase::Retrying | Phase::Verifying | Phase::InDoubt)
+        !matches!(self, Phase::Done | Phase::Failed | Phase::NotDone | Phase::Skipped | Phase::Cancelled)
     }
 }
 
@@ -57,8 +59,10 @@ pub struct TaskState {
     /// Its `name:`, rendered; `None` where that has no expressions.
     pub title: Option<String>,
     pub phase: Phase,
-    /// How often its group was begun anew.
+    /// Of a group: how often it was begun anew.
     pub incarnation: u32,
+    /// The incarnation that its attempts are of, as recorded.
+    pub(super) of: Option<u32>,
     pub attempts: Vec<Attempt>,
     pub began: Option<Stamp>,
     pub ended: Option<Stamp>,
@@ -80,6 +84,24 @@ pub struct TaskState {
     pub gate: Option<(Key, String)>,
     /// `Closed` was recorded.
     pub closed: bool,
+    /// A guard tripped: there is no other attempt.
+    pub tripped: bool,
+    /// Its `deadline` passed: there is no other attempt.
+    pub expired: bool,
+    /// Of a group: when its `deadline` passed, which matters if its steps were not over by then.
+    pub(crate) cut: Option<Stamp>,
+    /// An earlier attempt is in doubt, and the one after it was to settle that.
+    pub(crate) unsettled: bool,
+    /// How many attempts came before it was begun anew.
+    pub(super) earlier: usize,
+    /// The last attempt was cut short when its process died.
+    pub(super) lost: bool,
+    /// `wait.for` is over, but for guards that nobody has looked at since.
+    pub elapsed: bool,
+    /// Since when a probe looks whether the effect is there.
+    pub(super) probing: Option<(Probe, Stamp)>,
+    /// What guards saw before does not count: nobody watched in between.
+    pub(super) watched_from: u64,
     /// Somebody decided to leave its effect as it is.
     pub kept: bool,
     /// What it says that it is doing; not recorded.
@@ -136,6 +158,7 @@ impl TaskState {
             title: None,
             phase: Phase::Waiting,
             incarnation: 0,
+            of: None,
             attempts: Vec::new(),
             began: None,
             ended: None,
@@ -151,14 +174,41 @@ impl TaskState {
             branch: None,
             gate: None,
             closed: false,
+            tripped: false,
+            expired: false,
+            cut: None,
+            unsettled: false,
+            lost: false,
+            earlier: 0,
+            elapsed: false,
+            probing: None,
+            watched_from: 0,
             kept: false,
             progress: None,
         }
     }
 
-    /// Which attempt this is, in this incarnation; 0 before the first. (Recorded numbers go on across incarnations.)
+    /// Which attempt this is, since it was begun anew; 0 before the first. (Recorded numbers go on.)
     pub fn attempt(&self) -> u32 {
-        self.attempts.len() as u32
+        (self.attempts.len() - self.earlier) as u32
+    }
+
+    /// What held before must hold for its time again.
+    pub(super) fn looks_anew(&mut self) {
+        self.elapsed = false;
+        self.probes.iter_mut().filter(|p| p.probe == Probe::Until).for_each(|p| p.row = 0);
+    }
+
+    /// It is to be tried again though it had ended.
+    pub(super) fn revive(&mut self) {
+        if self.phase != Phase::Running {
+            self.phase = Phase::Waiting;
+            self.ended = None;
+        }
+        (self.failure, self.warning, self.cut) = (None, None, None);
+        (self.tripped, self.expired, self.unsettled, self.lost, self.elapsed) =
+            (false, false, false, false, false);
+        self.earlier = self.attempts.len();
     }
 
     /// Whether an attempt started that is not known to have had no effect.
@@ -178,20 +228,34 @@ impl TaskState {
 
     pub(super) fn settle(&mut self, phase: Phase, at: Stamp) {
         self.phase = phase;
-        self.ended = Some(at);
+        self.ended = (!phase.is_open()).then_some(at);
         self.progress = None;
     }
 
-    pub(super) fn fail(&mut self, class: &str, message: String, at: Stamp) {
-        self.failure.get_or_insert(Failure { class: class.to_owned(), message, hint: None });
-        self.settle(Phase::Failed, at);
+    pub(super) fn attempt_ended(&mut self, number: u32, result: Result, failure: Option<Failure>, at: Stamp) {
+        match self.attempts.last_mut().filter(|a| a.number == number && a.result.is_none()) {
+            Some(attempt) => {
+                (attempt.ended, attempt.result, attempt.failure) = (Some(at), Some(result), failure)
+            }
+            None => {
+                let (ended, result) = (Some(at), Some(result));
+                self.attempts.push(Attempt { number, began: None, ended, result, failure });
+            }
+        }
+        self.began.get_or_insert(at);
+    }
+
+    /// Whether each of so many guards was seen since somebody watches.
+    pub(super) fn guards_seen(&self, count: usize) -> bool {
+        let from = self.watched_from.max(self.began.map_or(0, |b| b.seq));
+        (0..count as u32).all(|n| self.probe(Probe::Guard(n)).is_some_and(|p| p.last.at.seq >= from))
     }
 
     pub(super) fn saw(&mut self, probe: Probe, grade: Grade, message: &str, at: Stamp) {
         let sample = Sample { grade, message: message.to_owned(), at };
         match self.probes.iter_mut().find(|p| p.probe == probe) {
             Some(state) => {
-                if state.last.grade == grade {
+                if state.last.grade == grade && state.row > 0 {
                     state.row += 1;
                 } else {
                     (state.since, state.row) = (at, 1);

@@ -1,11 +1,11 @@
 //! The first pass: the outline's nodes with their records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use runbook_wire::{About, Entry, EntryKind, Role};
+use runbook_wire::{Entry, EntryKind, Role};
 
 use super::{Forward, Node, Rollback, Status, Tree, Undoing};
-use crate::{Key, Phase, Question, Run};
+use crate::{Key, Phase, Run};
 
 pub(super) fn tree(run: &Run) -> Tree<'_> {
     let mut between: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -49,20 +49,13 @@ impl<'a> Build<'a> {
         node.began = task.and_then(|t| t.began);
         node.ended = task.and_then(|t| t.ended);
         node.status = task.map_or(Status::Waiting, |t| status(t.phase, node.is_human()));
-        let warned = |q: &&Question| matches!(&q.about, About::Warning(t) if Key::of(t) == key);
-        if node.status == Status::Done && run.questions.iter().filter(warned).any(|q| q.settled.is_none()) {
-            node.status = Status::WaitingForPerson;
-        }
         let owned = |role| run.shape.owned(&run.outline, key.node, role);
         let body = || body(run, entry);
+        let mut between_undos = Vec::new();
         match entry.kind {
             EntryKind::ForEach => {
                 node.children = self.items(&node);
-                for child in owned(Role::Between) {
-                    for &frame in self.between.get(&child).into_iter().flatten() {
-                        node.between.extend(self.node(Key { frame, node: child }, &node.path));
-                    }
-                }
+                (node.between, between_undos) = self.between(&node, owned(Role::Between));
             }
             EntryKind::Switch => {
                 let taken = task
@@ -76,7 +69,26 @@ impl<'a> Build<'a> {
         node.first = self.scope(owned(Role::First).chain(owned(Role::AfterPivot)), key.frame, &node.path);
         node.finally = self.scope(entry.finally.iter().copied(), key.frame, &node.path);
         node.undo = self.scope(entry.undo.iter().copied(), key.frame, &node.path);
+        node.undo.extend(between_undos);
         Some(node)
+    }
+
+    /// The checks between batches: those on the way forward, and those on the way back, which look at the same batches
+    /// again.
+    fn between(&self, each: &Node<'a>, nodes: impl Iterator<Item = u32>) -> (Vec<Node<'a>>, Vec<Node<'a>>) {
+        let (mut forward, mut back) = (Vec::new(), Vec::new());
+        for node in nodes {
+            let mut seen = BTreeSet::new();
+            for &frame in self.between.get(&node).into_iter().flatten() {
+                let of = self.run.frames.get(&frame).map(|(of, _)| *of);
+                let Some(found) = self.node(Key { frame, node }, &each.path).filter(|_| of == Some(each.key))
+                else {
+                    continue;
+                };
+                if seen.insert(found.path.clone()) { forward.push(found) } else { back.push(found) }
+            }
+        }
+        (forward, back)
     }
 
     fn items(&self, each: &Node<'a>) -> Vec<Node<'a>> {
@@ -119,13 +131,20 @@ fn leaf<'a>(key: Key, entry: &'a Entry, path: String) -> Node<'a> {
         first: Vec::new(),
         finally: Vec::new(),
         undo: Vec::new(),
+        broken: false,
+        stuck: false,
+        halted: false,
         failing: false,
         ready: false,
     }
 }
 
 fn join(parent: &str, segment: &str) -> String {
-    if parent.is_empty() { segment.to_owned() } else { format!("{parent}.{segment}") }
+    match (parent, segment) {
+        (parent, "") => parent.to_owned(),
+        ("", segment) => segment.to_owned(),
+        (parent, segment) => format!("{parent}.{segment}"),
+    }
 }
 
 fn status(phase: Phase, human: bool) -> Status {
@@ -135,6 +154,7 @@ fn status(phase: Phase, human: bool) -> Status {
         Phase::Running => Status::Running,
         Phase::Retrying => Status::Retrying,
         Phase::Verifying => Status::Verifying,
+        Phase::Warned => Status::WaitingForPerson,
         Phase::InDoubt => Status::InDoubt,
         Phase::Done => Status::Done,
         Phase::Failed => Status::Failed,

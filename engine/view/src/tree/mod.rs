@@ -52,6 +52,12 @@ pub struct Node<'a> {
     pub finally: Vec<Node<'a>>,
     /// What brings it back: `require` probes, then the undo.
     pub undo: Vec<Node<'a>>,
+    /// Something in it failed, more than it tolerates.
+    pub(crate) broken: bool,
+    /// An undo in it failed.
+    pub(crate) stuck: bool,
+    /// A failure around it stops it, or the run is over.
+    pub(crate) halted: bool,
     /// It failed in a way that fails its scope.
     pub(crate) failing: bool,
     /// Its scope is open, and every node that it needs is satisfied.
@@ -136,6 +142,8 @@ pub enum Rollback {
     Declined,
     Running,
     Complete,
+    /// Only a part was to be undone, and that was.
+    Partial,
     Incomplete,
 }
 
@@ -257,6 +265,7 @@ impl Rollback {
             Rollback::Declined => "declined",
             Rollback::Running => "running",
             Rollback::Complete => "complete",
+            Rollback::Partial => "partial",
             Rollback::Incomplete => "incomplete",
         }
     }
@@ -272,6 +281,7 @@ impl<'a> Node<'a> {
     pub fn label(&self) -> &'a str {
         match self.item {
             Some((_, key)) => key,
+            // Without a segment it is all that its item does.
             None => &self.entry.segment,
         }
     }
@@ -304,6 +314,16 @@ impl<'a> Node<'a> {
     /// Whether it is a `for_each` (not one of its items).
     pub fn is_each(&self) -> bool {
         self.item.is_none() && self.entry.kind == EntryKind::ForEach
+    }
+
+    /// What became of it stands when its scope goes on again.
+    pub(crate) fn stays(&self) -> bool {
+        match self.status {
+            _ if self.undoing == Undoing::Undone => false,
+            Status::Done | Status::DoneWithFailures | Status::Skipped => true,
+            Status::Failed | Status::NotDone => self.tolerated(),
+            _ => false,
+        }
     }
 
     /// A failure of it is reported and goes no further.

@@ -3,18 +3,16 @@
 use runbook_wire::EntryKind;
 
 use super::{Forward, Node, Rollback, Status, Tree};
-use crate::{Phase, Stamp};
+use crate::{Phase, Stamp, TaskState};
 
 pub(super) fn settle(tree: &mut Tree<'_>) {
     let run = tree.run;
     let over = run.finished.is_some();
-    for node in &mut tree.steps {
-        derive(node);
-    }
+    tree.steps.iter_mut().for_each(|node| derive(node, over));
     let halted = over || run.cancel.is_some() || tree.steps.iter().any(|n| n.failing);
     settle_scope(&mut tree.steps, halted, over, run.created.is_some());
     for scope in [&mut tree.first, &mut tree.after_pivot, &mut tree.revert, &mut tree.finally] {
-        scope.iter_mut().for_each(derive);
+        scope.iter_mut().for_each(|node| derive(node, over));
         let open = scope.iter().any(|n| n.began.is_some());
         settle_scope(scope, over, over, open);
     }
@@ -23,11 +21,13 @@ pub(super) fn settle(tree: &mut Tree<'_>) {
 }
 
 /// Bottom-up: how scopes stand and whether they fail, by what was recorded.
-fn derive(node: &mut Node<'_>) {
+fn derive(node: &mut Node<'_>, over: bool) {
     let Node { children, between, first, finally, undo, .. } = node;
     for child in children.iter_mut().chain(between).chain(first).chain(finally).chain(undo) {
-        derive(child);
+        derive(child, over);
     }
+    node.stuck = node.undo.iter().any(|n| n.failing) || node.children.iter().any(|n| n.stuck);
+    node.halted = over;
     if !node.is_scope() {
         node.failing = matches!(node.status, Status::Failed | Status::NotDone) && !node.tolerated();
         return;
@@ -40,13 +40,23 @@ fn derive(node: &mut Node<'_>) {
         node.children.iter_mut().for_each(skip);
         return;
     }
-    let own = node.task.and_then(|t| t.failure.as_ref()).is_some();
-    let failed = own || if node.is_each() { too_many(node) } else { node.children.iter().any(|n| n.failing) };
-    let again = node.item.is_none()
-        && node.entry.kind != EntryKind::ForEach
-        && node.task.is_some_and(|t| t.incarnation + 1 < node.entry.policy.attempts);
-    node.failing = failed && !again && !node.tolerated();
-    combine(node, failed, again);
+    let own = node.task.is_some_and(|t| t.failure.is_some() && t.cut.is_none_or(|cut| !was_over(node, cut)));
+    node.broken =
+        own || if node.is_each() { too_many(node) } else { node.children.iter().any(|n| n.failing) };
+    node.failing = node.broken && !may_begin_again(node) && !node.tolerated();
+    combine(node);
+}
+
+/// Whether everything in a group had ended by then.
+fn was_over(node: &Node<'_>, then: Stamp) -> bool {
+    !node.is_each() && node.children.iter().all(|n| n.ended.is_some_and(|e| e.seq < then.seq))
+}
+
+/// Whether a group's retry policy has another incarnation. It needs the one before to be brought back.
+fn may_begin_again(node: &Node<'_>) -> bool {
+    let attempts = node.entry.policy.attempts;
+    let left = |t: &TaskState| t.incarnation + 1 < attempts && !t.tripped && !t.expired;
+    node.item.is_none() && !node.halted && !node.stuck && node.task.is_some_and(left)
 }
 
 /// What is in a skipped group is skipped with it.
@@ -59,15 +69,19 @@ fn skip(node: &mut Node<'_>) {
 fn too_many(each: &Node<'_>) -> bool {
     let policy = &each.entry.policy;
     let failed = |nodes: &[Node<'_>]| nodes.iter().filter(|n| n.failing).count();
-    if each.between.iter().any(|n| n.failing) || failed(&each.children) > policy.max_failures as usize {
+    // An item that is tolerated is undone at once; where that fails, so does the whole.
+    let stuck = |n: &Node<'_>| n.failing && n.stuck;
+    if each.between.iter().any(|n| n.failing)
+        || each.children.iter().any(stuck)
+        || failed(&each.children) > policy.max_failures as usize
+    {
         return true;
     }
     let mut from = 0;
-    for (size, tolerated) in
-        batch_sizes(&policy.batches, each.children.len()).into_iter().zip(&policy.batch_failures)
-    {
-        let to = (from + size).min(each.children.len());
-        if failed(&each.children[from..to]) > *tolerated as usize {
+    for (n, size) in batch_sizes(&policy.batches, each.children.len()).into_iter().enumerate() {
+        let to = from + size;
+        let limit = policy.batch_failures.get(n).or(policy.batch_failures.last());
+        if limit.is_some_and(|limit| failed(&each.children[from..to]) > *limit as usize) {
             return true;
         }
         from = to;
@@ -75,30 +89,31 @@ fn too_many(each: &Node<'_>) -> bool {
     false
 }
 
-/// How many items each batch holds. Percentages are of all items, rounded up, at least one.
+/// How many items each batch holds: the last of `batches` is repeated as long as items remain. Percentages are of all
+/// items, rounded up, at least one.
 pub(crate) fn batch_sizes(batches: &[String], count: usize) -> Vec<usize> {
     let mut left = count;
     let mut sizes = Vec::new();
-    for batch in batches {
-        let wanted = match batch.strip_suffix('%').map(str::parse::<usize>) {
-            Some(Ok(percent)) => (count * percent).div_ceil(100).max(1),
-            _ => batch.parse().unwrap_or(left),
+    while left > 0 {
+        let wanted = match batches.get(sizes.len()).or(batches.last()) {
+            Some(batch) => match batch.strip_suffix('%').map(str::parse::<usize>) {
+                Some(Ok(percent)) => (count * percent).div_ceil(100),
+                _ => batch.parse().unwrap_or(left),
+            },
+            None => left,
         };
-        let size = wanted.min(left);
-        if size == 0 {
-            break;
-        }
+        let size = wanted.clamp(1, left);
         sizes.push(size);
         left -= size;
-    }
-    if left > 0 {
-        sizes.push(left);
     }
     sizes
 }
 
-fn combine(node: &mut Node<'_>, failed: bool, again: bool) {
-    let all = || node.children.iter().chain(&node.between).chain(&node.first).chain(&node.finally);
+fn combine(node: &mut Node<'_>) {
+    let (failed, again) = (node.broken, may_begin_again(node));
+    // What a failure starts, and what comes at the end, counts once it begins.
+    let beside = || node.between.iter().chain(&node.first).chain(&node.finally).filter(|n| n.began.is_some());
+    let all = || node.children.iter().chain(beside());
     let any = |wanted: &[Status]| all().any(|n| wanted.contains(&n.status));
     let opened = node.item.is_some() || node.task.is_some_and(|t| t.began.is_some());
     let begun = (opened && node.item.is_none()) || all().any(|n| n.began.is_some());
@@ -141,45 +156,62 @@ fn settle_scope(nodes: &mut [Node<'_>], halted: bool, over: bool, open: bool) {
     }
 }
 
-fn is_satisfied(node: &Node<'_>) -> bool {
+pub(super) fn is_satisfied(node: &Node<'_>) -> bool {
     matches!(node.status, Status::Done | Status::DoneWithFailures | Status::Skipped)
         || (node.tolerated() && matches!(node.status, Status::Failed | Status::NotDone))
 }
 
 fn settle_node(node: &mut Node<'_>, halted: bool, over: bool) {
     let begun = node.began.is_some();
-    let stopped = halted || node.failing;
-    // One step of a group that fails stops the others, though the group may be tried again; a `for_each` counts.
-    let inside = stopped || (!node.is_each() && node.children.iter().any(|n| n.failing));
+    // What failed inside stops the rest of it, though it may be tolerated, or tried again.
+    let stopped = halted || node.broken;
     let some = |nodes: &[Node<'_>]| nodes.iter().any(|n| n.began.is_some());
     let (first, finally, undo) = (some(&node.first), some(&node.finally), some(&node.undo));
-    settle_scope(&mut node.children, inside, over, begun);
+    settle_scope(&mut node.children, stopped, over, begun);
     settle_scope(&mut node.between, stopped, over, begun);
     settle_scope(&mut node.first, over, over, first);
     settle_scope(&mut node.finally, over || (halted && !begun), over, finally);
     settle_scope(&mut node.undo, over, over, undo);
     if node.is_scope() {
         if node.status != Status::Skipped {
-            let failed = node.failing || node.status == Status::Failed;
-            combine(node, failed, node.status == Status::Retrying && !halted);
+            node.halted = halted;
+            node.broken |= !node.is_each() && node.children.iter().any(|n| n.failing);
+            combine(node);
             if over && node.status.is_active() && node.status != Status::InDoubt {
                 node.status = Status::Cancelled;
             }
         }
-    } else if over && node.status.is_active() && node.status != Status::InDoubt {
-        node.status = Status::Cancelled;
     } else if halted {
-        node.status = match node.status {
-            Status::Retrying => Status::Failed,
-            Status::WaitingForPerson => Status::Cancelled,
-            Status::Running if node.entry.kind == EntryKind::Wait => Status::Cancelled,
-            status => status,
-        };
+        node.status = cut_off(node, over);
+        node.failing = matches!(node.status, Status::Failed | Status::NotDone) && !node.tolerated();
     }
     match node.status {
         Status::Waiting if halted => node.status = Status::NotStarted,
         Status::Waiting if node.ready => node.status = Status::Preparing,
         _ => {}
+    }
+}
+
+/// A step in a halted scope: what may have had its effect comes to its end, everything else is over.
+fn cut_off(node: &Node<'_>, over: bool) -> Status {
+    let begun = node.task.is_some_and(|t| t.attempts.iter().any(|a| a.began.is_some()));
+    let in_doubt = node.task.is_some_and(|t| t.unsettled);
+    let finishes =
+        node.entry.kind == EntryKind::Action && matches!(node.entry.effect.as_str(), "write" | "notify");
+    match node.status {
+        Status::Waiting | Status::Preparing | Status::Retrying if in_doubt && !over => node.status,
+        // It failed, and is not tried again.
+        Status::Retrying => Status::Failed,
+        Status::Waiting | Status::Preparing if begun => Status::Cancelled,
+        Status::Running if finishes && !over => Status::Running,
+        Status::Running => Status::Cancelled,
+        // It went through; what was asked was whether its warning matters.
+        Status::WaitingForPerson if !node.is_human() => Status::Done,
+        Status::WaitingForPerson => Status::Cancelled,
+        Status::Verifying if over => Status::Cancelled,
+        // Nothing rests on whether a message arrived; and a run that is over has settled its doubts.
+        Status::InDoubt if over || node.entry.effect == "notify" => Status::Failed,
+        status => status,
     }
 }
 
@@ -217,6 +249,7 @@ fn rollback(tree: &Tree<'_>) -> Rollback {
     match run.finished.as_ref().map(|f| f.rollback.as_str()) {
         Some("nothing_to_undo") => return Rollback::NothingToUndo,
         Some("complete") => return Rollback::Complete,
+        Some("partial") => return Rollback::Partial,
         Some("incomplete") => return Rollback::Incomplete,
         Some("declined") => return Rollback::Declined,
         Some(_) if matches!(tree.forward, Forward::Failed | Forward::Cancelled) => return Rollback::Declined,

@@ -64,7 +64,7 @@ fn spare(node: &mut Node<'_>) {
 
 /// A group's own rollback replaces those of everything in it.
 fn by_group(node: &mut Node<'_>) {
-    if !matches!(node.undoing, Undoing::Nothing | Undoing::Undone) {
+    if matches!(node.undoing, Undoing::Pending | Undoing::Left | Undoing::Blocked | Undoing::Kept) {
         node.undoing = Undoing::ByGroup;
     }
     node.children.iter_mut().for_each(by_group);
@@ -105,15 +105,17 @@ fn of(node: &Node<'_>, rollback: Rollback) -> Undoing {
             Rollback::Pending | Rollback::Asked | Rollback::Running => Undoing::Pending,
             Rollback::Incomplete => Undoing::Blocked,
             // Complete: it was to go only as far as `--to` says.
-            Rollback::Declined | Rollback::NothingToUndo | Rollback::None | Rollback::Complete => {
-                Undoing::Kept
-            }
+            Rollback::Declined
+            | Rollback::NothingToUndo
+            | Rollback::None
+            | Rollback::Partial
+            | Rollback::Complete => Undoing::Kept,
         },
     }
 }
 
 fn from_records(node: &Node<'_>) -> Undoing {
-    let failed = |n: &&Node<'_>| matches!(n.status, Status::Failed | Status::NotDone | Status::Cancelled);
+    let failed = |n: &&Node<'_>| n.failing || n.status == Status::Cancelled;
     let (require, undo): (Vec<_>, Vec<_>) = node.undo.iter().partition(|n| n.entry.role == Role::Require);
     if node.undo.iter().all(|n| n.began.is_none()) {
         return Undoing::Pending;
@@ -130,7 +132,7 @@ fn from_records(node: &Node<'_>) -> Undoing {
     if require.iter().copied().any(|n| failed(&n)) {
         return Undoing::Refused;
     }
-    let done = |n: &&Node<'_>| matches!(n.status, Status::Done | Status::DoneWithFailures | Status::Skipped);
+    let done = |n: &&Node<'_>| super::settle::is_satisfied(n);
     if undo.iter().all(done) { Undoing::Undone } else { Undoing::Running }
 }
 

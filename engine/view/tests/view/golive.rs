@@ -52,7 +52,7 @@ pub(crate) fn golive() -> GoLive {
     let switch = s
         .step("switch", EntryKind::Action, "http.resource", "write")
         .own_undo("puts the resource's previous content back")
-        .policy(|p| p.verify = true)
+        .policy(|p| (p.verify, p.within_ms) = (true, Some(10_000)))
         .node;
     let soak = s
         .step("soak", EntryKind::Wait, "for 5m", "read")

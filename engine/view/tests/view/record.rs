@@ -6,7 +6,7 @@ use runbook_view::{
     Timeline,
     report::{Report, json, junit, markdown},
 };
-use runbook_wire::{About, Answer, Body, Timer, Via};
+use runbook_wire::{About, Answer, Body, Grade, Probe, Timer, Via};
 use serde_json::{Value, json};
 
 use crate::{golive::golive, scene::Scene};
@@ -54,7 +54,8 @@ pub(crate) fn succeeded() -> Scene {
         resumed: true,
         gap_ms: 170_000,
     });
-    g.s.at(312_600).fired(&soak, Timer::Wait);
+    g.s.saw(&soak, Probe::Guard(0), Grade::Pass, "share = 0.000");
+    g.s.at(482_600).fired(&soak, Timer::Wait);
     g.s.ran(&retire, 700);
     g.told();
     with_outputs(&mut g.s);
@@ -99,7 +100,7 @@ fn markdown_of_a_success() {
 
     Take a new version of the shop live beside the old one, then switch.
 
-    **The run succeeded, after 5m13s. 11 of 11 steps done.**
+    **The run succeeded, after 8m03s. 11 of 11 steps done.**
 
     |  |  |
     |---|---|
@@ -108,15 +109,15 @@ fn markdown_of_a_success() {
     | Environment | `staging` |
     | Requested by | `ana` |
     | Began | `2026-11-22 02:10:25 +00:00` |
-    | Ended | `2026-11-22 02:15:38 +00:00` |
+    | Ended | `2026-11-22 02:18:28 +00:00` |
     | Exit code | `0: succeeded` |
-    | Took | `00:05:13` |
+    | Took | `00:08:03` |
     | Resumed | `1 times; 2m50s without an executor` |
     | Locks | `deploy/staging/shop` |
     | Owner | `release-management` |
     | Plan | `b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9b3a1c9` |
     | Engine | `runbook 0.1.0, semantics 1` |
-    | Record | `37 events, format 1` |
+    | Record | `38 events, format 1` |
 
     ## Inputs
 
@@ -130,7 +131,7 @@ fn markdown_of_a_success() {
     | Output |  | Evidence |
     |---|---|---|
     | Production deployment | produced | `deploy` done<br>– created<br>`switch` done<br>– colour: blue → green; verified (2 looks), held: version = v1.1.0<br>live colour: green<br>live version: v1.1.0 |
-    | Post-deployment validation | produced | `smoke` done<br>– front: 200 in 8ms<br>– login\_form: 200 in 5ms<br>`soak` done<br>– guarded (1 look), held: share = 0.000 |
+    | Post-deployment validation | produced | `smoke` done<br>– front: 200 in 8ms<br>– login\_form: 200 in 5ms<br>`soak` done<br>– guarded (2 looks), held: share = 0.000 |
     | Monitoring and alerting | not produced | alert rules are set up by the monitoring's own runbook. |
     | Performance baseline | not produced | The runbook has no step \`baseline\`.<br>`retire_old` done |
     | Communication | produced | `announced` done<br>`told` done |
@@ -149,9 +150,9 @@ fn markdown_of_a_success() {
     | ✓ | `smoke.login_form`<br>http.check | done | 02:10:30 | 50ms | 200 in 5ms |
     | ✓ | `signoff`<br>2 of role:release\_manager | done | 02:10:30 | 6.5s | approved by bo (from an answers file)<br>approved by cy |
     | ✓ | `switch`<br>http.resource | done | 02:10:37 | 600ms | colour: blue → green<br>verified (2 looks), held: version = v1.1.0 |
-    | ✓ | `soak`<br>Watch it while customers use it | done | 02:10:37 | 5m00s | guarded (1 look), held: share = 0.000 |
-    | ✓ | `retire_old`<br>http.resource | done | 02:15:37 | 700ms |  |
-    | ✓ | `told`<br>webhook.post | done | 02:15:38 | 50ms |  |
+    | ✓ | `soak`<br>Watch it while customers use it | done | 02:10:37 | 7m50s | guarded (2 looks), held: share = 0.000 |
+    | ✓ | `retire_old`<br>http.resource | done | 02:18:27 | 700ms |  |
+    | ✓ | `told`<br>webhook.post | done | 02:18:28 | 50ms |  |
 
     ## Decisions
 
@@ -185,10 +186,10 @@ fn markdown_of_a_success() {
     | 02:10:37 | 00:00:12 | `signoff`: done in 6.5s |
     | 02:10:37 | 00:00:12 | `switch`: done and verified in 600ms: colour: blue → green |
     | 02:13:45 | 00:03:20 | resumed by process 9 on bastion, 2m50s after the last record |
-    | 02:15:37 | 00:05:12 | `soak`: done in 5m00s |
-    | 02:15:38 | 00:05:13 | `retire_old`: done in 700ms |
-    | 02:15:38 | 00:05:13 | `told`: done in 50ms |
-    | 02:15:38 | 00:05:13 | succeeded in 00:05:13 (exit 0) |
+    | 02:18:27 | 00:08:02 | `soak`: done in 7m50s |
+    | 02:18:28 | 00:08:03 | `retire_old`: done in 700ms |
+    | 02:18:28 | 00:08:03 | `told`: done in 50ms |
+    | 02:18:28 | 00:08:03 | succeeded in 00:08:03 (exit 0) |
     "#);
 }
 
