@@ -1,6 +1,5 @@
 //! Driving a run in this process: the executor, the screen, signals.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
@@ -93,11 +92,7 @@ async fn drive(
 ) -> Result<Exit, CommandError> {
     let attended = host::attended(global);
     let control = execution.control();
-    let mode = match global.output {
-        Format::Json => Mode::Json,
-        Format::Text if std::io::stderr().is_terminal() => Mode::Live,
-        Format::Text => Mode::Lines,
-    };
+    let mode = Mode::of(global);
     let asks = attended.then(|| (host::person(), control.clone(), tokio::runtime::Handle::current()));
     let clock = runbook_runtime::Clock::system();
     let colour = output::coloured_stderr(global);

@@ -79,12 +79,17 @@ pub(crate) fn unfinished(run: &RunSummary) -> bool {
     !matches!(run.status, RunStatus::Finished { .. })
 }
 
-/// A run's plan in outline, and all its records.
-pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<Record>), CommandError> {
-    let outline = journal.outline(&run.plan)?.ok_or_else(|| {
+/// A run's plan in outline.
+pub(crate) fn outline(journal: &Journal, run: &RunSummary) -> Result<Outline, CommandError> {
+    journal.outline(&run.plan)?.ok_or_else(|| {
         CommandError::unexpected(format!("the plan of run {} is not in the journal", run.id))
             .exit(Exit::JOURNAL)
-    })?;
+    })
+}
+
+/// A run's plan in outline, and all its records.
+pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<Record>), CommandError> {
+    let outline = outline(journal, run)?;
     let records = journal.events(&run.id, 1).collect::<Result<Vec<Record>, ReadError>>()?;
     Ok((outline, records))
 }

@@ -1,12 +1,11 @@
 //! `runbook watch RUN`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
 use runbook_journal::{Journal, News, RunStatus, RunSummary};
 
-use crate::args::{Format, Global};
+use crate::args::Global;
 use crate::error::{CommandError, Exit};
 use crate::terminal::{Mode, Screen, Setting, Shown};
 use crate::{history, output};
@@ -24,14 +23,8 @@ pub(super) const ARRIVAL: Duration = Duration::from_secs(5);
 pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> {
     let journal = history::reading(global)?;
     let run = history::find(&journal, watch.run.as_deref(), |_| true)?;
-    let outline = journal.outline(&run.plan)?.ok_or_else(|| {
-        CommandError::unexpected(format!("the plan of run {} is not in the journal", run.id))
-    })?;
-    let mode = match global.output {
-        Format::Json => Mode::Json,
-        Format::Text if std::io::stderr().is_terminal() => Mode::Live,
-        Format::Text => Mode::Lines,
-    };
+    let outline = history::outline(&journal, &run)?;
+    let mode = Mode::of(global);
     let colour = output::coloured_stderr(global);
     let clock = runbook_runtime::Clock::system();
     let screen = Screen::start(Setting { outline, history: Vec::new(), mode, colour, clock, asks: None });

@@ -3,6 +3,7 @@
 //! The dispatcher's loop must never wait for a terminal, so it sends what happens here and goes on. Three modes: a live
 //! tree on a terminal, prefixed lines elsewhere, one JSON event a line for programs.
 
+use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use runbook_wire::{About, Answer, EntryKind, Message, Outline, Person, Record, R
 use super::answer::{self, Kind, Typed};
 use super::region::Region;
 use super::style;
+use crate::args::{Format, Global};
 use crate::output;
 
 /// How a run is shown.
@@ -26,6 +28,17 @@ pub(crate) enum Mode {
     Lines,
     /// One JSON event a line on stdout.
     Json,
+}
+
+impl Mode {
+    /// The mode for these options and this terminal.
+    pub(crate) fn of(global: &Global) -> Mode {
+        match global.output {
+            Format::Json => Mode::Json,
+            Format::Text if std::io::stderr().is_terminal() => Mode::Live,
+            Format::Text => Mode::Lines,
+        }
+    }
 }
 
 /// Something that the screen hears of.
