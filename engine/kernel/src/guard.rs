@@ -66,14 +66,12 @@ impl Kernel {
         }
     }
 
-    /// What the guards saw is too old to end a wait on.
+    /// What the guards saw is too old to end a wait on. They look again when that is due, not at once: looks that follow
+    /// one another faster than `every`, one for each take-over, would count the same moment as several failures.
     pub(crate) fn unsee(&mut self, task: TaskIx) {
         for watch in &mut self.tasks[task].detail().watches {
             watch.seen = false;
         }
-        let id = self.tasks[task].id;
-        self.ledger.unwatch_polls(id);
-        self.watch(task);
     }
 
     /// Fails a composite from outside its body: its guard tripped, or its deadline is over.

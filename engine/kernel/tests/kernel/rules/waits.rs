@@ -108,14 +108,32 @@ fn a_guarded_wait_counts_only_time_that_was_watched() {
         "
         began; soak started      -> prepare soak, arm soak wait 100, check soak guard 0
         @1 soak guard pass       -> arm soak poll guard 0 41
-        @300 resumed 280         -> check soak guard 0, arm soak wait 380
+        @300 resumed 280         -> arm soak wait 380, arm soak poll guard 0 41
         -- the end of the wait waits for a look at the world
         @380 soak wait
+        soak polls guard         -> check soak guard 0
         @381 soak guard pass     -> finish
         finished
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn a_take_over_brings_no_look_of_a_guard_forward() {
+    tell(
+        book([wait("soak", 100).guard(40, 2)]),
+        "
+        began; soak started      -> prepare soak, arm soak wait 100, check soak guard 0
+        @1 soak guard nothing    -> arm soak poll guard 0 41
+        -- three executors within one `every` see the world no more often than one would
+        @2 resumed 1             -> arm soak wait 101, arm soak poll guard 0 41
+        @3 resumed 1             -> arm soak wait 102, arm soak poll guard 0 41
+        @4 resumed 1             -> arm soak wait 103, arm soak poll guard 0 41
+        @41 soak polls guard     -> check soak guard 0
+        @42 soak guard pass      -> arm soak poll guard 0 82
+        ",
+    );
 }
 
 #[test]
