@@ -52,12 +52,17 @@ impl Cut {
         match like {
             Moment::Prepare => ended || event["type"] == "entered",
             Moment::StartedToEffect | Moment::EffectToResult => started && shape.effects.contains(&node),
-            Moment::RetryDelay => ended && event["result"] == "failed",
+            Moment::RetryDelay => ended && failed(event),
             Moment::Wait => shape.waits.contains(&node),
             Moment::Undo => (started || ended) && shape.undo.contains(&node),
             Moment::Finally => (started || ended) && shape.finally.contains(&node),
         }
     }
+}
+
+/// Whether an attempt ended in a way that `retry` may follow.
+fn failed(event: &Value) -> bool {
+    matches!(event["result"].as_str(), Some("failed" | "not_done"))
 }
 
 /// The moments that a cut hit, from the events that were on disk at the cut, those that came later, and the effects that
@@ -101,7 +106,7 @@ pub fn moments(before: &[Value], after: &[Value], effects: &[Effect], shape: &Sh
                 && task(later) == *at
                 && later["attempt"].as_u64() > event["attempt"].as_u64()
         });
-        if event["result"] == "failed" && again && !open.contains_key(at) {
+        if failed(event) && again && !open.contains_key(at) {
             hit.insert(Moment::RetryDelay);
         }
     }

@@ -19,7 +19,7 @@ const OF_EACH: u64 = 10;
 /// Runs at the same time: they mostly wait.
 const WORKERS: u16 = 4;
 /// Kills within one run.
-const LIVES: u64 = 1;
+const LIVES: u64 = 3;
 /// Where the sandboxes listen, ten ports each.
 const FIRST_PORT: u16 = 17400;
 
