@@ -23,8 +23,10 @@ pub(crate) struct Run {
     /// Something failed that does not fail the run.
     pub(crate) marred: bool,
     forward: Option<Forward>,
-    rollback: Option<Rollback>,
+    pub(crate) rollback: Option<Rollback>,
     pub(crate) reversal: Option<Reversal>,
+    /// `revert` was run, and whether it completed.
+    pub(crate) reverted: Option<bool>,
 }
 
 /// How the forward part of a run stands.
@@ -150,6 +152,7 @@ impl Kernel {
 
     /// The end of a rollback of a run that had ended; `reverted` says whether `revert` went well, if that was run.
     pub(crate) fn settle_reversal(&mut self, reverted: Option<bool>) {
+        self.run.reverted = reverted.or(self.run.reverted);
         self.run.rollback = Some(match reverted {
             Some(true) => Rollback::Complete,
             Some(false) => Rollback::Incomplete,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::kernel::{Kernel, RUN};
-use crate::program::{Kind, Undo};
+use crate::program::{Kind, ScopeId, Undo};
 use crate::rollback::Mode;
 use crate::scope::ScopeIx;
 use crate::task::{Cause, End, Stage, State, TaskIx, Then, Undoing};
-use crate::{About, Answer, Probe, Seen, TaskId};
+use crate::{About, Answer, Probe, Rollback, Seen, TaskId};
 
 /// A rollback of a run that had ended.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,24 +33,43 @@ pub enum Refusal {
     NoSuchPoint,
     /// Everything that has an undo is undone.
     NothingLeft,
+    /// `revert` has begun and takes the place of all undos: it can only be gone on with, as a whole.
+    RevertBegun,
 }
 
 impl Kernel {
     /// Whether [`crate::Fact::RollbackRequested`] would be heeded now.
     pub fn may_roll_back(&self, to: Option<TaskId>) -> Result<(), Refusal> {
-        let State::Ended(end) = self.tasks[RUN].state else { return Err(Refusal::NotEnded) };
-        let revert = end == End::Done && to.is_none() && self.chart.program.revert.is_some();
+        if self.run_stage().is_some() || !self.tasks[RUN].begun() {
+            return Err(Refusal::NotEnded);
+        }
+        match self.run.reverted {
+            Some(true) => return Err(Refusal::NothingLeft),
+            Some(false) if to.is_some() => return Err(Refusal::RevertBegun),
+            _ if self.revert_for(to).is_some() => return Ok(()),
+            _ => {}
+        }
         let only = match to {
             Some(to) => self.after(to).ok_or(Refusal::NoSuchPoint)?,
             None => Only::new(),
         };
-        if !revert && self.crosses_pivot(&only) {
+        if self.crosses_pivot(&only) {
             return Err(Refusal::AcrossPivot);
         }
-        if !revert && self.undo_candidates(&only).is_empty() {
+        if self.undo_candidates(&only).is_empty() {
             return Err(Refusal::NothingLeft);
         }
         Ok(())
+    }
+
+    /// The `revert` that rolls this run back: it stands for the undos of a run that succeeded, so it is not mixed with
+    /// them. Once some were undone with `--to`, the rest is undone as well.
+    fn revert_for(&self, to: Option<TaskId>) -> Option<ScopeId> {
+        let succeeded = self.tasks[RUN].state == State::Ended(End::Done);
+        let untouched =
+            matches!(self.run.rollback, None | Some(Rollback::Declined | Rollback::NothingToUndo));
+        let whole = to.is_none() && succeeded && (untouched || self.run.reverted.is_some());
+        self.chart.program.revert.filter(|_| whole)
     }
 
     pub(crate) fn reverse(&mut self, to: Option<TaskId>) {
@@ -58,9 +77,16 @@ impl Kernel {
             return;
         }
         let succeeded = self.tasks[RUN].state == State::Ended(End::Done);
-        if let (true, None, Some(revert)) = (succeeded, to, self.chart.program.revert) {
+        if let Some(revert) = self.revert_for(to) {
             self.run.reversal = Some(Reversal::default());
-            self.run_beside(RUN, Stage::Revert, revert);
+            match self.scope_at(self.tasks[RUN].frame, revert) {
+                // It did not complete: what of it was done stays done.
+                Some(begun) => {
+                    self.tasks[RUN].state = State::Inside(Stage::Revert);
+                    self.revive(begun);
+                }
+                None => self.run_beside(RUN, Stage::Revert, revert),
+            }
             return;
         }
         let only = to.and_then(|to| self.after(to)).unwrap_or_default();

@@ -20,12 +20,12 @@ impl Kernel {
 
     /// Starts what a scope, and the scopes inside it, left undone: tasks that failed, were cut off or never began.
     ///
-    /// In an undo scope reads run again too: what they found when the undo failed says nothing about now. Where an undo
-    /// inside did not complete there is nothing to go on from: that scope fails again.
+    /// On the way back (an undo, `revert`) reads run again too: what they found when it failed says nothing about now.
+    /// Where an undo inside did not complete there is nothing to go on from: that scope fails again.
     pub(crate) fn revive(&mut self, scope: ScopeIx) {
         let mut todo = vec![scope];
         while let Some(scope) = todo.pop() {
-            let looks_again = self.role(scope) == ScopeRole::Undo;
+            let looks_again = matches!(self.role(scope), ScopeRole::Undo | ScopeRole::Revert);
             let fresh = self.next_incarnation();
             let members = self.members(scope);
             let stuck = members.iter().any(|task| self.tasks[*task].undo.is_blocked());

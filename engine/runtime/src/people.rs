@@ -62,6 +62,10 @@ fn no_rollback(refusal: kernel::Refusal) -> Refusal {
             None,
         ),
         kernel::Refusal::NothingLeft => ("there is nothing left to undo", None),
+        kernel::Refusal::RevertBegun => (
+            "its `revert` has begun, and did not complete: it can only be gone on with as a whole",
+            Some("leave out `--to`"),
+        ),
     };
     Refusal { message: message.into(), hint: hint.map(str::to_owned) }
 }

@@ -40,15 +40,54 @@ fn a_revert_takes_the_place_of_the_undos() {
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::Complete);
-    let run = tell(
-        with(),
+    assert_eq!(run.kernel.may_roll_back(None), Err(Refusal::NothingLeft));
+    let (a, _) = run.task("a").expect("a began");
+    assert_eq!(run.kernel.may_roll_back(Some(a)), Err(Refusal::NothingLeft));
+}
+
+#[test]
+fn a_revert_that_failed_is_gone_on_with() {
+    let mut run = tell(
+        book([write("a"), write("b")]).revert([read("look"), write("r"), write("s")]),
         "
-        began; a started; a done; finished; rollback; r started   -> *
-        r failed                                                  -> finish
+        began; a started; a done; b started; b done; finished   -> *
+        rollback; look started; look done; r started; r done    -> *
+        s started; s failed                                     -> perform s, finish
         finished
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::Incomplete);
+    let (a, _) = run.task("a").expect("a began");
+    assert_eq!(run.kernel.may_roll_back(Some(a)), Err(Refusal::RevertBegun));
+    run.tell(
+        "
+        -- what was reverted stays so; what was only looked at is looked at again
+        rollback                             -> prepare look#2
+        look started; look done              -> perform look#2, prepare s#2
+        s started; s done                    -> perform s#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::Complete);
+}
+
+#[test]
+fn a_revert_is_not_mixed_with_undos() {
+    let run = tell(
+        book([write("a"), write("b")]).revert([write("r")]),
+        "
+        began; a started; a done; b started; b done; finished   -> *
+        rollback to a              -> ask drift b
+        b drift: undo              -> withdraw drift b, prepare ~b
+        ~b started; ~b done        -> perform ~b, finish
+        finished
+        rollback                   -> ask drift a
+        a drift: undo              -> withdraw drift a, prepare ~a
+        ~a started; ~a done        -> perform ~a, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::Complete);
 }
 
 #[test]
