@@ -426,7 +426,7 @@ impl<'o> Dispatcher<'o> {
     /// Puts the new questions, and answers those that the answers file answers.
     fn ask(&mut self) {
         for about in std::mem::take(&mut self.asks) {
-            if !self.facts.was_asked(about) {
+            if self.facts.asked_at(about).is_none() {
                 let (question, show) = question(self.view(), about);
                 let deadline_wall_ms = self.deadline(about);
                 let about = record::about(about, &|task| self.view().name(task));

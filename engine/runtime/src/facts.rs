@@ -25,8 +25,8 @@ pub(crate) struct Facts {
     tasks: HashMap<TaskId, TaskFacts>,
     /// Process groups of attempts that have not ended, and the keys of those attempts.
     leftovers: BTreeMap<(TaskId, u32), Leftover>,
-    /// Questions that were recorded and not answered since.
-    asked: Vec<About>,
+    /// Questions that were recorded and not answered since, and the event that put them.
+    asked: Vec<(About, u64)>,
     /// Somebody rejected an approval, or nobody answered in time.
     pub(crate) rejected: bool,
     pub(crate) finished: Option<i32>,
@@ -105,9 +105,9 @@ impl Facts {
         Some(PersonId(at as u32))
     }
 
-    /// Whether this question was recorded and stands since then.
-    pub(crate) fn was_asked(&self, about: About) -> bool {
-        self.asked.contains(&about)
+    /// The event that put this question, if it was recorded and stands since then.
+    pub(crate) fn asked_at(&self, about: About) -> Option<u64> {
+        self.asked.iter().find(|(asked, _)| *asked == about).map(|(_, seq)| *seq)
     }
 
     /// What may still run of attempts that nobody saw the end of.
@@ -157,7 +157,7 @@ impl Facts {
             }
             Body::Started { task, attempt, incarnation, params, prepared, key, .. } => {
                 let task = self.known_task(task)?;
-                self.asked.retain(|about| task_of(*about) != Some(task));
+                self.asked.retain(|(about, _)| task_of(*about) != Some(task));
                 let intent = Intent {
                     incarnation: *incarnation,
                     params: self.decode_params(task, params)?,
@@ -182,7 +182,7 @@ impl Facts {
             Body::Ended { task, attempt, result, outputs, warning, failure, .. } => {
                 let task = self.known_task(task)?;
                 self.leftovers.remove(&(task, *attempt));
-                self.asked.retain(|about| task_of(*about) != Some(task));
+                self.asked.retain(|(about, _)| task_of(*about) != Some(task));
                 let outputs = decode_outputs(outputs)?;
                 let facts = self.entry(task);
                 if *result == Ending::Done || !outputs.is_empty() {
@@ -227,8 +227,8 @@ impl Facts {
             }
             Body::Asked { about, .. } => {
                 let about = record::about_back(about);
-                if !self.asked.contains(&about) {
-                    self.asked.push(about);
+                if self.asked_at(about).is_none() {
+                    self.asked.push((about, record.seq));
                 }
                 return Ok(None);
             }
@@ -292,7 +292,7 @@ impl Facts {
             Answer::Fail => kernel::Answer::Fail,
         };
         if !matches!(answer, kernel::Answer::Approve(_)) {
-            self.asked.retain(|asked| *asked != about);
+            self.asked.retain(|(asked, _)| *asked != about);
         }
         Some(Fact::Answered { about, answer })
     }

@@ -16,8 +16,9 @@ pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal>
     let by = message.by.clone();
     let status = view.kernel.status();
     match &message.request {
-        Request::Answer { step, answer, via, comment } => {
-            answered(view, by, step.as_deref(), answer, *via, comment.clone())
+        Request::Answer { step, question, answer, via, comment } => {
+            let about = asked(view, step.as_deref(), *question)?;
+            answered(view, by, about, answer, *via, comment.clone())
         }
         Request::Cancel { reason } => match status.phase {
             Phase::New | Phase::Forward => Ok(Body::CancelRequested { by, reason: reason.clone() }),
@@ -80,18 +81,20 @@ fn find(view: View<'_>, path: &str) -> Result<TaskId, Refusal> {
         .ok_or_else(|| Refusal { message: format!("there is no step `{path}`"), hint: None })
 }
 
-fn answered(
-    view: View<'_>,
-    by: Person,
-    step: Option<&str>,
-    answer: &Answer,
-    via: Via,
-    comment: Option<String>,
-) -> Result<Body, Refusal> {
+/// The open questions that an answer can be for.
+fn asked(view: View<'_>, step: Option<&str>, question: Option<u64>) -> Result<Vec<About>, Refusal> {
     let open = view.kernel.questions();
     let path = |about: &About| task_of(*about).map(|task| view.name(task).path);
-    let asked: Vec<About> = open.iter().copied().filter(|about| path(about).as_deref() == step).collect();
-    if asked.is_empty() {
+    let here = open.iter().copied().filter(|about| path(about).as_deref() == step);
+    let (seen, since): (Vec<About>, Vec<About>) =
+        here.partition(|about| question.is_none_or(|seq| view.facts.asked_at(*about).is_none_or(|at| at == seq)));
+    if seen.is_empty() && !since.is_empty() {
+        return Err(Refusal {
+            message: "what this answers was settled in the meantime, and something else is asked now".into(),
+            hint: Some(format!("look at the question first: `runbook show {}`", view.facts.run)),
+        });
+    }
+    if seen.is_empty() {
         let place = step.map_or_else(|| "about the run itself".to_owned(), |step| format!("at `{step}`"));
         let others: Vec<String> = open
             .iter()
@@ -104,6 +107,17 @@ fn answered(
         };
         return Err(Refusal { message: format!("no question is open {place}"), hint: Some(hint) });
     }
+    Ok(seen)
+}
+
+fn answered(
+    view: View<'_>,
+    by: Person,
+    asked: Vec<About>,
+    answer: &Answer,
+    via: Via,
+    comment: Option<String>,
+) -> Result<Body, Refusal> {
     let fitting = asked.iter().map(|about| fit(view, *about, answer, &by).map(|answer| (*about, answer)));
     let (about, answer) = first_ok(fitting)?;
     Ok(Body::Answered { about: record::about(about, &|task| view.name(task)), answer, by, via, comment })

@@ -22,6 +22,10 @@ pub enum Request {
     Answer {
         /// The path of the step that asks, `broker[kafka4]`; `None` for a question about the whole run.
         step: Option<String>,
+        /// The question that was seen, by the `seq` of its record: the answer is for no other, not even for the next one
+        /// about the same step. `None` where the sender saw no record of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<u64>,
         answer: Answer,
         via: Via,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -89,29 +89,47 @@ pub(super) fn send(
 ) -> Result<Exit, CommandError> {
     let journal = history::reading(global)?;
     let run = history::find(&journal, Some(run), |_| true)?;
-    let step = match step {
-        Some("-") => None,
-        Some(step) => Some(step.to_owned()),
-        None => only_question(&history::replay(&journal, &run)?)?,
+    let replayed = history::replay(&journal, &run)?;
+    let (step, question) = match step {
+        Some("-") => asked(&replayed, None),
+        Some(step) => asked(&replayed, Some(step)),
+        None => only_question(&replayed)?,
     };
-    let request = Request::Answer { step, answer, via: Via::Command, comment };
+    let request = Request::Answer { step, question, answer, via: Via::Command, comment };
     act::on(&run, request, "recorded", global)
 }
 
-/// The step of the only open question.
-fn only_question(run: &runbook_view::Run) -> Result<Option<String>, CommandError> {
+/// A step that may ask, and the `seq` of its question.
+type Asked = (Option<String>, Option<u64>);
+
+fn open_questions(run: &runbook_view::Run) -> Vec<Asked> {
     let tree = Tree::of(run);
-    let open: Vec<Option<String>> = tree
-        .open_questions()
-        .iter()
-        .map(|question| question.subject().map(|task| task.path.clone()))
-        .collect();
+    let open = tree.open_questions();
+    let asked = open.iter().map(|question| {
+        (question.subject().map(|task| task.path.clone()), Some(question.asked.seq))
+    });
+    asked.collect()
+}
+
+/// The question that this step asks. Where none is recorded, or several are, the executor knows better.
+fn asked(run: &runbook_view::Run, step: Option<&str>) -> Asked {
+    let mut open = open_questions(run);
+    open.retain(|(path, _)| path.as_deref() == step);
+    match &open[..] {
+        [(_, question)] => (step.map(str::to_owned), *question),
+        _ => (step.map(str::to_owned), None),
+    }
+}
+
+/// The only open question.
+fn only_question(run: &runbook_view::Run) -> Result<Asked, CommandError> {
+    let open = open_questions(run);
     match &open[..] {
         [] => Err(CommandError::usage(format!("run {} asks nothing", run.id()))
             .hint(format!("runbook show {}", run.id()))),
         [one] => Ok(one.clone()),
         many => {
-            let names: Vec<&str> = many.iter().map(|step| step.as_deref().unwrap_or("-")).collect();
+            let names: Vec<&str> = many.iter().map(|(step, _)| step.as_deref().unwrap_or("-")).collect();
             Err(CommandError::usage(format!("run {} asks more than one thing", run.id()))
                 .hint(format!("name the step: {}", names.join(", "))))
         }

@@ -316,6 +316,7 @@ impl Painter {
             Typed::Answer(answer, comment) => {
                 let request = Request::Answer {
                     step: question.subject().map(|task| task.path.clone()),
+                    question: Some(question.asked.seq),
                     answer,
                     via: Via::Terminal,
                     comment,

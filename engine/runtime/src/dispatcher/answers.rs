@@ -50,6 +50,7 @@ impl Answers {
             by,
             request: Request::Answer {
                 step: Some(path.clone()),
+                question: None,
                 answer,
                 via: Via::AnswersFile,
                 comment: None,

@@ -1,14 +1,14 @@
 //! People: who may answer what, answers from a file, waiting without anybody to ask.
 
 use runbook_runtime::{Execution, Exit};
-use runbook_wire::{Answer, Body, Message, Person, Request, Via};
+use runbook_wire::{Answer, Body, Message, Person, Record, Request, Via};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, Way};
 use crate::world::{World, drive, lines};
 
 fn by(name: &str, step: Option<&str>, answer: Answer) -> Message {
     let step = step.map(str::to_owned);
-    let request = Request::Answer { step, answer, via: Via::Command, comment: None };
+    let request = Request::Answer { step, question: None, answer, via: Via::Command, comment: None };
     Message { by: Person { name: name.to_owned() }, request }
 }
 
@@ -81,6 +81,48 @@ async fn a_run_that_was_asked_something_wrong_is_as_it_was() {
     refusal(&mut execution, by("dan", Some("signoff"), Answer::Approve));
     drop(execution);
     assert_eq!(world.journal(&run), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_for_the_question_that_was_seen() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: twice
+steps:
+  - {id: a, uses: stage.blind, with: {name: a}, retry: {max_attempts: 3}}
+",
+    );
+    stage.next("a", &[Way::LostBefore, Way::LostBefore]);
+    let ran = world.run().await;
+    assert_eq!(ran.outcome.exit, Exit::InDoubt);
+    let run = ran.outcome.run;
+    let asked = |records: &[Record]| {
+        let asked = records.iter().filter(|record| matches!(record.body, Body::Asked { .. }));
+        asked.map(|record| record.seq).next_back().unwrap()
+    };
+    let seen = |question: u64, answer: Answer| {
+        let step = Some("a".to_owned());
+        let request =
+            Request::Answer { step, question: Some(question), answer, via: Via::Command, comment: None };
+        Message { by: Person { name: "ben".to_owned() }, request }
+    };
+    let first = asked(&ran.records);
+    let mut execution = world.open(&run).await;
+    execution.request(seen(first, Answer::Retry)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::InDoubt);
+
+    // Somebody else has looked at the same question, and says that what the first attempt was to do is there.
+    let mut execution = world.open(&run).await;
+    let late = refusal(&mut execution, seen(first, Answer::Done));
+    assert!(late.contains("settled in the meantime"), "{late}");
+    let second = asked(&world.journal(&run));
+    assert_ne!(first, second);
+    execution.request(seen(second, Answer::NotDone)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::Succeeded);
+    assert_eq!(stage.there(), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]
