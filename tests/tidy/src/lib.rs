@@ -1,9 +1,12 @@
 //! House rules as functions over the workspace's text, so that the tests can also show that each rule notices.
-//!
-//! The table of who may import whom is read from `docs/architecture.md`: the document and the code cannot drift apart.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+mod architecture;
+mod nevers;
+
+pub use architecture::{Row, import_violations, table};
+pub use nevers::{literals, violations};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -37,83 +40,6 @@ pub fn sources() -> Vec<Source> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
-}
-
-/// The crates' rows of the table in `docs/architecture.md`: crate → (workspace crates it may import, text it never contains).
-pub fn architecture(document: &str) -> BTreeMap<String, (BTreeSet<String>, Vec<String>)> {
-    let mut rows = BTreeMap::new();
-    for line in document.lines() {
-        let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
-        let [name, imports, never] = cells[..] else { continue };
-        let Some(name) = name.strip_prefix('`').and_then(|n| n.strip_suffix('`')) else { continue };
-        let imports = ticked(imports).map(|n| format!("runbook-{n}")).collect();
-        rows.insert(format!("runbook-{name}"), (imports, ticked(never).map(str::to_owned).collect()));
-    }
-    rows
-}
-
-/// The words between backticks.
-fn ticked(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
-}
-
-/// Dependencies that a crate has and the table does not allow, and rows that allow what no longer exists.
-pub fn import_violations(
-    table: &BTreeMap<String, (BTreeSet<String>, Vec<String>)>,
-    actual: &BTreeMap<String, BTreeSet<String>>,
-) -> Vec<String> {
-    let mut violations = Vec::new();
-    for (name, imports) in actual {
-        let Some((allowed, _)) = table.get(name) else {
-            violations.push(format!("{name} has no row in docs/architecture.md"));
-            continue;
-        };
-        for import in imports.difference(allowed) {
-            violations.push(format!("{name} imports {import}, which docs/architecture.md does not allow"));
-        }
-        for stale in allowed.difference(imports) {
-            violations.push(format!("docs/architecture.md lets {name} import {stale}, which it does not"));
-        }
-    }
-    for name in table.keys().filter(|name| !actual.contains_key(*name)) {
-        violations.push(format!("docs/architecture.md has a row for {name}, which does not exist"));
-    }
-    violations
-}
-
-/// Places where a source contains what its crate never contains. Comments and tests do not count: a test may touch files.
-pub fn never_violations(never: &[String], source: &Source) -> Vec<String> {
-    let mut violations = Vec::new();
-    for (number, line) in shipped(&source.text) {
-        for word in never.iter().filter(|word| contains_path(line, word)) {
-            violations.push(format!("{}:{number}: `{word}` is not for this crate", source.path));
-        }
-    }
-    violations
-}
-
-/// The lines that ship: without comments, and up to the test module at the end.
-fn shipped(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]") && !line.starts_with("#[cfg(any(test"))
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        .map(|(index, line)| (index + 1, line))
-}
-
-/// Whether a line names a path, and not merely a longer word: `std::fs` is in `use std::fs;` and in `std::fs::read`, not in
-/// `mystd::fsck`. `std::{…}` imports are looked into.
-fn contains_path(line: &str, path: &str) -> bool {
-    let boundary = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let direct = line.match_indices(path).any(|(at, _)| {
-        boundary(line[..at].chars().next_back()) && boundary(line[at + path.len()..].chars().next())
-    });
-    let grouped = path.rsplit_once("::").is_some_and(|(parent, leaf)| {
-        line.find(&format!("{parent}::{{")).is_some_and(|at| {
-            line[at..].split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == leaf)
-        })
-    });
-    direct || grouped
 }
 
 /// The crate that a source belongs to, by its folder.

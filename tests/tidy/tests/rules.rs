@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_tidy::{
-    Source, architecture, crate_of, import_violations, is_shipped, never_violations, root, sources,
+    Source, crate_of, import_violations, is_shipped, literals, root, sources, table, violations,
 };
 
 fn document() -> String {
     std::fs::read_to_string(root().join("docs/architecture.md")).unwrap()
 }
 
-/// Workspace crates and which of their siblings each depends on (tests aside), from cargo.
+/// Workspace crates and what each depends on (tests aside), from cargo.
 fn actual() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = cargo_metadata::MetadataCommand::new().current_dir(root()).no_deps().exec().unwrap();
     metadata
@@ -22,65 +22,123 @@ fn actual() -> BTreeMap<String, BTreeSet<String>> {
         .map(|package| {
             let imports =
                 package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
-            let ours = imports.filter(|d| d.path.is_some()).map(|d| d.name.clone()).collect();
-            (package.name.to_string(), ours)
+            (package.name.to_string(), imports.map(|d| d.name.clone()).collect())
         })
         .collect()
 }
 
 #[test]
 fn imports_follow_the_architecture() {
-    assert_eq!(import_violations(&architecture(&document()), &actual()), Vec::<String>::new());
+    assert_eq!(import_violations(&table(&document()), &actual()), Vec::<String>::new());
 }
 
 #[test]
 fn an_injected_import_is_noticed() {
-    let mut actual = actual();
-    actual.get_mut("runbook-kernel").unwrap().insert("runbook-wire".to_owned());
-    let violations = import_violations(&architecture(&document()), &actual);
-    assert_eq!(
-        violations,
-        ["runbook-kernel imports runbook-wire, which docs/architecture.md does not allow"]
-    );
+    for import in ["runbook-wire", "rand"] {
+        let mut actual = actual();
+        actual.get_mut("runbook-kernel").unwrap().insert(import.to_owned());
+        let violations = import_violations(&table(&document()), &actual);
+        assert_eq!(
+            violations,
+            [format!("runbook-kernel imports {import}, which docs/architecture.md does not allow")]
+        );
+    }
 }
 
 #[test]
 fn crates_never_touch_what_is_not_theirs() {
-    let table = architecture(&document());
-    let mut violations = Vec::new();
+    let table = table(&document());
+    let mut found = Vec::new();
     for source in sources().iter().filter(|source| is_shipped(&source.path)) {
-        let Some((_, never)) = crate_of(&source.path).and_then(|name| table.get(&name)) else { continue };
-        violations.extend(never_violations(never, source));
+        let Some(row) = crate_of(&source.path).and_then(|name| table.get(&name)) else { continue };
+        found.extend(violations(&row.never, source));
     }
-    assert_eq!(violations, Vec::<String>::new());
+    assert_eq!(found, Vec::<String>::new());
 }
 
 #[test]
 fn every_pure_crate_names_its_nevers() {
-    let table = architecture(&document());
-    for name in ["runbook-syntax", "runbook-plan", "runbook-kernel", "runbook-view"] {
-        let never = &table[name].1;
-        for word in ["std::fs", "std::env", "std::process", "std::net", "SystemTime", "Instant", "tokio"] {
-            assert!(never.iter().any(|n| n == word), "{name} must name `{word}` as a never");
-        }
+    let table = table(&document());
+    let pure = &table["runbook-syntax"].never;
+    for word in
+        ["std::fs", "std::env", "std::process", "std::net", "std::io", "SystemTime", "Instant", "tokio"]
+    {
+        assert!(pure.iter().any(|n| n == word), "`{word}` must be a never");
     }
-    assert!(table["runbook-kernel"].0.is_empty());
-    assert_eq!(table["runbook-stdlib"].0, BTreeSet::from(["runbook-step".to_owned()]));
+    for name in ["step", "plan", "kernel", "wire", "view", "stdlib"] {
+        let never = &table[&format!("runbook-{name}")].never;
+        let missing: Vec<_> = pure.iter().filter(|word| !never.contains(word)).collect();
+        assert!(missing.is_empty(), "{name} must name {missing:?} as nevers");
+    }
+    assert!(table["runbook-kernel"].imports.is_empty());
+    let ours = |name: &str| -> BTreeSet<String> {
+        table[name].imports.iter().filter(|import| import.starts_with("runbook-")).cloned().collect()
+    };
+    assert_eq!(ours("runbook-stdlib"), BTreeSet::from(["runbook-step".to_owned()]));
 }
 
 #[test]
 fn an_injected_never_is_noticed() {
-    let table = architecture(&document());
-    let never = &table["runbook-kernel"].1;
-    let inject = |line: &str| {
-        let text =
-            format!("//! std::fs in a comment is fine\n{line}\n#[cfg(test)]\nmod tests {{ use std::fs; }}\n");
-        never_violations(never, &Source { path: "engine/kernel/src/injected.rs".into(), text }).len()
+    let table = table(&document());
+    let inject = |text: &str| {
+        let text = format!(
+            "//! std::fs in a comment is fine\n{text}\n#[cfg(test)]\nmod tests {{ use std::fs; }}\nfn last() {{}}\n"
+        );
+        let source = Source { path: "engine/kernel/src/injected.rs".into(), text };
+        violations(&table["runbook-kernel"].never, &source).len()
     };
-    assert_eq!(inject("use std::fs;"), 1);
-    assert_eq!(inject("use std::{collections::BTreeMap, fs};"), 1);
-    assert_eq!(inject("let now = std::time::Instant::now();"), 1);
-    assert_eq!(inject("fn prefs() {}"), 0);
+    let hidden = [
+        "use std::fs;",
+        "use std::{collections::BTreeMap, fs};",
+        "use std::{\n    collections::BTreeMap,\n    fs::{self, File},\n};",
+        "use std as s; fn f() { s::fs::read(\"x\"); }",
+        "use std::fs as disk; fn f() { disk::read(\"x\"); }",
+        "fn f() { std::time::Instant::now(); }",
+        "fn f() { std::time::UNIX_EPOCH.elapsed(); }",
+        "use std::collections::hash_map::RandomState;",
+        "fn f(path: &std::path::Path) -> bool { path.exists() }",
+        "fn f() { assert!(std::env::var(\"X\").is_ok()); }",
+        "fn f() { if true { print!(\"x\"); } }",
+        "fn f() { std::io::stdout(); }",
+        "#[derive(serde::Serialize)] struct S;",
+        "fn f() { serde::de::value(); }",
+        "#[cfg(test)] use std::fs; fn f() { std::fs::read(\"x\"); }",
+    ];
+    for text in hidden {
+        assert!(inject(text) > 0, "not noticed: {text}");
+    }
+    for text in ["fn prefs() {}", "fn f() { mystd::fs::x(); }", "#[cfg(test)] mod more { use std::fs; }"] {
+        assert_eq!(inject(text), 0, "{text}");
+    }
+}
+
+/// The names of the step types: each has a page, which is generated from its declaration.
+fn step_types() -> BTreeSet<String> {
+    let pages = std::fs::read_dir(root().join("docs/reference")).unwrap();
+    let names =
+        pages.map(|entry| entry.unwrap().file_name().to_string_lossy().trim_end_matches(".md").to_owned());
+    names.filter(|name| name != "README").collect()
+}
+
+/// `runtime` and `kernel` have no step type in their hands by name.
+fn named_steps(source: &Source) -> Vec<String> {
+    let steps = step_types();
+    let named = literals(source).into_iter().filter(|(_, text)| steps.contains(text));
+    named.map(|(line, text)| format!("{}:{line}: `{text}` is a step type's name", source.path)).collect()
+}
+
+#[test]
+fn the_runtime_knows_no_step_type() {
+    assert!(step_types().len() >= 12, "{:?}", step_types());
+    let engine = ["engine/runtime/", "engine/kernel/"];
+    for source in
+        sources().iter().filter(|s| is_shipped(&s.path) && engine.iter().any(|e| s.path.starts_with(e)))
+    {
+        assert_eq!(named_steps(source), Vec::<String>::new());
+    }
+    let injected = "fn f(step: &str) -> bool { matches!(step, \"http.request\") }";
+    let source = Source { path: "engine/runtime/src/injected.rs".into(), text: injected.into() };
+    assert_eq!(named_steps(&source).len(), 1);
 }
 
 #[test]
