@@ -183,12 +183,11 @@ impl Arena {
     /// The moments that a cut hit.
     pub fn hit(&self, run: &str, before: usize, effects: usize) -> std::collections::BTreeSet<Moment> {
         let events = self.events(run);
-        let (before, after) = events.split_at(before.min(events.len()));
-        let all = self.ledger.effects();
-        let mut known = all;
-        known.sort_by(|a, b| a.at.cmp(&b.at));
-        known.truncate(effects);
-        crate::moments(before, after, &known, &self.shape)
+        let mut all = self.ledger.effects();
+        all.sort_by(|a, b| a.at.cmp(&b.at));
+        let (events, effects) =
+            (events.split_at(before.min(events.len())), all.split_at(effects.min(all.len())));
+        crate::moments(events, effects, &self.shape)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What happened in the sandbox, as its own processes wrote it down.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -11,6 +12,20 @@ const FILES: [&str; 3] = ["router/switches.jsonl", "deployments/requests.jsonl",
 #[derive(Debug, Clone)]
 pub struct Ledger {
     folder: PathBuf,
+}
+
+/// How far a record had come.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    switches: usize,
+    messages: BTreeSet<String>,
+}
+
+/// What happened between two marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum {
+    pub switches: usize,
+    pub messages: usize,
 }
 
 /// One effect.
@@ -52,13 +67,25 @@ impl Ledger {
             .sum()
     }
 
-    /// The live colour after each switch that changed something.
-    pub fn switches(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.folder.join(FILES[0])).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines
-            .filter(|line| line["changed"] == true)
-            .filter_map(|line| Some(line["to"].as_str()?.to_owned()))
-            .collect()
+    /// What the world has to say of a run that happened after `before`: how often customers were sent to another colour,
+    /// and how many different messages, told apart by their keys, went out. Neither may depend on kills.
+    pub fn since(&self, before: &Mark) -> Sum {
+        let Mark { switches, messages } = self.mark();
+        Sum { switches: switches - before.switches, messages: messages.difference(&before.messages).count() }
+    }
+
+    /// Where the record stands now.
+    pub fn mark(&self) -> Mark {
+        let lines = |file: &str| -> Vec<Value> {
+            let text = std::fs::read_to_string(self.folder.join(file)).unwrap_or_default();
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        };
+        Mark {
+            switches: lines(FILES[0]).iter().filter(|line| line["changed"] == true).count(),
+            messages: lines(FILES[2])
+                .iter()
+                .filter_map(|line| Some(line["key"].as_str()?.to_owned()))
+                .collect(),
+        }
     }
 }

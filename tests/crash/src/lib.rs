@@ -11,6 +11,6 @@ mod shape;
 
 pub use arena::{Arena, Life};
 pub use dice::Dice;
-pub use ledger::{Effect, Ledger};
+pub use ledger::{Effect, Ledger, Mark, Sum};
 pub use moment::{Cut, Moment, moments};
 pub use shape::Shape;

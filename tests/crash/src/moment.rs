@@ -50,7 +50,7 @@ impl Cut {
         let node = event["task"]["node"].as_u64().unwrap_or(u64::MAX);
         let (started, ended) = (event["type"] == "started", event["type"] == "ended");
         match like {
-            Moment::Prepare => ended || event["type"] == "entered",
+            Moment::Prepare => shape.prepares.contains(&crate::shape::place(event)),
             Moment::StartedToEffect | Moment::EffectToResult => started && shape.effects.contains(&node),
             Moment::RetryDelay => ended && failed(event),
             Moment::Wait => shape.waits.contains(&node),
@@ -65,10 +65,23 @@ fn failed(event: &Value) -> bool {
     matches!(event["result"].as_str(), Some("failed" | "not_done"))
 }
 
-/// The moments that a cut hit, from the events that were on disk at the cut, those that came later, and the effects that
-/// had happened at the cut. Several can be true at once: an undo can be between its effect and its result.
-pub fn moments(before: &[Value], after: &[Value], effects: &[Effect], shape: &Shape) -> BTreeSet<Moment> {
-    let task = |event: &Value| (event["task"]["frame"].as_u64(), event["task"]["node"].as_u64());
+/// The moments that a cut hit, from the events that were on disk at the cut and those that came later, and from the effects
+/// that had happened at the cut and those that came later. Several can be true at once: an undo can be between its effect
+/// and its result. Empty where the run was over.
+///
+/// Whether an effect had happened can only be told of those that the ledger holds in the end.
+pub fn moments(
+    (before, after): (&[Value], &[Value]),
+    (happened, later): (&[Effect], &[Effect]),
+    shape: &Shape,
+) -> BTreeSet<Moment> {
+    let holds = |effects: &[Effect], key: &Value| {
+        effects.iter().any(|effect| Some(effect.key.as_str()) == key.as_str())
+    };
+    let task = |event: &Value| {
+        let task = if event["task"].is_null() { &event["about"]["task"] } else { &event["task"] };
+        (task["frame"].as_u64(), task["node"].as_u64())
+    };
     let mut open: BTreeMap<_, &Value> = BTreeMap::new();
     let mut last_result: BTreeMap<_, &Value> = BTreeMap::new();
     for event in before {
@@ -82,6 +95,10 @@ pub fn moments(before: &[Value], after: &[Value], effects: &[Effect], shape: &Sh
             _ => {}
         }
     }
+    // No event says that a wait is over: it is, if nothing is heard of it any more.
+    open.retain(|at, _| {
+        !shape.waits.contains(&at.1.unwrap_or(u64::MAX)) || after.iter().any(|later| task(later) == *at)
+    });
     let mut hit = BTreeSet::new();
     let finished = before.iter().any(|event| event["type"] == "finished");
     for (at, event) in &open {
@@ -96,8 +113,11 @@ pub fn moments(before: &[Value], after: &[Value], effects: &[Effect], shape: &Sh
             hit.insert(Moment::Wait);
         }
         if shape.effects.contains(&node) {
-            let happened = effects.iter().any(|effect| Some(effect.key.as_str()) == event["key"].as_str());
-            hit.insert(if happened { Moment::EffectToResult } else { Moment::StartedToEffect });
+            if holds(happened, &event["key"]) {
+                hit.insert(Moment::EffectToResult);
+            } else if holds(later, &event["key"]) {
+                hit.insert(Moment::StartedToEffect);
+            }
         }
     }
     for (at, event) in &last_result {
@@ -110,7 +130,10 @@ pub fn moments(before: &[Value], after: &[Value], effects: &[Effect], shape: &Sh
             hit.insert(Moment::RetryDelay);
         }
     }
-    if hit.is_empty() && !finished {
+    if finished {
+        return BTreeSet::new();
+    }
+    if open.is_empty() && hit.is_empty() {
         hit.insert(Moment::Prepare);
     }
     hit

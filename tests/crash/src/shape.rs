@@ -12,9 +12,33 @@ pub struct Shape {
     pub waits: BTreeSet<u64>,
     /// Steps whose attempts touch the world.
     pub effects: BTreeSet<u64>,
+    /// Events, by type and path, after which a step that touches the world takes its time to prepare: see [`Shape::learn`].
+    pub prepares: BTreeSet<(String, String)>,
+}
+
+/// A gap before an intent that is long enough to be hit, in milliseconds.
+const LONG: u64 = 2;
+
+/// What tells events of different runs of a plan apart.
+pub(crate) fn place(event: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&event["type"]), text(&event["task"]["path"]))
 }
 
 impl Shape {
+    /// Takes from an undisturbed run where preparing takes its time: most steps start in the commit of what they waited
+    /// for, and there is no moment between the two.
+    pub fn learn(&mut self, events: &[Value]) {
+        let wall = |event: &Value| event["wall_ms"].as_u64().unwrap_or_default();
+        for pair in events.windows(2) {
+            let [before, after] = pair else { continue };
+            let effect = after["task"]["node"].as_u64().is_some_and(|node| self.effects.contains(&node));
+            if after["type"] == "started" && effect && wall(after) >= wall(before) + LONG {
+                self.prepares.insert(place(before));
+            }
+        }
+    }
+
     /// Reads an outline.
     pub fn of(outline: &Value) -> Shape {
         let entries = outline["entries"].as_array().cloned().unwrap_or_default();
