@@ -204,7 +204,7 @@ impl Kernel {
             && row.marks.tripped.is_none()
             && !row.marks.expired
             && !self.stopping(task)
-            && !matches!(cause, Cause::Rejected | Cause::Expired)
+            && !matches!(cause, Cause::Rejected | Cause::Expired | Cause::Gate)
     }
 
     /// Waits as long as `retry` says before the next attempt.

@@ -41,7 +41,6 @@ impl Chart {
             },
             needs: Vec::new(),
             effect: Effect::Pure,
-            idempotent: false,
             retry: Retry {
                 max_attempts: 0,
                 delay: 0,

@@ -1,9 +1,11 @@
 //! People: answers to questions, human nodes, and gates that close again.
 
+use std::sync::Arc;
+
 use crate::kernel::{Kernel, RUN};
 use crate::program::{Human, Kind};
 use crate::task::{Cause, End, Stage, State, TaskIx};
-use crate::{About, Answer, PersonId, TaskId, TimerPurpose};
+use crate::{About, Answer, FailureClass, PersonId, TaskId, TimerPurpose};
 
 impl Kernel {
     pub(crate) fn answered(&mut self, about: About, answer: Answer) {
@@ -76,6 +78,30 @@ impl Kernel {
             }
             None => self.failed(task, Cause::Gate),
         }
+    }
+
+    /// What a task that is ready comes to at its gates; whether all are passed. One that is asked again is waited for; one
+    /// that ended otherwise than passed, whoever put up with that, never counts as passed.
+    pub(crate) fn gates_passed(&mut self, task: TaskIx) -> bool {
+        let id = self.tasks[task].id;
+        let chart = Arc::clone(&self.chart);
+        let gates = chart.node(id.node).gates.iter();
+        let closed = gates.filter_map(|gate| self.visible(id, *gate)).filter_map(|gate| self.task_at(gate));
+        let closed = closed
+            .map(|gate| (gate, self.tasks[gate].ended()))
+            .find(|(_, end)| !matches!(end, Some(End::Done | End::Skipped)));
+        match closed {
+            None => return true,
+            Some((gate, None)) => {
+                self.ledger.disarm(id, TimerPurpose::Deadline);
+                self.tasks[task].state = State::Held;
+                self.tasks[gate].detail().holds.push(task);
+            }
+            // This says nothing about an attempt before, which is still in doubt.
+            Some(_) if self.tasks[task].marks.unsettled => self.ask_in_doubt(task, FailureClass::Lost),
+            Some(_) => self.failed(task, Cause::Gate),
+        }
+        false
     }
 
     /// Lets a passed gate wait again; false if it is not one that can.

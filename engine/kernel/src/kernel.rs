@@ -150,7 +150,7 @@ impl Kernel {
         let limit = self.chart.program.max_parallel.max(1);
         while !self.run.paused && self.ledger.busy() < limit {
             let Some(task) = self.ready.pop_front() else { break };
-            if self.tasks[task].state == State::Ready {
+            if self.tasks[task].state == State::Ready && self.gates_passed(task) {
                 self.prepare(task);
             }
         }

@@ -96,13 +96,11 @@ pub struct Node {
     /// Siblings that must be satisfied first (already reduced: no edge that others imply).
     pub needs: Vec<NodeId>,
     pub effect: Effect,
-    /// Running it twice is the same as running it once. The plan makes `on_in_doubt: retry` the default then; the kernel
-    /// goes by `on_in_doubt` alone.
-    pub idempotent: bool,
     pub retry: Retry,
     /// For all attempts together, from the first prepare.
     pub deadline: Option<Ms>,
     pub verify: Option<Verify>,
+    /// The plan makes it `retry` where running it twice is the same as running it once and the file says nothing.
     pub on_in_doubt: InDoubt,
     pub on_warning: OnWarning,
     /// For notify: a failure fails the run. (Others: always true.)

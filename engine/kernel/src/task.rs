@@ -3,7 +3,9 @@
 //! | from | on | to |
 //! |---|---|---|
 //! | `Waiting` | the last need is satisfied | `Ready` |
-//! | `Ready` | a slot is free, not paused | `Preparing` (`Prepare`) |
+//! | `Ready` | a slot is free, not paused, its gates are passed | `Preparing` (`Prepare`) |
+//! | | one of its gates is asked again | `Held`, and `Ready` once it is passed |
+//! | | one of its gates was not passed | `Ended(Failed)`; in doubt, `InDoubt` |
 //! | `Preparing` | `Skipped` | `Ended(Skipped)` |
 //! | | `Started` of an action | `Running` (`Perform`) |
 //! | | `Started` of a wait, a human node | `Running` (`Arm`, `Check`, `Ask`) |

@@ -67,6 +67,7 @@ codes! {
     SECRET_IN_EXPRESSION = "E511", "A secret is used inside an expression";
     ONLY_CHECKS = "E512", "Only checks and gates are allowed here";
     RETRY_PATTERN = "E513", "A kind of failure is not known";
+    GATE_TOLERATED = "E514", "A gate is to count as passed though it failed";
 
     FILE_NOT_READ = "E601", "A file cannot be read";
     PATH_OUTSIDE = "E602", "A path leaves the project";

@@ -54,7 +54,6 @@ impl Planner<'_> {
             kind: Kind::Action,
             needs,
             effect: Effect::Pure,
-            idempotent: true,
             retry: Retry {
                 max_attempts: 1,
                 delay: 0,
@@ -112,7 +111,7 @@ impl Planner<'_> {
     fn own_undo(&self, of: NodeId, span: Span, draft: &mut Draft) {
         draft.kernel.effect = Effect::Write;
         // An undo tolerates what is undone already, so a doubt about it is settled by doing it again.
-        draft.kernel.idempotent = true;
+        draft.kernel.on_in_doubt = InDoubt::Retry;
         draft.plan.span = span;
         draft.plan.work = Work::OwnUndo { of };
         let place = self.place(of);
@@ -147,6 +146,9 @@ impl Planner<'_> {
         }
         if outer {
             draft.kernel.continue_on_error = step.continue_on_error.as_ref().is_some_and(|yes| yes.value);
+        }
+        if outer && matches!(step.kind, StepKind::Approval(_) | StepKind::Checklist(_)) {
+            self.check_gate(step);
         }
         if is_each {
             self.each(id, step, draft);

@@ -99,7 +99,6 @@ fn step(name: &str, what: What, effect: Effect) -> Step {
         kind: Kind::Action,
         needs: Vec::new(),
         effect,
-        idempotent: false,
         retry,
         deadline: None,
         verify: None,
@@ -285,7 +284,6 @@ impl std::fmt::Debug for Step {
             write!(f, " {guards:?}")?;
         }
         let marks = [
-            (self.node.idempotent, "idempotent"),
             (self.node.continue_on_error, "continue_on_error"),
             (self.node.pivot, "pivot"),
             (self.node.closes, "closes"),

@@ -61,7 +61,6 @@ fn serialise(steps: &mut [Step]) {
         step.needs = None;
         // Probes and people find out what happened; other policies act without knowing, and rightly differ.
         step.node.on_in_doubt = InDoubt::Ask;
-        step.node.idempotent = false;
         step.node.on_warning = OnWarning::Continue;
         if let Restore::Steps(undo) = &mut step.undo {
             serialise(undo);
@@ -160,11 +159,10 @@ fn doubtful(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Step> {
         });
     let policy =
         prop_oneof![3 => Just(InDoubt::Ask), 1 => Just(InDoubt::Retry), 1 => Just(InDoubt::Compensate)];
-    (step, verify, policy, any::<bool>()).prop_map(|(step, verify, on_in_doubt, idempotent)| {
+    (step, verify, policy).prop_map(|(step, verify, on_in_doubt)| {
         step.with(|node| {
             node.verify = verify;
             node.on_in_doubt = on_in_doubt;
-            node.idempotent = idempotent;
         })
     })
 }

@@ -133,6 +133,12 @@ impl Watch {
                 || matches!(world.program.nodes[need.node.0 as usize].kind, Kind::Human(_));
             require(tolerant, || format!("{place:?} starts while it needs {need:?}, which is {state:?}"))?;
         }
+        for &gate in &node.gates {
+            let gate = kernel.visible(task, gate);
+            let state = gate.and_then(|gate| kernel.task(gate)).map(|view| view.state);
+            let passed = matches!(state, Some(TaskState::Done | TaskState::Skipped));
+            require(passed, || format!("{place:?} starts while its gate {gate:?} is {state:?}"))?;
+        }
         let Some((owner, role)) = owner_of(&world.program, task) else { return Ok(()) };
         if role == ScopeRole::Finally {
             require(!self.over.contains(&place), || format!("{place:?} of a finally runs twice"))?;

@@ -41,17 +41,14 @@ impl Planner<'_> {
         let declaration = found.declaration();
         let effect = effects::of(declaration, step.effect.as_ref().map(|effect| effect.value.as_str()));
         draft.kernel.effect = effect;
-        draft.kernel.idempotent = match effect {
-            Effect::Pure | Effect::Read => true,
-            Effect::Write | Effect::Notify => declaration.idempotence == Idempotence::Idempotent,
-        };
+        let repeatable = effect != Effect::Write || declaration.idempotence == Idempotence::Idempotent;
         draft.kernel.required =
             effect != Effect::Notify || step.required.as_ref().is_some_and(|yes| yes.value);
         draft.kernel.on_in_doubt = match step.on_in_doubt.as_ref().map(|policy| policy.value.as_str()) {
             Some("retry") => InDoubt::Retry,
             Some("compensate") => InDoubt::Compensate,
             Some(_) => InDoubt::Ask,
-            None if draft.kernel.idempotent || effect == Effect::Notify => InDoubt::Retry,
+            None if repeatable => InDoubt::Retry,
             None => InDoubt::Ask,
         };
         draft.kernel.on_warning = match step.on_warning.as_ref().map(|policy| policy.value.as_str()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use runbook_kernel::{Human, Kind, Ms, NodeId};
 use runbook_step::Type;
-use runbook_syntax::ast::{Approval, Checklist, Data, Prompt};
+use runbook_syntax::ast::{Approval, Checklist, Data, Prompt, Step};
 use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
 
 use super::Draft;
@@ -41,6 +41,25 @@ impl Planner<'_> {
         });
         let timeout = self.patience(&decl.timeout, start);
         draft.kernel.kind = Kind::Human(Human { count, exclude_requester, timeout });
+    }
+
+    /// A gate that failed never counts as passed (DESIGN §3.9), so nothing may put up with that.
+    pub(super) fn check_gate(&self, step: &Step) {
+        let own =
+            step.continue_on_error.iter().filter(|yes| yes.value).map(|yes| ("continue_on_error", yes.span));
+        let each = step.for_each.iter().flat_map(|each| {
+            each.max_failures
+                .iter()
+                .chain(each.batches.iter().filter_map(|batch| batch.max_failures.as_ref()))
+        });
+        let none = |data: &Spanned<Data>| matches!(data.value, Data::Int(0));
+        let each = each.filter(|data| !none(data)).map(|data| ("max_failures", data.span));
+        for (key, span) in own.chain(each) {
+            let message = format!("`{key}` would let a gate count as passed that nobody opened");
+            let hint = "Leave it out: what was rejected, or not answered in time, stops the run. For a question whose \
+                        answer is taken either way, use `prompt` and `when`.";
+            self.report.push(Diagnostic::error(codes::GATE_TOLERATED, span, message).hint(hint));
+        }
     }
 
     /// Who may approve, roles resolved. An approval that they cannot give is reported.

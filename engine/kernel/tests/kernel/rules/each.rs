@@ -220,3 +220,29 @@ fn a_hundred_thousand_items() {
     }
     assert_eq!(run.kernel.outstanding().len(), 1);
 }
+
+#[test]
+fn failures_of_a_batch_do_not_carry_over_into_the_next() {
+    let sizes = [batch(BatchSize::Count(2), 2, 1)];
+    let run = tell(
+        book([each("e", 2, [read("a")]).batches(sizes).each(|each| each.max_failures = 2)]),
+        "
+        began; e items 4               -> prepare e, prepare a[0], prepare a[1]
+        a[0] started; a[0] failed      -> perform a[0]
+        a[1] skipped                   -> prepare a[2], prepare a[3]
+        a[2] started; a[2] failed      -> perform a[2]
+        a[3] skipped                   -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::SucceededWithFailures, Rollback::None);
+    let sizes = [batch(BatchSize::Count(2), 2, 1)];
+    tell(
+        book([each("e", 2, [read("a")]).batches(sizes).each(|each| each.max_failures = 4)]),
+        "
+        began; e items 4               -> prepare e, prepare a[0], prepare a[1]
+        a[0] started; a[0] failed      -> perform a[0]
+        a[1] started; a[1] failed      -> perform a[1], finish
+        ",
+    );
+}

@@ -3,7 +3,7 @@
 use runbook_kernel::{Cause, Forward, Rollback};
 
 use super::ended;
-use crate::build::{book, group, human, write};
+use crate::build::{bare, book, group, human, write};
 use crate::script::tell;
 
 #[test]
@@ -138,4 +138,64 @@ fn a_gate_that_cannot_be_passed_again_fails_its_step() {
     );
     let (task, _) = run.task("a").expect("a was prepared");
     assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::Gate));
+}
+
+#[test]
+fn a_gate_that_failed_never_counts_as_passed_whoever_puts_up_with_it() {
+    let tolerated = human("h", 1).with(|node| node.continue_on_error = true);
+    let run = tell(
+        book([tolerated, bare("a").gated(&["h"]).retry(3, 0)]),
+        "
+        began; h started            -> prepare h, ask h
+        h person: reject 1          -> withdraw h, finish
+        finished
+        ",
+    );
+    let (task, _) = run.task("a").expect("its scope was opened");
+    assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::Gate));
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
+
+#[test]
+fn a_skipped_gate_is_passed() {
+    tell(
+        book([human("h", 1), bare("a").gated(&["h"])]),
+        "
+        began        -> prepare h
+        h skipped    -> prepare a
+        ",
+    );
+}
+
+#[test]
+fn a_write_that_becomes_ready_while_its_gate_is_asked_again_waits_for_it() {
+    tell(
+        book([
+            human("h", 1),
+            write("a").gated(&["h"]),
+            write("x").needs(&[]),
+            write("b").needs(&["h", "x"]).gated(&["h"]),
+        ]),
+        "
+        began; h started; h person: complete    -> prepare h, prepare x, ask h, withdraw h, prepare a
+        a gate h                                -> prepare h#2
+        x started; x done                       -> perform x
+        h started; h person: complete           -> ask h, withdraw h, prepare a#2, prepare b
+        ",
+    );
+}
+
+#[test]
+fn what_is_in_doubt_stays_so_when_its_gate_was_not_passed_again() {
+    let retried = bare("a").gated(&["h"]).with(|node| node.on_in_doubt = runbook_kernel::InDoubt::Retry);
+    tell(
+        book([human("h", 1).with(|node| node.continue_on_error = true), retried.retry(3, 50)]),
+        "
+        began; h started; h person: complete  -> prepare h, ask h, withdraw h, prepare a
+        a started; a unknown                  -> perform a, arm a retry 50
+        @50 a retry                           -> prepare a#2
+        a gate h                              -> prepare h#2
+        h started; h person: reject 1         -> *
+        ",
+    );
 }
