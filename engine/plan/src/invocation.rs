@@ -131,7 +131,14 @@ impl Planner<'_> {
             outputs.map(|(name, decl)| (name.value.clone(), types::declared(decl, self.report))).collect();
         let params =
             params.into_iter().map(|(name, template)| Some((name, template?))).collect::<Option<Vec<_>>>()?;
-        Some(Invocation { step: name.to_owned(), params, outputs, span: stand.span })
+        Some(Invocation {
+            step: name.to_owned(),
+            params,
+            outputs,
+            programs: Vec::new(),
+            unpinned: None,
+            span: stand.span,
+        })
     }
 
     /// Parameters under `with`, and those that `defaults.with` of the runbook and of the environment add.

@@ -31,6 +31,7 @@ mod path;
 mod pin;
 mod plan;
 mod planner;
+mod programs;
 mod report;
 mod request;
 mod schema;

@@ -193,6 +193,10 @@ pub struct Invocation {
     pub params: Vec<(String, Template)>,
     /// Names that a script's outputs are declared under, with their types.
     pub outputs: Vec<(String, Type)>,
+    /// Programs of the project that it runs, by their path from the root: pinned, and checked before use.
+    pub programs: Vec<String>,
+    /// What decides which program it runs and is only known in the run, so that nothing is pinned: a phrase.
+    pub unpinned: Option<&'static str>,
     pub span: Span,
 }
 

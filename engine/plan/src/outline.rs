@@ -3,7 +3,7 @@
 use runbook_kernel::{
     Batch, BatchSize, EachUndo, Effect, InDoubt, Kind, NodeId, OnWarning, RollbackPolicy, ScopeId,
 };
-use runbook_step::{Type, UndoKind, Value};
+use runbook_step::{Effect as Declared, Type, UndoKind, Value};
 use runbook_syntax::ast::{RollbackDecl, Step, StepKind};
 use runbook_wire::{Entry, EntryKind, Outline, Place, Policy, Promise};
 
@@ -64,7 +64,11 @@ impl Planner<'_> {
             },
             cases,
             role: site.role,
-            policy: Policy { left_out: self.left_out(draft), ..policy(draft, step) },
+            policy: Policy {
+                left_out: self.left_out(draft),
+                claimed: step.is_some_and(|step| self.is_claimed(step)),
+                ..policy(draft, step)
+            },
         }
     }
 
@@ -180,6 +184,14 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether that it only reads is the file's word alone.
+    fn is_claimed(&self, step: &Step) -> bool {
+        let StepKind::Action(action) = &step.kind else { return false };
+        let found = self.registry.get(crate::arena::step_type(action));
+        step.effect.as_ref().is_some_and(|effect| effect.value == "read")
+            && found.is_some_and(|found| found.declaration().effect == Declared::Declared)
+    }
+
     fn is_written(&self, step: &Step) -> bool {
         let StepKind::Action(action) = &step.kind else { return false };
         let says = step.effect.as_ref().map(|effect| effect.value.as_str());
@@ -261,6 +273,7 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         },
         guards: node.guards.iter().map(|guard| guard.failures).collect(),
         when: draft.plan.when.as_ref().map(|when| when.source.clone()),
+        unpinned: unpinned(draft).map(str::to_owned),
         ..Policy::default()
     };
     if let Some(retry) = step.and_then(|step| step.retry.as_ref()) {
@@ -314,6 +327,17 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         _ => {}
     }
     policy
+}
+
+/// What of a node's programs is only known in the run.
+fn unpinned(draft: &Draft) -> Option<&'static str> {
+    let plan = &draft.plan;
+    let work = match &plan.work {
+        Work::Step(invocation) | Work::WaitUntil(invocation) => Some(invocation),
+        _ => None,
+    };
+    let checks = plan.verify.iter().chain(&plan.verify_not_done).chain(&plan.guards).chain(&plan.asserts);
+    work.into_iter().chain(checks).find_map(|invocation| invocation.unpinned)
 }
 
 /// The values of a type, as they are typed, where they can be listed.

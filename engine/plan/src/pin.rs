@@ -14,12 +14,22 @@ use crate::lower::Draft;
 use crate::model::{Invocation, ModuleId, Template, Work};
 use crate::path::{folder_of, join, matches};
 use crate::planner::{NamedPath, Planner};
+use crate::programs::{Named, in_command, in_script, is_shell};
 
 /// The longest file that is pinned, and the most bytes of all of them.
 const MAX_FILE: usize = 16 << 20;
 const MAX_ALL: usize = 64 << 20;
 /// The most names that patterns of files look at.
 const MAX_NAMES: usize = 10_000;
+
+/// A value before the run.
+enum Known {
+    Value(Value),
+    /// It depends on what an incomplete request does not give.
+    Open,
+    /// A step decides.
+    InTheRun,
+}
 
 /// The pinned files, by path from the root.
 pub(crate) struct Pins<'p, 'a> {
@@ -34,7 +44,7 @@ impl<'p, 'a> Pins<'p, 'a> {
     pub(crate) fn collect(
         planner: &'p Planner<'a>,
         loader: &'p dyn Loader,
-        drafts: &[Draft],
+        drafts: &mut [Draft],
     ) -> Pins<'p, 'a> {
         let mut pins = Pins { planner, loader, files: BTreeMap::new(), bytes: 0 };
         for number in 0..planner.graph.arena.modules.len() {
@@ -49,41 +59,34 @@ impl<'p, 'a> Pins<'p, 'a> {
         for NamedPath { module, path, span } in planner.paths.take() {
             pins.path(module, &path, span);
         }
-        for (number, draft) in drafts.iter().enumerate() {
+        for (number, draft) in drafts.iter_mut().enumerate() {
             pins.node(NodeId(number as u32), draft);
         }
         pins
     }
 
-    fn node(&mut self, id: NodeId, draft: &Draft) {
+    fn node(&mut self, id: NodeId, draft: &mut Draft) {
         let module = self.planner.graph.arena.node(id).module;
-        match &draft.plan.work {
-            Work::Step(invocation) | Work::WaitUntil(invocation) => self.programs(module, invocation),
-            _ => {}
-        }
-        let probes = [&draft.plan.verify, &draft.plan.verify_not_done].into_iter().flatten();
-        for invocation in probes.chain(&draft.plan.guards).chain(&draft.plan.asserts) {
-            self.programs(module, invocation);
-        }
+        let plan = &mut draft.plan;
+        let work = match &mut plan.work {
+            Work::Step(invocation) | Work::WaitUntil(invocation) => Some(invocation),
+            _ => None,
+        };
+        let probes = [&mut plan.verify, &mut plan.verify_not_done].into_iter().flatten();
+        let checks = plan.guards.iter_mut().chain(&mut plan.asserts);
+        work.into_iter().chain(probes).chain(checks).for_each(|invocation| self.programs(module, invocation));
     }
 
     fn path(&mut self, module: ModuleId, template: &Template, span: Span) {
-        let (mut known, mut open) = (true, true);
         let mut at = span;
-        template.for_each_expression(&mut |expression| {
-            for reference in expression.refs.iter().filter(|reference| !self.planner.knows(reference)) {
-                known = false;
-                open &= self.planner.is_open(reference);
-            }
-            at = expression.span;
-        });
+        template.for_each_expression(&mut |expression| at = expression.span);
         let site = self.planner.graph.arena.module(module);
-        if known {
-            if let Ok(Value::Str(path)) = template.evaluate(self.planner) {
-                self.named(site.folder(), &path, at);
-            }
-            return;
-        }
+        let open = match self.value(template) {
+            Known::Value(Value::Str(path)) => return self.named(site.folder(), &path, at),
+            Known::Value(_) => return,
+            Known::Open => true,
+            Known::InTheRun => false,
+        };
         let listed = matches!(site.doc, Doc::Runbook(runbook) if !runbook.files.is_empty());
         if !listed && !open {
             let message =
@@ -128,39 +131,104 @@ impl<'p, 'a> Pins<'p, 'a> {
         }
     }
 
-    /// Programs that stand in the project: of `argv` the first word, of a script what it calls by a name that begins
-    /// with `./` or `../`. One that is not there may be made by an earlier step.
-    fn programs(&mut self, module: ModuleId, invocation: &Invocation) {
-        let constant = |name: &str| {
-            invocation.params.iter().find(|(param, _)| param == name).map(|(_, template)| match template {
-                Template::Const(value) => Some(value.clone()),
-                Template::List(items) => match items.first() {
-                    Some(Template::Const(value)) => Some(Value::List(vec![value.clone()])),
-                    _ => None,
-                },
-                _ => None,
-            })
-        };
-        let folder = self.planner.graph.arena.module(module).folder();
-        let folder = match constant("cwd") {
-            None => Some(folder.to_owned()),
-            Some(cwd) => cwd.as_ref().and_then(Value::as_str).and_then(|cwd| join(folder, cwd)),
-        };
-        let Some(folder) = folder else { return };
-        let mut words: Vec<String> = Vec::new();
-        if let Some(Some(Value::List(argv))) = constant("argv") {
-            words.extend(argv.first().and_then(Value::as_str).map(str::to_owned));
+    /// The programs of a call that stand in the project: what its `argv`, or its script, names. One that is not there may
+    /// be made by an earlier step.
+    fn programs(&mut self, module: ModuleId, invocation: &mut Invocation) {
+        let (mut named, mut unpinned) = (Vec::new(), None);
+        let mut is_script = true;
+        if let Some(shell) = self.known(invocation, "shell").as_ref().and_then(Value::as_str) {
+            let words: Vec<Option<&str>> = shell.split_whitespace().map(Some).collect();
+            is_script = words.first().is_none_or(|program| program.is_some_and(is_shell));
+            named.extend(in_command(&words).named);
         }
-        for name in ["shell", "script"] {
-            if let Some(Some(Value::Str(text))) = constant(name) {
-                words
-                    .extend(commands(&text).filter(|word| word.starts_with("./") || word.starts_with("../")));
-            }
+        if let Some(script) = self.known(invocation, "script").filter(|_| is_script) {
+            named.extend(script.as_str().map(in_script).unwrap_or_default());
         }
-        for word in words.iter().filter(|word| word.contains('/') && !word.starts_with('/')) {
-            if let Some(file) = join(&folder, word).filter(|file| !file.is_empty()) {
-                self.load(&file, invocation.span, false);
+        if let Some(argv) = self.argv(invocation) {
+            let words: Vec<Option<&str>> = argv.iter().map(Option::as_deref).collect();
+            let command = in_command(&words);
+            unpinned = command.computed.then_some("the program");
+            named.extend(command.named);
+        }
+        let base = self.planner.graph.arena.module(module).folder();
+        let folder = match invocation.params.iter().find(|(name, _)| name == "cwd") {
+            None => Some(base.to_owned()),
+            Some((_, cwd)) => match self.value(cwd) {
+                Known::Value(Value::Str(cwd)) => join(base, &cwd),
+                Known::Value(_) | Known::Open => None,
+                Known::InTheRun => {
+                    unpinned = unpinned.or((!named.is_empty()).then_some("the folder of the program"));
+                    None
+                }
+            },
+        };
+        let Some(folder) = folder else {
+            invocation.unpinned = unpinned;
+            return;
+        };
+        let mut programs: Vec<String> =
+            named.iter().filter_map(|named| self.program(&folder, named, invocation.span)).collect();
+        programs.sort();
+        programs.dedup();
+        invocation.programs = programs;
+        invocation.unpinned = unpinned;
+    }
+
+    /// Pins the file that a command names, if there is one.
+    fn program(&mut self, folder: &str, named: &Named, span: Span) -> Option<String> {
+        let inner = named.folder.as_ref().and_then(|inner| join(folder, inner));
+        let folders = inner.iter().map(String::as_str).chain([folder]);
+        let places: Vec<String> = folders
+            .flat_map(|folder| named.words.iter().filter_map(move |word| join(folder, word)))
+            .filter(|file| !file.is_empty())
+            .collect();
+        places.into_iter().find(|file| {
+            self.load(file, span, false);
+            self.files.contains_key(file)
+        })
+    }
+
+    /// The words of `argv`; one that is only known in the run is `None`. `None` for all: there is no `argv`, or what it is
+    /// depends on an input that an incomplete request does not give.
+    fn argv(&self, invocation: &Invocation) -> Option<Vec<Option<String>>> {
+        let (_, argv) = invocation.params.iter().find(|(name, _)| name == "argv")?;
+        let word = |value: Known| match value {
+            Known::Value(value) => Some(Some(value.to_string())),
+            Known::InTheRun => Some(None),
+            Known::Open => None,
+        };
+        match (argv, self.value(argv)) {
+            (_, Known::Value(Value::List(words))) => {
+                Some(words.iter().map(|word| Some(word.to_string())).collect())
             }
+            (Template::List(words), _) => words.iter().map(|item| word(self.value(item))).collect(),
+            (_, Known::InTheRun) => Some(vec![None]),
+            _ => None,
+        }
+    }
+
+    fn known(&self, invocation: &Invocation, name: &str) -> Option<Value> {
+        let (_, template) = invocation.params.iter().find(|(param, _)| param == name)?;
+        match self.value(template) {
+            Known::Value(value) => Some(value),
+            Known::Open | Known::InTheRun => None,
+        }
+    }
+
+    /// A value as far as it is known before the run.
+    fn value(&self, template: &Template) -> Known {
+        let (mut known, mut open) = (true, true);
+        template.for_each_expression(&mut |expression| {
+            for reference in expression.refs.iter().filter(|reference| !self.planner.knows(reference)) {
+                known = false;
+                open &= self.planner.is_open(reference);
+            }
+        });
+        match (known, open) {
+            // What has no value has been reported, or fails in the run.
+            (true, _) => template.evaluate(self.planner).map_or(Known::Open, Known::Value),
+            (false, true) => Known::Open,
+            (false, false) => Known::InTheRun,
         }
     }
 
@@ -208,28 +276,5 @@ impl<'p, 'a> Pins<'p, 'a> {
             let message = format!("no file matches `{}`", pattern.value);
             self.planner.report.push(Diagnostic::warning(codes::FILES_PATTERN, pattern.span, message));
         }
-    }
-}
-/// The words of a shell script that stand where a command's name does. A guess, and a good one: a file that is merely an
-/// argument (`> ./out.json`) must not be pinned, since the script may be there to change it.
-fn commands(script: &str) -> impl Iterator<Item = String> {
-    const BEFORE: [&str; 14] = [
-        "if", "then", "else", "elif", "while", "until", "do", "!", "exec", "source", ".", "bash", "sh",
-        "time",
-    ];
-    script.split(|c: char| "\n;|&(){}`".contains(c)).filter_map(|command| {
-        let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
-        let is_assignment = |word: &str| word.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
-        words.find(|word| !BEFORE.contains(word) && !is_assignment(word)).map(str::to_owned)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_a_script_calls_and_what_it_merely_names() {
-        let script = "set -e\nif ./check.sh ./data.json; then X=1 \"./go\" | ./tee out; fi\n. ./lib.sh\n\"$BIN\" up ../.folder";
-        let called: Vec<String> = super::commands(script).filter(|word| word.starts_with('.')).collect();
-        assert_eq!(called, ["./check.sh", "./go", "./tee", "./lib.sh"]);
     }
 }

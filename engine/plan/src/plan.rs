@@ -86,7 +86,7 @@ fn planned(
         .filter_map(|(name, data)| Some((name.value.clone(), planner.free_template(data, root)?)))
         .collect();
     let locks = planner.locks();
-    let pins = Pins::collect(&planner, loader, &drafts).files;
+    let pins = Pins::collect(&planner, loader, &mut drafts).files;
     presume_complete(&drafts, report);
     if report.errors() > 0 {
         return Some((None, missing));

@@ -161,6 +161,7 @@ impl Attempts {
         }
         let step = step(view, invocation)?;
         let context = self.context(view, task, attempt, &call.idempotency_key, cancel, Log::Attempt);
+        let context = context.of(invocation);
         Ok(Ready { step, call, context })
     }
 
@@ -185,6 +186,7 @@ impl Attempts {
             task: view.name(task),
             attempt,
             folder: self.shared.root.join(&module.folder),
+            programs: Vec::new(),
             key: key.to_owned(),
             cancel: cancel.clone(),
             log: LogFile::new(log),

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runbook_plan::Invocation;
 use runbook_step::{
     BoxFuture, Cancelled, Context, Files, Http, LogStream, Net, ProcessError, ProcessExit, ProcessRequest,
     Processes, Secret, Value,
@@ -72,6 +73,8 @@ pub(crate) struct AttemptContext {
     pub(crate) attempt: u32,
     /// The folder that relative paths start from.
     pub(crate) folder: PathBuf,
+    /// Pinned programs that its call runs, by their path from the root.
+    pub(crate) programs: Vec<String>,
     pub(crate) key: String,
     pub(crate) cancel: Cancel,
     pub(crate) log: LogFile,
@@ -85,21 +88,29 @@ impl AttemptContext {
         self.shared.pinned.get(inside.to_str()?).map(Vec::as_slice)
     }
 
-    /// A program that the plan pinned must be what it was (DESIGN §2.3).
-    fn check_pinned(&self, name: &str, program: &Path) -> Result<(), ProcessError> {
-        let inside = plain(program);
-        let Some(inside) = inside.strip_prefix(&self.shared.root).ok().and_then(Path::to_str) else {
-            return Ok(());
-        };
-        let Some(pinned) = self.shared.pinned.get(inside) else { return Ok(()) };
-        match std::fs::read(program) {
-            Ok(content) if content == *pinned => Ok(()),
-            Ok(_) => Err(ProcessError {
-                message: format!("{name}: not the program that was planned"),
-                hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
-            }),
-            Err(error) => Err(ProcessError { message: format!("{name}: {error}"), hint: None }),
-        }
+    /// The same context, for a call.
+    pub(crate) fn of(self, invocation: &Invocation) -> AttemptContext {
+        AttemptContext { programs: invocation.programs.clone(), ..self }
+    }
+
+    /// The first program that is not what was planned any more (DESIGN §2.3): of those that the plan found in the call, and
+    /// the one that is to be launched.
+    pub(crate) fn changed_program(&self, launched: Option<&Path>) -> Option<ProcessError> {
+        let launched = launched.map(plain);
+        let launched =
+            launched.as_deref().and_then(|path| path.strip_prefix(&self.shared.root).ok()?.to_str());
+        let programs = self.programs.iter().map(String::as_str).chain(launched);
+        programs.into_iter().find_map(|path| {
+            let pinned = self.shared.pinned.get(path)?;
+            match std::fs::read(self.shared.root.join(path)) {
+                Ok(content) if content == *pinned => None,
+                Ok(_) => Some(ProcessError {
+                    message: format!("{path}: not the program that was planned"),
+                    hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+                }),
+                Err(error) => Some(ProcessError { message: format!("{path}: {error}"), hint: None }),
+            }
+        })
     }
 
     fn say(&self, live: Live) {
@@ -142,7 +153,9 @@ impl AttemptContext {
         }
         let cwd = request.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
         let program = program(name, &environment, &cwd)?;
-        self.check_pinned(name, &program)?;
+        if let Some(changed) = self.changed_program(Some(&program)) {
+            return Err(changed);
+        }
         Ok(Launch {
             name: name.into(),
             program,

@@ -130,6 +130,10 @@ pub struct Policy {
     pub when: Option<String>,
     /// `when` is known before the run, and does not hold: the step will be skipped, with all that is inside it.
     pub left_out: bool,
+    /// What decides which program it runs and is only known in the run, so that no program is pinned: a phrase.
+    pub unpinned: Option<String>,
+    /// The file says `effect: read` of a step type that may do anything, and nothing checks that.
+    pub claimed: bool,
     /// A group's own `on_failure.rollback`; of a `for_each`, which items it undoes (`all`, `batch`, `failed`).
     pub rollback: Option<String>,
 }

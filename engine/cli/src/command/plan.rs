@@ -106,6 +106,9 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
         notes.push("POINT OF NO RETURN".to_owned());
     }
     notes.extend(Some(undo_words(&entry.promise, entries, &entry.undo)).filter(|words| !words.is_empty()));
+    if let Some(what) = &entry.policy.unpinned {
+        notes.push(format!("not pinned: {what} is only known in the run"));
+    }
     match &entry.policy.when {
         // What is inside is listed all the same: that is what this run goes without.
         Some(when) if entry.policy.left_out => notes = vec![format!("LEFT OUT: {when} does not hold")],

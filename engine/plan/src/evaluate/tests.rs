@@ -343,6 +343,8 @@ fn what_was_written_and_what_it_stood_for() {
             ("name".into(), Template::Const(text("x"))),
         ],
         outputs: Vec::new(),
+        programs: Vec::new(),
+        unpinned: None,
         span: span(0),
     };
     insta::assert_debug_snapshot!(invocation.written(&known()), @r#"

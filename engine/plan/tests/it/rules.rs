@@ -1,5 +1,7 @@
 //! Effects, undo, the point of no return, secrets, repetition, choices, calls, environments: the rules.
 
+use runbook_plan::Work;
+
 use crate::project::{Project, shape};
 
 #[test]
@@ -439,5 +441,57 @@ steps:
         Choose one: `-e NAME`.
     main:10:43 E611 there is no secret `any` ⟨secrets.any⟩
         Say where it comes from: `secrets: {any: {env: VARIABLE}}`.
+    ");
+}
+
+/// By step: the programs that are pinned, and what decides that is only known in the run.
+fn programs(project: &Project) -> String {
+    let plan = project.plan();
+    let lines = plan.nodes.iter().map(|node| match &node.work {
+        Work::Step(invocation) => {
+            let unpinned = invocation.unpinned.map(|what| format!(" ({what})")).unwrap_or_default();
+            format!("{}: {}{unpinned}\n", node.id.as_deref().unwrap_or_default(), invocation.programs.join(" "))
+        }
+        _ => String::new(),
+    });
+    lines.collect()
+}
+
+#[test]
+fn programs_are_pinned_wherever_a_step_names_them() {
+    let project = Project::new(
+        "
+inputs: {p: {type: string, default: ./three.sh}, d: {type: string, default: bin}}
+steps:
+  - {id: look, uses: look, with: {at: x}}
+  - {id: a, run: scripts/one.sh, effect: read}
+  - {id: b, run: ./two.sh, cwd: \"${{ inputs.d }}\", effect: read}
+  - {id: c, argv: [\"${{ inputs.p }}\"], effect: read}
+  - {id: d, argv: [bash, four.sh], effect: read}
+  - {id: e, run: python3 ./six.py ./data.json > ./out.json, effect: read}
+  - {id: f, run: cd bin && ./two.sh, effect: read}
+  - {id: g, argv: [\"${{ steps.look.outputs.colour }}\"], effect: read}
+  - {id: h, run: ./two.sh, cwd: \"${{ steps.look.outputs.colour }}\", effect: read}
+  - {id: i, run: kubectl get pods, cwd: \"${{ steps.look.outputs.colour }}\", effect: read}
+  - {id: j, argv: [kubectl, \"${{ steps.look.outputs.colour }}\"], effect: read}
+  - {id: k, run: print(1), shell: python3 -u six.py, effect: read}
+",
+    );
+    let project = ["scripts/one.sh", "bin/two.sh", "three.sh", "four.sh", "six.py", "data.json", "out.json"]
+        .iter()
+        .fold(project, |project, path| project.file(path, "#!/bin/sh"));
+    insta::assert_snapshot!(programs(&project), @r"
+    look: 
+    a: scripts/one.sh
+    b: bin/two.sh
+    c: three.sh
+    d: four.sh
+    e: six.py
+    f: bin/two.sh
+    g:  (the program)
+    h:  (the folder of the program)
+    i: 
+    j: 
+    k: six.py
     ");
 }

@@ -9,6 +9,7 @@ use runbook_wire::{Body, Grade};
 
 use super::{Answer, Attempts, LAST_TIME, Log, Ready, Unready, bounded, outcome, render};
 use crate::cancel::Cancel;
+use crate::context::AttemptContext;
 use crate::facts::index;
 use crate::record;
 use crate::resolve::View;
@@ -101,7 +102,9 @@ impl Attempts {
     fn owner(&self, view: View<'_>, task: TaskId, cancel: &Cancel, log: Log) -> Result<Ready, Unready> {
         let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
         let mut ready = self.ready(view, task, attempt, cancel)?;
-        ready.context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
+        let programs = std::mem::take(&mut ready.context.programs);
+        let context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
+        ready.context = AttemptContext { programs, ..context };
         let outputs = view.facts.task(task).map(|facts| &facts.outputs);
         ready.call.outputs = outputs.filter(|outputs| !outputs.is_empty()).cloned();
         Ok(ready)
@@ -137,7 +140,7 @@ impl Attempts {
         let name = view.name(task);
         let attempt = view.kernel.task(task).map_or(1, |task| task.attempt);
         let key = Self::key(view, &name, view.kernel.incarnation(task));
-        let context = self.context(view, task, attempt, &key, cancel, log);
+        let context = self.context(view, task, attempt, &key, cancel, log).of(invocation);
         let call = Call {
             path: name.path,
             params,

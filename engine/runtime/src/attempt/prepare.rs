@@ -116,7 +116,7 @@ impl Attempts {
         };
         let (step, params) = render(view, task, invocation)?;
         let key = Self::key(view, &name, incarnation);
-        let context = self.context(view, task, attempt, &key, cancel, Log::Attempt);
+        let context = self.context(view, task, attempt, &key, cancel, Log::Attempt).of(invocation);
         let call = Call {
             path: name.path,
             params,

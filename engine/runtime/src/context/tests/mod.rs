@@ -63,6 +63,7 @@ impl World {
             task: Task { frame: 0, node: 0, path: "test".into() },
             attempt: 1,
             folder: folder.path().to_owned(),
+            programs: Vec::new(),
             key: "the-key".into(),
             cancel: Cancel::new(),
             log: LogFile::new(folder.path().join("log")),
@@ -329,4 +330,26 @@ async fn a_file_is_written_and_put_back() {
     . .: Is a directory
     log/below/a/file log/below/a/file: its folder does not exist
     ");
+}
+
+#[tokio::test]
+async fn a_script_whose_program_was_changed_does_not_start() {
+    let mut world = World::new();
+    let program = world.folder.path().join("five.sh");
+    std::fs::write(&program, "echo five").unwrap();
+    world.context.programs = vec!["five.sh".into()];
+    let shared = Arc::get_mut(&mut world.context.shared).unwrap();
+    shared.pinned = BTreeMap::from([("five.sh".into(), b"echo five".to_vec())]);
+    let script = json!({"script": "bash five.sh"});
+    assert_eq!(world.told("run", script.clone()).await, "done");
+    std::fs::write(&program, "echo six").unwrap();
+    assert_eq!(
+        world.told("run", script.clone()).await,
+        "not_done error: five.sh: not the program that was planned"
+    );
+    std::fs::remove_file(&program).unwrap();
+    assert_eq!(
+        world.told("run", script).await,
+        "not_done error: five.sh: No such file or directory (os error 2)"
+    );
 }
