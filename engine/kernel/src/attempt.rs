@@ -145,6 +145,9 @@ impl Kernel {
 
     /// The effect is there: what is left is a warning, or a guard.
     pub(crate) fn went_through(&mut self, task: TaskIx) {
+        if self.tasks[task].is_composite() {
+            return self.conclude(task, End::Done);
+        }
         let Marks { warned, tripped, .. } = self.tasks[task].marks;
         let node = self.chart.node(self.tasks[task].id.node);
         if let Some(guard) = tripped {
@@ -152,10 +155,7 @@ impl Kernel {
         } else if warned && node.on_warning == OnWarning::Fail {
             self.failed(task, Cause::Warning);
         } else if warned && node.on_warning == OnWarning::Ask && !self.stopping(task) {
-            let id = self.tasks[task].id;
-            self.ledger.unwatch(id);
-            self.tasks[task].state = State::Warned;
-            self.ledger.ask(About::Warning(id));
+            self.ask_warning(task);
         } else {
             self.end(task, End::Done);
         }
@@ -165,7 +165,11 @@ impl Kernel {
         match answer {
             Answer::Keep => self.end(task, End::Done),
             Answer::Fail | Answer::Undo => {
-                self.tasks[task].cause = Some(Cause::Warning);
+                let row = &mut self.tasks[task];
+                // What could not be seen has failed for that.
+                if row.marks.warned {
+                    row.cause = Some(Cause::Warning);
+                }
                 self.end(task, End::Failed);
             }
             _ => {}
@@ -187,13 +191,36 @@ impl Kernel {
             self.doubt_policy(task, cause.class());
         } else if self.may_retry(task, cause) {
             self.delay(task);
-        } else {
+        } else if !self.put_up_with(task, cause) {
             let row = &mut self.tasks[task];
             if row.marks.expired {
                 row.cause = Some(Cause::TimedOut);
             }
             self.end(task, End::Failed);
         }
+    }
+
+    /// Whether a check that could not see what it looks for goes through all the same, or somebody is asked about that.
+    fn put_up_with(&mut self, task: TaskIx, cause: Cause) -> bool {
+        let row = &self.tasks[task];
+        let Marks { expired, tripped, .. } = row.marks;
+        let unseen = matches!(cause, Cause::Attempt(class) if class.is_inconclusive());
+        if !unseen || expired || tripped.is_some() {
+            return false;
+        }
+        match self.chart.node(row.id.node).on_inconclusive {
+            OnWarning::Continue => self.end(task, End::Done),
+            OnWarning::Ask if !self.stopping(task) => self.ask_warning(task),
+            OnWarning::Ask | OnWarning::Fail => return false,
+        }
+        true
+    }
+
+    fn ask_warning(&mut self, task: TaskIx) {
+        let id = self.tasks[task].id;
+        self.ledger.unwatch(id);
+        self.tasks[task].state = State::Warned;
+        self.ledger.ask(About::Warning(id));
     }
 
     /// Whether a failure is tried again rather than being final.
@@ -239,7 +266,7 @@ impl Kernel {
                 self.ledger.work(id).is_none()
             }
             State::Inside(_) => {
-                self.fail_inside(task, Cause::TimedOut);
+                self.time_over(task);
                 false
             }
             _ => false,

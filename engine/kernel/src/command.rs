@@ -62,6 +62,8 @@ pub enum TimerPurpose {
     Retry,
     /// `deadline`.
     Deadline,
+    /// `timeout` of a group: the end of this incarnation.
+    Timeout,
     /// The end of `wait.for`.
     Wait,
     /// The next round of a probe.
@@ -77,7 +79,7 @@ pub enum About {
     Human(TaskId),
     /// Nobody knows whether the effect is there: Done, NotDone, Undo (take it as failed), Retry. Of an undo, Undo is Retry.
     InDoubt(TaskId),
-    /// It went through with a warning and `on_warning: ask`: Keep, Fail.
+    /// It went through with a warning and `on_warning: ask`, or could not be seen and `on_inconclusive: ask`: Keep, Fail.
     Warning(TaskId),
     /// Undo, Keep. Before a rollback under `rollback: ask`, of the run (`None`) or of a group; of a `for_each`: what is to
     /// become of the items that its `undo` does not undo by itself.

@@ -126,6 +126,16 @@ pub enum FailureClass {
     Error,
 }
 
+impl FailureClass {
+    /// Of a check: it could not see what it looks for, so it neither holds nor fails.
+    pub(crate) fn is_inconclusive(self) -> bool {
+        matches!(
+            self,
+            FailureClass::Timeout | FailureClass::Connect | FailureClass::Lost | FailureClass::Inconclusive
+        )
+    }
+}
+
 /// What a probe saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {

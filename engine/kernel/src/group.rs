@@ -7,8 +7,8 @@ use crate::kernel::{Kernel, RUN};
 use crate::program::{AfterPivot, Kind, OnFailure, RollbackPolicy, ScopeId, ScopeRole};
 use crate::rollback::Mode;
 use crate::scope::{Lane, ScopeIx, ScopeRun};
-use crate::task::{Cause, End, Stage, State, TaskIx, Then, Undoing};
-use crate::{About, Answer, TaskId};
+use crate::task::{Cause, End, Purpose, Stage, State, TaskIx, Then, Undoing};
+use crate::{About, Answer, TaskId, TimerPurpose};
 
 impl Kernel {
     /// A group, or a case, begins: for the first time, or in a new incarnation.
@@ -35,6 +35,32 @@ impl Kernel {
         self.run.owed += u32::from(owes && !row.marks.owes_finally);
         row.marks.owes_finally |= owes;
         row.incarnation = fresh.unwrap_or(row.incarnation);
+        self.limit_time(task);
+    }
+
+    /// Its `timeout` begins.
+    pub(crate) fn limit_time(&mut self, task: TaskIx) {
+        let id = self.tasks[task].id;
+        if let Some(timeout) = self.chart.node(id.node).timeout {
+            self.ledger.arm(id, TimerPurpose::Timeout, self.now.saturating_add(timeout));
+        }
+    }
+
+    /// Its `timeout`, or its `deadline`, is over: it fails, and what is performed inside is told to stop.
+    pub(crate) fn time_over(&mut self, task: TaskIx) {
+        if self.tasks[task].state != State::Inside(Stage::Body) {
+            return;
+        }
+        self.fail_inside(task, Cause::TimedOut);
+        let mut todo = self.bodies(task);
+        while let Some(body) = todo.pop() {
+            for member in self.members(body) {
+                self.ledger.interrupt(self.tasks[member].id);
+                if self.tasks[member].state == State::Inside(Stage::Body) {
+                    todo.extend(self.bodies(member));
+                }
+            }
+        }
     }
 
     /// All tasks of a scope have ended.
@@ -69,6 +95,7 @@ impl Kernel {
         let row = &self.tasks[task];
         let (id, attempt) = (row.id, row.attempt);
         self.ledger.unwatch(id);
+        self.ledger.disarm(id, TimerPurpose::Timeout);
         match cause {
             Some(cause) => {
                 self.tasks[task].cause = Some(cause);
@@ -79,6 +106,14 @@ impl Kernel {
                 self.tasks[task].state = State::Inside(Stage::Close);
                 self.ledger.close(id, attempt);
             }
+            None => self.all_done(task),
+        }
+    }
+
+    /// All inside is done: what is left is to look whether that had the effect.
+    fn all_done(&mut self, task: TaskIx) {
+        match self.chart.node(self.tasks[task].id.node).verify {
+            Some(verify) => self.verify(task, verify, Purpose::AfterDone),
             None => self.conclude(task, End::Done),
         }
     }
@@ -89,7 +124,7 @@ impl Kernel {
             return;
         }
         if ok {
-            self.conclude(task, End::Done);
+            self.all_done(task);
         } else {
             self.tasks[task].cause = Some(Cause::Outputs);
             self.composite_failed(task, Cause::Outputs);

@@ -29,6 +29,7 @@ impl Kernel {
         match timer.purpose {
             TimerPurpose::Retry => self.make_ready(task),
             TimerPurpose::Deadline => self.deadline_over(task),
+            TimerPurpose::Timeout => self.time_over(task),
             TimerPurpose::Wait => self.wait_over(task),
             TimerPurpose::Poll(probe) => self.ledger.check(timer.task, probe),
             TimerPurpose::GiveUp(Some(_)) => {

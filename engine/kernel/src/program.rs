@@ -99,10 +99,14 @@ pub struct Node {
     pub retry: Retry,
     /// For all attempts together, from the first prepare.
     pub deadline: Option<Ms>,
+    /// Of a group, a switch: how long one incarnation may take. (An attempt's time is kept by whoever performs it.)
+    pub timeout: Option<Ms>,
     pub verify: Option<Verify>,
     /// The plan makes it `retry` where running it twice is the same as running it once and the file says nothing.
     pub on_in_doubt: InDoubt,
     pub on_warning: OnWarning,
+    /// Of a check that could not see what it looks for, and is not tried again.
+    pub on_inconclusive: OnWarning,
     /// For notify: a failure fails the run. (Others: always true.)
     pub required: bool,
     pub continue_on_error: bool,
@@ -247,7 +251,7 @@ pub struct Verify {
     pub proves_absence: bool,
     /// There is a second probe, [`crate::Probe::NotDone`].
     pub not_done: bool,
-    /// Also run after a `done` (a verify that the file asks for); otherwise on doubt only (the type's own).
+    /// Also run after a `done` (a verify that the file asks for; of a group the only kind, once all inside is done); otherwise on doubt only (the type's own).
     pub after_done: bool,
 }
 
@@ -259,7 +263,7 @@ pub enum InDoubt {
     Compensate,
 }
 
-/// `on_warning`.
+/// `on_warning`, `on_inconclusive`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnWarning {
     Continue,

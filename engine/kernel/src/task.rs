@@ -21,8 +21,10 @@
 //! | | mismatch in doubt: cannot tell | `Ready` (retry), `Ended(Failed)` (compensate), `InDoubt` (ask) |
 //! | `InDoubt`, `Warned` | `Answered` | `Ended(Done)`, `Ended(Failed)`, a failed attempt, `Ready` |
 //! | *a failed attempt* | `retry` allows another | `Delayed`, then `Ready` |
+//! | | of a check that could not see, as `on_inconclusive` says | `Ended(Done)`, `Warned` |
 //! | | else | `Ended(Failed)` |
-//! | `Inside(Body)` | all inside is over, none failed | `Inside(Close)`, `Inside(Finally)`, `Ended(Done)` |
+//! | `Inside(Body)` | all inside is over, none failed | `Inside(Close)`, `Verifying`, `Inside(Finally)`, `Ended(Done)` |
+//! | | its time is over | what runs inside is told to stop; as if a child had failed |
 //! | | a child failed, `retry` allows another | `Inside(Unwind)`, then `Delayed` |
 //! | | a child failed | its `on_failure`: `Inside(Decide, First, Unwind, AfterPivot, Finally)`, then `Ended(Failed)` |
 //! | | cut off by a failure outside | `Ended(Stopped)` |

@@ -253,7 +253,7 @@ fn kind(work: &Work, body: &Body) -> EntryKind {
 fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
     let node = &draft.kernel;
     let mut policy = Policy {
-        timeout_ms: draft.plan.timeout,
+        timeout_ms: draft.plan.timeout.or(node.timeout),
         deadline_ms: node.deadline,
         attempts: node.retry.max_attempts,
         tolerated: node.continue_on_error || !node.required,
@@ -261,6 +261,11 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
             OnWarning::Continue => None,
             OnWarning::Ask => Some("ask".into()),
             OnWarning::Fail => Some("fail".into()),
+        },
+        on_inconclusive: match node.on_inconclusive {
+            OnWarning::Continue => Some("continue".into()),
+            OnWarning::Ask => Some("ask".into()),
+            OnWarning::Fail => None,
         },
         verify: node.verify.is_some_and(|verify| verify.after_done),
         within_ms: node.verify.map(|verify| verify.within),

@@ -123,6 +123,9 @@ impl Planner<'_> {
         if step.when.is_some() {
             return Some("it is skipped when its `when` does not hold");
         }
+        if step.on_inconclusive.as_ref().is_some_and(|policy| policy.value != "fail") {
+            return Some("it may go on without an answer, since it has `on_inconclusive`");
+        }
         if step.continue_on_error.as_ref().is_some_and(|yes| yes.value) {
             return Some("it may fail, since it has `continue_on_error`");
         }

@@ -23,8 +23,10 @@ pub(crate) fn question(view: View<'_>, about: About) -> (String, BTreeMap<String
             format!("Nobody knows whether `{}` has had its effect{}. Is it there?", path(task), failure(task))
         }
         About::Warning(task) => {
-            let warning = view.facts.task(task).and_then(|facts| facts.warning.clone()).unwrap_or_default();
-            format!("`{}` went through with a warning: {warning}. Go on?", path(task))
+            match view.facts.task(task).and_then(|facts| facts.warning.clone()) {
+                Some(warning) => format!("`{}` went through with a warning: {warning}. Go on?", path(task)),
+                None => format!("`{}` could not see what it looks for{}. Go on?", path(task), failure(task)),
+            }
         }
         About::Rollback(None) => "The run has failed. Roll back what it did, or keep it?".to_owned(),
         About::Rollback(Some(task)) => {

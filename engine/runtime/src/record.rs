@@ -31,6 +31,7 @@ pub(crate) fn purpose(purpose: kernel::TimerPurpose) -> wire::Timer {
     match purpose {
         kernel::TimerPurpose::Retry => wire::Timer::Retry,
         kernel::TimerPurpose::Deadline => wire::Timer::Deadline,
+        kernel::TimerPurpose::Timeout => wire::Timer::Timeout,
         kernel::TimerPurpose::Wait => wire::Timer::Wait,
         kernel::TimerPurpose::Poll(of) => wire::Timer::Poll(probe(of)),
         kernel::TimerPurpose::GiveUp(of) => wire::Timer::GiveUp(of.map(probe)),
@@ -41,6 +42,7 @@ pub(crate) fn purpose_back(timer: wire::Timer) -> kernel::TimerPurpose {
     match timer {
         wire::Timer::Retry => kernel::TimerPurpose::Retry,
         wire::Timer::Deadline => kernel::TimerPurpose::Deadline,
+        wire::Timer::Timeout => kernel::TimerPurpose::Timeout,
         wire::Timer::Wait => kernel::TimerPurpose::Wait,
         wire::Timer::Poll(of) => kernel::TimerPurpose::Poll(probe_back(of)),
         wire::Timer::GiveUp(of) => kernel::TimerPurpose::GiveUp(of.map(probe_back)),
@@ -123,8 +125,8 @@ mod tests {
                 assert_eq!(purpose_back(purpose(timer)), timer);
             }
         }
-        use kernel::TimerPurpose::{Deadline, GiveUp, Retry, Wait};
-        for timer in [Retry, Deadline, Wait, GiveUp(None)] {
+        use kernel::TimerPurpose::{Deadline, GiveUp, Retry, Timeout, Wait};
+        for timer in [Retry, Deadline, Timeout, Wait, GiveUp(None)] {
             assert_eq!(purpose_back(purpose(timer)), timer);
         }
         let task = TaskId { frame: 2, node: NodeId(7) };

@@ -130,6 +130,7 @@ fn node(n: &Node<'_>) -> Value {
         "kind": if n.item.is_some() { json!("item") } else { json!(n.entry.kind) },
         "what": n.entry.what,
         "effect": n.entry.effect,
+        "claimed": n.entry.policy.claimed,
         "status": n.status.code(),
         "undo": n.undoing.code(),
         "pivot": n.entry.pivot && n.item.is_none(),

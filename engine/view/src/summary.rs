@@ -76,9 +76,8 @@ impl Summary {
     pub fn of(tree: &Tree<'_>) -> Summary {
         let mut summary = Summary::default();
         tree.walk(&mut |node| summary.take(node));
-        for node in &tree.revert {
-            summary.failures_in(node);
-        }
+        let lists = [&tree.first, &tree.steps, &tree.after_pivot, &tree.finally, &tree.revert];
+        lists.into_iter().flatten().for_each(|node| summary.failures_in(node, false));
         let by_start = |b: &Brought| b.began.map(|s| s.seq);
         for list in [&mut summary.undone, &mut summary.undoing, &mut summary.stuck, &mut summary.blocked] {
             list.sort_by_key(|b| std::cmp::Reverse(by_start(b)));
@@ -108,17 +107,11 @@ impl Summary {
             }
             Undoing::Nothing | Undoing::ByGroup => {}
         }
-        self.failures_in_one(node);
-        for undo in &node.undo {
-            self.failures_in(undo);
-        }
     }
 
-    fn failures_in(&mut self, node: &Node<'_>) {
-        node.walk(&mut |n| self.failures_in_one(n));
-    }
-
-    fn failures_in_one(&mut self, node: &Node<'_>) {
+    /// `tolerated`: what is around it is put up with when it fails.
+    fn failures_in(&mut self, node: &Node<'_>, tolerated: bool) {
+        let tolerated = tolerated || node.tolerated() || (node.is_each() && !node.failing);
         if let Some(failure) = node.task.and_then(|t| t.failure.as_ref())
             && matches!(node.status, Status::Failed | Status::NotDone | Status::InDoubt)
         {
@@ -127,10 +120,13 @@ impl Summary {
                 message: failure.message.clone(),
                 hint: failure.hint.clone(),
                 place: place(node),
-                tolerated: node.tolerated(),
+                tolerated,
                 at: node.ended,
             });
         }
+        let inside = node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally);
+        inside.for_each(|inner| self.failures_in(inner, tolerated));
+        node.undo.iter().for_each(|undo| self.failures_in(undo, false));
     }
 }
 

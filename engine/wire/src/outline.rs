@@ -57,6 +57,13 @@ pub struct Entry {
     pub policy: Policy,
 }
 
+impl Entry {
+    /// The effect in words: also whether that it only reads is the file's word alone.
+    pub fn effect_words(&self) -> String {
+        format!("{}{}", self.effect, if self.policy.claimed { " (claimed)" } else { "" })
+    }
+}
+
 /// Which list of its owner (of the runbook, where it has no parent) a node stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,6 +104,8 @@ pub struct Policy {
     pub tolerated: bool,
     /// `on_warning`, where it is not `continue`: `ask`, `fail`.
     pub on_warning: Option<String>,
+    /// `on_inconclusive`, where it is not `fail`: `continue`, `ask`.
+    pub on_inconclusive: Option<String>,
     /// There is a `verify` that runs after each `done`.
     pub verify: bool,
     /// A `verify` looks on doubt, for so long; `None`: there is none.

@@ -331,6 +331,8 @@ pub enum Grade {
 pub enum Timer {
     Retry,
     Deadline,
+    /// `timeout` of a group.
+    Timeout,
     Wait,
     Poll(Probe),
     GiveUp(Option<Probe>),

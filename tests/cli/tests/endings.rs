@@ -160,3 +160,55 @@ fn no_secret_reaches_a_file_of_ours_or_a_stream() {
         }
     }
 }
+
+#[test]
+fn a_program_that_was_changed_since_does_not_run() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo touch ran > inner.sh', effect: read}\n  - {id: b, run: sh inner.sh, effect: read}\n",
+    );
+    bed.write("inner.sh", "true");
+    let ran = bed.runbook(&["exec", "a.yaml"]);
+    assert!(ran.stderr.contains("inner.sh: not the program that was planned"), "{}", ran.stderr);
+    assert_eq!(bed.read("ran"), None, "it did not run");
+}
+
+#[test]
+fn a_group_is_held_to_its_verify_and_to_its_timeout() {
+    let group = |keys: &str, inside: &str| {
+        format!("  - id: g\n    {keys}\n    steps:\n    {}\n{inside}", logged("a").trim_end())
+    };
+    let verify = "verify: {run: test -f there, within: 0s}";
+    let bed = Bed::with_steps(&group(verify, ""));
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\n");
+    assert!(ran.stderr.contains("verify did not hold"), "{}", ran.stderr);
+    bed.write("there", "");
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let endless = "      - {id: b, run: sleep 600, effect: read}\n";
+    let bed = Bed::with_steps(&group("timeout: 300ms", endless));
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert_eq!(bed.read("log").unwrap(), "a\nundo a\n");
+    assert!(ran.stderr.contains("its time was over"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_check_without_an_answer_goes_on_only_where_the_file_says_so_and_is_shown() {
+    let look = |keys: &str| {
+        format!("  - {{id: look, uses: http.check, with: {{url: 'http://127.0.0.1:1/'}}{keys}}}\n")
+    };
+    Bed::with_steps(&look("")).runbook(&["exec", "a.yaml"]).expect(20);
+    let bed = Bed::with_steps(&(look(", on_inconclusive: continue") + &logged("a")));
+    let plan = bed.runbook(&["plan", "a.yaml"]).expect(0);
+    assert!(plan.stdout.contains("goes on without an answer"), "{}", plan.stdout);
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\n");
+    let shown = bed.runbook(&["show", &bed.newest_run()]).expect(0);
+    assert!(shown.stdout.contains("warning: inconclusive: "), "{}", shown.stdout);
+}
+
+#[test]
+fn what_the_file_merely_claims_is_said() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let plan = bed.runbook(&["plan", "a.yaml"]).expect(0);
+    assert!(plan.stdout.contains("read (claimed)"), "{}", plan.stdout);
+}

@@ -78,8 +78,9 @@ fn text(plan: &Plan, environment: Option<&str>) -> String {
         rows.iter().map(|row| column(row).chars().count()).max().unwrap_or_default().min(most)
     };
     let (name, what) = (width(|row| &row.name, 48), width(|row| &row.what, 48));
+    let effect = width(|row| &row.effect, 16);
     for row in &rows {
-        let line = format!("{:name$}  {:what$}  {:6}  {}", row.name, row.what, row.effect, row.notes);
+        let line = format!("{:name$}  {:what$}  {:effect$}  {}", row.name, row.what, row.effect, row.notes);
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -109,6 +110,11 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
     if let Some(what) = &entry.policy.unpinned {
         notes.push(format!("not pinned: {what} is only known in the run"));
     }
+    match entry.policy.on_inconclusive.as_deref() {
+        Some("continue") => notes.push("goes on without an answer".into()),
+        Some(_) => notes.push("asks when there is no answer".into()),
+        None => {}
+    }
     match &entry.policy.when {
         // What is inside is listed all the same: that is what this run goes without.
         Some(when) if entry.policy.left_out => notes = vec![format!("LEFT OUT: {when} does not hold")],
@@ -120,7 +126,7 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
     rows.push(Row {
         name: format!("{indent}{}", entry.title.as_deref().unwrap_or(&entry.segment)),
         what: entry.what.clone(),
-        effect: if scope || left_out { String::new() } else { entry.effect.clone() },
+        effect: if scope || left_out { String::new() } else { entry.effect_words() },
         notes: notes.join("; "),
     });
     if entry.cases.is_empty() {

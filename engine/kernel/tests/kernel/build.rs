@@ -101,9 +101,11 @@ fn step(name: &str, what: What, effect: Effect) -> Step {
         effect,
         retry,
         deadline: None,
+        timeout: None,
         verify: None,
         on_in_doubt: InDoubt::Ask,
         on_warning: OnWarning::Continue,
+        on_inconclusive: OnWarning::Fail,
         required: effect != Effect::Notify,
         continue_on_error: false,
         pivot: false,
@@ -267,7 +269,10 @@ impl std::fmt::Debug for Step {
         if self.node.retry.max_attempts > 1 {
             write!(f, " retry({}, {})", self.node.retry.max_attempts, self.node.retry.delay)?;
         }
-        let Node { deadline, verify, on_in_doubt, guards, .. } = &self.node;
+        let Node { deadline, timeout, verify, on_in_doubt, guards, .. } = &self.node;
+        if let Some(timeout) = timeout {
+            write!(f, " timeout={timeout}")?;
+        }
         if let Some(deadline) = deadline {
             write!(f, " deadline={deadline}")?;
         }
@@ -279,6 +284,9 @@ impl std::fmt::Debug for Step {
         }
         if self.node.on_warning != usual.on_warning {
             write!(f, " warning={:?}", self.node.on_warning)?;
+        }
+        if self.node.on_inconclusive != usual.on_inconclusive {
+            write!(f, " inconclusive={:?}", self.node.on_inconclusive)?;
         }
         if !guards.is_empty() {
             write!(f, " {guards:?}")?;

@@ -62,6 +62,7 @@ fn serialise(steps: &mut [Step]) {
         // Probes and people find out what happened; other policies act without knowing, and rightly differ.
         step.node.on_in_doubt = InDoubt::Ask;
         step.node.on_warning = OnWarning::Continue;
+        step.node.on_inconclusive = OnWarning::Fail;
         if let Restore::Steps(undo) = &mut step.undo {
             serialise(undo);
         }
@@ -189,18 +190,29 @@ fn step(depth: u32, scope: Scope) -> BoxedStrategy<Step> {
         prop_oneof![4 => Just(OnWarning::Continue), 1 => Just(OnWarning::Ask), 1 => Just(OnWarning::Fail)],
         prop::option::weighted(0.4, vec(0..6usize, 0..3)),
         prop::bool::weighted(0.2),
+        (prop::option::weighted(0.15, 20..150u64), prop::bool::weighted(0.15)),
     );
     (inner, common)
         .prop_map(move |(mut step, common)| {
-            let (tries, delay, guard, deadline, tolerated, on_warning, needs, closes) = common;
+            let (tries, delay, guard, deadline, tolerated, on_warning, needs, closes, whole) = common;
             let composite = matches!(step.what, What::Group { .. } | What::Switch(_) | What::Each { .. });
             step.node.retry.max_attempts = tries;
             step.node.retry.delay = delay;
             step.node.retry.jitter_milli = 100;
-            step.node.continue_on_error = tolerated;
+            // A gate that failed counts for nobody: the plan refuses to put up with it.
+            step.node.continue_on_error = tolerated && !matches!(step.what, What::Human(_));
             step.node.on_warning = on_warning;
+            if matches!(step.what, What::Action) && step.node.effect == Effect::Read {
+                step.node.on_inconclusive = on_warning;
+            }
             step.node.closes = closes && composite;
+            // What a step for each item says of the whole of itself is said of each item.
+            let is_each = matches!(step.what, What::Each { .. });
+            if composite && !is_each && whole.1 {
+                step = step.verify(5, 12);
+            }
             if scope.timing {
+                step.node.timeout = whole.0.filter(|_| composite && !is_each);
                 step.node.deadline = deadline;
                 if let Some(failures) = guard {
                     step = step.guard(15, failures);

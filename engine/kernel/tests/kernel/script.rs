@@ -140,6 +140,7 @@ impl Script {
             ["retry"] => fired(TimerPurpose::Retry),
             ["deadline"] => fired(TimerPurpose::Deadline),
             ["wait"] => fired(TimerPurpose::Wait),
+            ["times", "out"] => fired(TimerPurpose::Timeout),
             ["polls"] => fired(TimerPurpose::Poll(Probe::Until)),
             ["polls", "verify"] => fired(TimerPurpose::Poll(Probe::Verify)),
             ["polls", "guard"] => fired(TimerPurpose::Poll(Probe::Guard(0))),
@@ -264,6 +265,7 @@ fn purpose_word(purpose: TimerPurpose) -> String {
     match purpose {
         TimerPurpose::Retry => "retry".into(),
         TimerPurpose::Deadline => "deadline".into(),
+        TimerPurpose::Timeout => "timeout".into(),
         TimerPurpose::Wait => "wait".into(),
         TimerPurpose::Poll(probe) => format!("poll {}", probe_word(probe)),
         TimerPurpose::GiveUp(_) => "give up".into(),
@@ -279,6 +281,7 @@ fn class(text: &str) -> Option<FailureClass> {
             "connect" => FailureClass::Connect,
             "lost" => FailureClass::Lost,
             "check" => FailureClass::Check,
+            "inconclusive" => FailureClass::Inconclusive,
             _ => return None,
         },
     })

@@ -206,6 +206,10 @@ impl World {
         }
     }
 
+    fn is_read(&self, task: TaskId) -> bool {
+        self.program.nodes[task.node.0 as usize].effect == Effect::Read
+    }
+
     fn apply(&mut self, place: &Place) {
         if self.program.nodes[place.node.0 as usize].effect == Effect::Write {
             self.applied.insert(place.clone());
@@ -229,6 +233,10 @@ impl World {
                 let how = match deed {
                     Deed::Done { warning } => Ended::Done { warning },
                     Deed::Lied => Ended::Done { warning: false },
+                    // Half of the checks that fail could not see what they look for.
+                    Deed::Failed if self.is_read(task) && self.roll(&(&place, "blind")).is_multiple_of(2) => {
+                        Ended::Failed(FailureClass::Inconclusive)
+                    }
                     Deed::Failed => Ended::Failed(FailureClass::Error),
                     Deed::NotDone => Ended::NotDone(FailureClass::Connect),
                     Deed::Unknown { .. } => Ended::Unknown(FailureClass::Timeout),
@@ -299,7 +307,11 @@ impl World {
         *nth += 1;
         let nth = *nth;
         let blurred = self.roll(&(&place, probe, nth)).is_multiple_of(10);
+        let action = matches!(self.program.nodes[task.node.0 as usize].kind, Kind::Action);
         match probe {
+            // Of a whole group: the same whenever one looks.
+            Probe::Verify if !action && self.trouble(&(&place, "whole")) => Seen::Fail,
+            Probe::Verify if !action => Seen::Pass,
             Probe::Verify if self.applied.contains(&place) => Seen::Pass,
             Probe::Verify | Probe::NotDone if blurred => Seen::Inconclusive,
             Probe::Verify => Seen::Fail,

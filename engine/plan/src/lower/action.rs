@@ -56,6 +56,12 @@ impl Planner<'_> {
             Some("fail") => OnWarning::Fail,
             _ => OnWarning::Continue,
         };
+        draft.kernel.on_inconclusive = match step.on_inconclusive.as_ref().map(|policy| policy.value.as_str())
+        {
+            Some("continue") => OnWarning::Continue,
+            Some("ask") => OnWarning::Ask,
+            _ => OnWarning::Fail,
+        };
         draft.kernel.pivot = step.pivot.as_ref().is_some_and(|pivot| pivot.value);
         self.verify(id, step, declaration, effect, draft);
         self.check_effect(id, step, declaration, effect, step_type(action));
@@ -90,7 +96,7 @@ impl Planner<'_> {
         }
     }
 
-    fn verify_of_file(&self, id: NodeId, verify: &VerifyDecl, draft: &mut Draft) {
+    pub(super) fn verify_of_file(&self, id: NodeId, verify: &VerifyDecl, draft: &mut Draft) {
         let place = Place { at: At::After(id), ..self.place(id) };
         let start = Place { at: At::Start, ..place };
         let every = verify.every.as_ref().and_then(|every| self.duration(every, start, "`every`"));
@@ -133,10 +139,24 @@ impl Planner<'_> {
         if let Some(check) = step.assert_target.first().filter(|_| effect != Effect::Write) {
             self.useless("assert_target", check.span, "it binds what writes, and this does not");
         }
-        if let Some(policy) = step.on_warning.as_ref().filter(|_| !declaration.is_check) {
-            self.useless("on_warning", policy.span, "only checks warn");
+        if !declaration.is_check {
+            self.only_of_checks(step);
         }
         self.check_undo(id, step, declaration, effect);
+    }
+
+    /// What a check's warning, or a look without an answer, does: of no other step.
+    pub(super) fn only_of_checks(&self, step: &Step) {
+        if let Some(policy) = &step.on_warning {
+            self.useless("on_warning", policy.span, "only checks warn");
+        }
+        if let Some(policy) = &step.on_inconclusive {
+            self.useless(
+                "on_inconclusive",
+                policy.span,
+                "only a check that is a step can end without an answer",
+            );
+        }
     }
 
     pub(super) fn useless(&self, key: &str, span: Span, reason: &str) {

@@ -5,7 +5,7 @@ use runbook_step::Type;
 use runbook_syntax::ast::{
     AfterPivotDecl, Case, Data, OnFailure as OnFailureDecl, RollbackDecl, Segment, Step, StepKind,
 };
-use runbook_syntax::{Diagnostic, Spanned, codes as syntax_codes, did_you_mean};
+use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
 
 use super::Draft;
 use crate::arena::{Body, Doc, FailureScopes};
@@ -62,26 +62,19 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Keys of an action that a group does not have in the same way.
+    /// Keys that a group has in its own way.
     fn group_keys(&self, id: NodeId, step: &Step, draft: &mut Draft) {
         if let Some(timeout) = &step.timeout {
-            let message = "`timeout` of a group is not enforced yet";
-            let diagnostic = Diagnostic::error(syntax_codes::NOT_ENFORCED, timeout.span, message);
-            self.report
-                .push(diagnostic.hint("`deadline` bounds all of it; `timeout` goes to the steps inside."));
+            let start = Place { at: At::Start, ..self.place(id) };
+            draft.kernel.timeout = self.duration(timeout, start, "`timeout`");
         }
         if let Some(verify) = &step.verify {
-            let message = "`verify` of a group is not enforced yet";
-            let diagnostic = Diagnostic::error(syntax_codes::NOT_ENFORCED, verify.span, message);
-            self.report.push(
-                diagnostic.hint(
-                    "Put it at the step inside whose effect it reads, or add a check as the last step.",
-                ),
-            );
+            self.verify_of_file(id, verify, draft);
+            if let Some(not_done) = &verify.not_done {
+                self.useless("not_done", not_done.span, "a group is never in doubt: its steps are");
+            }
         }
-        if let Some(policy) = &step.on_warning {
-            self.useless("on_warning", policy.span, "only checks warn");
-        }
+        self.only_of_checks(step);
         if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value) {
             let message = "a group is no point of no return: a step inside is";
             self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));

@@ -2,7 +2,7 @@
 
 use runbook_kernel::{Guard, Ms, NodeId, Retry, RetryOnly};
 use runbook_syntax::ast::{Retry as RetryDecl, Step, StepKind};
-use runbook_syntax::{Diagnostic, Spanned, codes as syntax_codes};
+use runbook_syntax::{Diagnostic, Spanned};
 
 use super::Draft;
 use crate::arena::What;
@@ -32,11 +32,6 @@ impl Planner<'_> {
         }
         if let Some(deadline) = &step.deadline {
             draft.kernel.deadline = self.duration(deadline, start, "`deadline`");
-        }
-        if let Some(inconclusive) = step.on_inconclusive.as_ref().filter(|policy| policy.value != "fail") {
-            let message = format!("`on_inconclusive: {}` is not enforced yet", inconclusive.value);
-            let diagnostic = Diagnostic::error(syntax_codes::NOT_ENFORCED, inconclusive.span, message);
-            self.report.push(diagnostic.hint("A check without an answer fails."));
         }
         for guard in &step.guard {
             let every = guard.every.as_ref().and_then(|every| self.duration(every, start, "`every`"));

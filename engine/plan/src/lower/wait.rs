@@ -44,8 +44,6 @@ impl Planner<'_> {
                 "a wait has its own: write it inside `wait`, or a `deadline` here",
             );
         }
-        if let Some(policy) = &step.on_warning {
-            self.useless("on_warning", policy.span, "only checks warn");
-        }
+        self.only_of_checks(step);
     }
 }

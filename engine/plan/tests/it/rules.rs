@@ -49,8 +49,6 @@ finally: [{uses: drop, irreversible: x}]
     main:18:71 E506 `on_warning` has no effect here: only checks warn ⟨fail⟩
     main:18:85 E506 `verify` has no effect here: it changes nothing, so there is nothing to verify ⟨{⟩
     main:22:41 E506 `assert_target` has no effect here: it binds what writes, and this does not ⟨{⟩
-    main:24:61 E213 `on_inconclusive: ask` is not enforced yet ⟨ask⟩
-        A check without an answer fails.
     main:25:57 E416 `verify` wants a check, and `look` is none: it does not say whether something holds ⟨look⟩
         Checks are `assert` or `check`; a script is one by its exit code.
     main:25:80 E416 `not_done` wants a check, and `tell` is none: it does not say whether something holds ⟨tell⟩
@@ -450,7 +448,11 @@ fn programs(project: &Project) -> String {
     let lines = plan.nodes.iter().map(|node| match &node.work {
         Work::Step(invocation) => {
             let unpinned = invocation.unpinned.map(|what| format!(" ({what})")).unwrap_or_default();
-            format!("{}: {}{unpinned}\n", node.id.as_deref().unwrap_or_default(), invocation.programs.join(" "))
+            format!(
+                "{}: {}{unpinned}\n",
+                node.id.as_deref().unwrap_or_default(),
+                invocation.programs.join(" ")
+            )
         }
         _ => String::new(),
     });

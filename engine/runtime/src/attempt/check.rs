@@ -85,7 +85,7 @@ impl Attempts {
             Some(invocation) => {
                 let mut check = self.written(view, task, invocation, cancel, log, time)?;
                 let doubtful = view.facts.task(task).is_some_and(|facts| facts.outputs.is_empty());
-                if probe == Probe::Verify && doubtful {
+                if probe == Probe::Verify && doubtful && matches!(node.work, Work::Step(_)) {
                     let log = Log::Probe(record::probe(probe));
                     check.how = How::RunThenVerify(Box::new(self.owner(view, task, cancel, log)?));
                 }

@@ -151,7 +151,7 @@ impl Dispatcher<'_> {
             TimerPurpose::Retry | TimerPurpose::Wait => false,
             TimerPurpose::Poll(probe) => matches!(probe, runbook_kernel::Probe::Guard(_)),
             TimerPurpose::GiveUp(probe) => probe.is_none(),
-            TimerPurpose::Deadline => true,
+            TimerPurpose::Deadline | TimerPurpose::Timeout => true,
         });
         only_people
             && self.locks.taken()

@@ -245,6 +245,7 @@ impl Builder<'_> {
         let rendered = stands.and_then(|(_, title)| title.clone());
         let mut lines: Vec<String> = rendered.or(entry.title.clone()).into_iter().collect();
         lines.push(entry.what.clone());
+        lines.extend(entry.policy.claimed.then(|| entry.effect_words()));
         lines.retain(|l| !l.is_empty());
         Some(Block {
             id,

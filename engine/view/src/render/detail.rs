@@ -90,6 +90,9 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
         Status::WaitingForPerson => pieces.extend(person(page, node)),
         Status::Running | Status::Verifying => pieces.extend(running(page, node)),
     }
+    if node.entry.policy.claimed && node.began.is_some() {
+        pieces.push(dim(node.entry.effect_words()));
+    }
     if matches!(node.undoing, Undoing::Undone | Undoing::Left | Undoing::Kept) && !node.is_scope() {
         pieces.push(Line::of(Tone::Warn, node.undoing.words()));
     }

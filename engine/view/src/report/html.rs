@@ -239,6 +239,9 @@ fn step(out: &mut String, report: &Report<'_>, node: &Node<'_>, depth: usize) {
     if node.item.is_none() && !title.is_empty() {
         let _ = write!(out, "<br/><span class=\"what\">{}</span>", escape(title));
     }
+    if node.entry.policy.claimed {
+        let _ = write!(out, "<br/><span class=\"what\">{}</span>", node.entry.effect_words());
+    }
     if node.entry.pivot && node.item.is_none() {
         out.push_str(" <b class=\"pivot\">point of no return</b>");
     }

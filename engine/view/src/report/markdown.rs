@@ -92,6 +92,9 @@ fn step(report: &Report<'_>, node: &Node<'_>) -> Vec<String> {
     if node.item.is_none() && !title.is_empty() {
         name.push_str(&format!("<br>{}", text(title)));
     }
+    if node.entry.policy.claimed {
+        name.push_str(&format!("<br>{}", node.entry.effect_words()));
+    }
     let mut status = node.status.words().to_owned();
     if let Some(reason) = node.task.and_then(|t| t.skipped.as_deref()).filter(|r| !r.is_empty()) {
         status.push_str(&format!(": {}", text(reason)));

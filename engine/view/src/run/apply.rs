@@ -113,10 +113,12 @@ impl Run {
             Body::GateClosed { task, gate, reason, .. } => self.gate_closed(task, gate, reason),
             Body::Checked { task, probe, grade, message, outputs, .. } => {
                 let rules = self.rules(task.node);
+                let from = self.verified_from(task, *probe);
                 let state = self.touch(task);
                 if !outputs.is_empty() {
                     state.outputs = outputs.clone();
                 }
+                state.probing = from.map(|from| (*probe, from)).or(state.probing);
                 state.saw(*probe, *grade, message, at);
                 state.checked(&rules, *probe, at);
             }
@@ -173,6 +175,19 @@ impl Run {
             }
             _ => self.unknown += 1,
         }
+    }
+
+    /// Of a group whose `verify` looks for the first time in this incarnation: when the last thing inside was over.
+    fn verified_from(&self, task: &Task, probe: runbook_wire::Probe) -> Option<Stamp> {
+        let key = Key::of(task);
+        let state = self.task(key)?;
+        if probe != runbook_wire::Probe::Verify || state.probing.is_some() {
+            return None;
+        }
+        let tree = Tree::of(self);
+        let node = tree.find(key).filter(|node| node.is_scope())?;
+        let inside = node.children.iter().filter_map(|child| child.ended).max();
+        inside.max(state.ended.filter(|_| state.closed)).or(state.began)
     }
 
     /// The task's state, made at its first record; finds out which item a new frame belongs to.

@@ -149,6 +149,13 @@ impl TaskState {
             self.doubt_policy(rules, at);
         } else if !self.tripped && !self.expired && rules.retries(self.attempt(), class) {
             self.settle(Phase::Retrying, at);
+        } else if let Some(policy) = rules.policy.on_inconclusive.as_deref().filter(|_| {
+            let unseen = matches!(class, "timeout" | "connect" | "lost" | "inconclusive");
+            unseen && !self.tripped && !self.expired
+        }) {
+            // What it could not see is shown as a warning.
+            self.warning = self.failure.take().map(|failure| format!("inconclusive: {}", failure.message));
+            self.settle(if policy == "ask" { Phase::Warned } else { Phase::Done }, at);
         } else if class == "cancelled" {
             self.settle(Phase::Cancelled, at);
         } else {
@@ -173,6 +180,15 @@ impl TaskState {
                 if passes && held >= policy.hold_ms.unwrap_or(0) {
                     self.note = Some(seen.last.message).filter(|m| !m.is_empty());
                     self.went_through(rules, at);
+                }
+            }
+            (Probe::Verify, Phase::Running) if rules.is_scope() => {
+                let Some((_, from)) = self.probing else { return };
+                if passes {
+                    self.settle(Phase::Done, at);
+                } else if at.elapsed_ms >= from.elapsed_ms + policy.within_ms.unwrap_or(0) {
+                    let message = said("verify did not hold", &seen.last.message);
+                    self.failure = Some(Failure { class: "check".into(), message, hint: None });
                 }
             }
             (Probe::Verify, Phase::Verifying | Phase::InDoubt) if passes => {
@@ -243,6 +259,16 @@ impl TaskState {
             }
             Timer::GiveUp(None) if rules.is_human() && self.phase == Phase::Running => {
                 self.fail("expired", "nobody answered in time".into(), at);
+            }
+            Timer::Timeout if rules.is_scope() && self.phase == Phase::Running && self.failure.is_none() => {
+                let after =
+                    policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
+                self.cut = Some(at);
+                self.failure = Some(Failure {
+                    class: "timeout".into(),
+                    message: said(&format!("stopped{after}: its time was over"), &last),
+                    hint: None,
+                });
             }
             Timer::Deadline => {
                 self.expired = true;

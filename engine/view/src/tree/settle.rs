@@ -131,6 +131,10 @@ fn combine(node: &mut Node<'_>) {
         Status::Running
     } else if any(&[Status::Cancelled, Status::NotStarted]) {
         Status::Cancelled
+    } else if node.item.is_none() && node.entry.policy.verify && node.task.is_some_and(|t| t.phase.is_open())
+    {
+        // What is inside is done, and whether that had the effect is still to be seen.
+        Status::Verifying
     } else if node.is_each() && node.children.iter().any(|n| n.failing) {
         Status::DoneWithFailures
     } else if node.entry.kind == EntryKind::Switch && node.task.is_some_and(|t| t.branch.is_none()) {

@@ -114,9 +114,11 @@ fn same(run: &Run, key: Key, theirs: TaskState, ours: Status, ended: bool) -> bo
         (Class::Stopped | Class::Never, Class::Failed) if pending => true,
         // A group that was cut off shows what became of its steps: all were done, one had failed.
         (Class::Stopped, Class::Done | Class::Failed) if group => true,
-        // A group goes on after its steps: it computes outputs, it is rolled back, it runs its `finally`; the kernel may
+        // A group goes on after its steps: it computes outputs, it is verified, it is rolled back, it runs its `finally`; the kernel may
         // call it ended before or after that.
-        (Class::Active, class) if group && theirs == TaskState::Inside => settled(class),
+        (Class::Active, class) if group && matches!(theirs, TaskState::Inside | TaskState::Verifying) => {
+            settled(class)
+        }
         (state, Class::Active) if group => settled(state) && !ended,
         // Of an earlier incarnation the kernel keeps the tasks of undos and the like, and of groups that did not begin
         // again.

@@ -127,6 +127,11 @@ impl Translator {
                 OnWarning::Ask => Some("ask".into()),
                 OnWarning::Fail => Some("fail".into()),
             },
+            on_inconclusive: match node.on_inconclusive {
+                OnWarning::Continue => Some("continue".into()),
+                OnWarning::Ask => Some("ask".into()),
+                OnWarning::Fail => None,
+            },
             verify: node.verify.is_some_and(|v| v.after_done),
             within_ms: node.verify.map(|v| v.within),
             proves_absence: node.verify.is_some_and(|v| v.proves_absence),
@@ -139,6 +144,7 @@ impl Translator {
             guards: node.guards.iter().map(|g| g.failures).collect(),
             ..wire::Policy::default()
         };
+        policy.timeout_ms = node.timeout;
         match &node.kind {
             Kind::WaitFor(ms) => policy.hold_ms = Some(*ms),
             Kind::WaitUntil(poll) => {
@@ -309,6 +315,7 @@ impl Translator {
                 timer: match timer.purpose {
                     TimerPurpose::Retry => wire::Timer::Retry,
                     TimerPurpose::Deadline => wire::Timer::Deadline,
+                    TimerPurpose::Timeout => wire::Timer::Timeout,
                     TimerPurpose::Wait => wire::Timer::Wait,
                     TimerPurpose::Poll(p) => wire::Timer::Poll(probe(p)),
                     TimerPurpose::GiveUp(p) => wire::Timer::GiveUp(p.map(probe)),

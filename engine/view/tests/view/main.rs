@@ -6,3 +6,4 @@ mod kafka;
 mod properties;
 mod record;
 mod scene;
+mod tolerance;

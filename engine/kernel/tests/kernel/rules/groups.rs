@@ -1,6 +1,6 @@
 //! Groups with a policy of their own (§3.7).
 
-use runbook_kernel::{Forward, Rollback, RollbackPolicy};
+use runbook_kernel::{Cause, Forward, RetryOnly, Rollback, RollbackPolicy};
 
 use super::ended;
 use crate::build::{book, group, policy, read, wait, write};
@@ -109,4 +109,110 @@ fn a_group_that_is_skipped_the_second_time_still_runs_its_finally() {
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn a_groups_timeout_is_of_one_incarnation_and_stops_what_runs_inside() {
+    let limited =
+        group("g", [write("a"), write("b").needs(&[])]).retry(2, 0).with(|node| node.timeout = Some(100));
+    let run = tell(
+        book([limited]),
+        "
+        began; g entered           -> prepare g, arm g timeout 100, prepare a, prepare b
+        a started; a done; b started   -> perform a, perform b
+        @100 g times out           -> interrupt b
+        b failed                   -> prepare ~b, prepare ~a
+        ~b started; ~b done        -> perform ~b
+        ~a started; ~a done        -> perform ~a, prepare g#2
+        @150 g entered             -> arm g timeout 250, prepare a#2, prepare b#2
+        a started; b started       -> perform a#2, perform b#2
+        @250 g times out           -> interrupt a, interrupt b
+        a done; b done             -> prepare ~b#2, prepare ~a#2
+        ~b started; ~b done; ~a started; ~a done   -> perform ~b#2, perform ~a#2, finish
+        finished
+        ",
+    );
+    let (task, _) = run.task("g").expect("g began");
+    assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::TimedOut));
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn a_group_is_tried_again_for_its_timeout_alone() {
+    let only = |node: &mut runbook_kernel::Node| {
+        node.timeout = Some(100);
+        node.retry.only = vec![RetryOnly::Timeout];
+    };
+    tell(
+        book([group("g", [read("a")]).retry(2, 0).with(only)]),
+        "
+        began; g entered; a started   -> *
+        @100 g times out              -> abandon a, prepare g#2
+        ",
+    );
+    tell(
+        book([group("g", [read("a")]).retry(2, 0).with(only)]),
+        "
+        began; g entered; a started   -> *
+        a failed                      -> disarm g timeout, finish
+        ",
+    );
+}
+
+#[test]
+fn a_timeout_that_comes_too_late_is_absorbed() {
+    tell(
+        book([group("g", [read("a")]).with(|node| node.timeout = Some(100)), read("b")]),
+        "
+        began; g entered; a started   -> *
+        @99 a done                    -> disarm g timeout, prepare b
+        @100 g times out
+        ",
+    );
+}
+
+#[test]
+fn a_group_is_verified_once_all_inside_is_done() {
+    let looked_at = || group("g", [write("a")]).verify(10, 20).with(|node| node.closes = true);
+    let run = tell(
+        book([looked_at().finally([read("f")])]),
+        "
+        began; g entered; a started; a done   -> prepare g, prepare a, perform a, close g
+        g closed                              -> check g verify
+        g verify fail                         -> arm g poll verify 10
+        @10 g polls verify                    -> check g verify
+        g verify pass                         -> prepare f
+        f started; f done                     -> perform f, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+    let run = tell(
+        book([looked_at(), read("b")]),
+        "
+        began; g entered; a started; a done; g closed   -> *
+        g verify nothing                      -> arm g poll verify 10
+        @20 g polls verify                    -> check g verify
+        g verify nothing                      -> prepare ~a
+        ~a started; ~a done                   -> perform ~a, finish
+        finished
+        ",
+    );
+    let (task, _) = run.task("g").expect("g began");
+    assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::Mismatch));
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn a_group_whose_effect_is_not_there_is_undone_and_tried_again() {
+    tell(
+        book([group("g", [write("a")]).verify(10, 0).retry(2, 0)]),
+        "
+        began; g entered; a started; a done   -> prepare g, prepare a, perform a, check g verify
+        g verify fail                         -> prepare ~a
+        ~a started; ~a done                   -> perform ~a, prepare g#2
+        g entered; a started; a done          -> prepare a#2, perform a#2, check g verify
+        g verify pass                         -> finish
+        ",
+    );
 }

@@ -1,6 +1,6 @@
 //! What may fail: `continue_on_error`, notifications, `finally` (§2.4, §2.5, §3.5).
 
-use runbook_kernel::{Forward, Rollback};
+use runbook_kernel::{Cause, FailureClass, Forward, OnWarning, Rollback};
 
 use super::ended;
 use crate::build::{book, group, notify, read, write};
@@ -127,4 +127,40 @@ fn a_tolerated_group_pays_its_finally_though_nothing_is_undone() {
         ",
     );
     ended(&run, Forward::SucceededWithFailures, Rollback::None);
+}
+
+#[test]
+fn a_check_that_could_not_see_fails_unless_the_file_says_otherwise() {
+    let look = |policy| read("a").retry(2, 0).with(|node| node.on_inconclusive = policy);
+    let blind = "began; a started; a failed inconclusive -> prepare a, perform a, prepare a#2";
+    let run = tell(book([look(OnWarning::Fail), read("b")]), blind);
+    assert_eq!(run.kernel.status().forward, Forward::Running);
+    tell(
+        book([look(OnWarning::Fail), read("b")]),
+        &format!("{blind}\na started; a failed connect -> perform a#2, finish"),
+    );
+    let run = tell(
+        book([look(OnWarning::Continue), read("b")]),
+        &format!(
+            "{blind}\na started; a failed connect -> perform a#2, prepare b\nb skipped; finished -> finish"
+        ),
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+    // A no is not a doubt.
+    tell(
+        book([look(OnWarning::Continue)]),
+        &format!("{blind}\na started; a failed check -> perform a#2, finish"),
+    );
+    let asked = format!("{blind}\na started; a failed timeout -> perform a#2, ask warning a");
+    tell(
+        book([look(OnWarning::Ask), read("b")]),
+        &format!("{asked}\na warning: keep -> withdraw warning a, prepare b"),
+    );
+    let run = tell(
+        book([look(OnWarning::Ask), read("b")]),
+        &format!("{asked}\na warning: fail -> withdraw warning a, finish"),
+    );
+    let (task, _) = run.task("a").expect("a began");
+    let cause = run.kernel.task(task).and_then(|view| view.cause);
+    assert_eq!(cause, Some(Cause::Attempt(FailureClass::Timeout)));
 }
