@@ -27,6 +27,18 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Says that this machine does not let a test do its work, in a test that then returns. What is skipped in CI would be
+/// noticed by nobody, so there it is a failure; a test that may skip is listed in `.config/nextest.toml`, which shows
+/// what it says.
+///
+/// # Panics
+/// In CI (`CI` is set).
+#[expect(clippy::print_stderr, reason = "a test talks to whoever runs it")]
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test cannot be skipped in CI: {reason}");
+    eprintln!("skipped: {reason}");
+}
+
 /// A runbook of these steps, named `test`. Steps begin on line 6.
 pub fn runbook(steps: &str) -> String {
     format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
