@@ -179,7 +179,7 @@ impl Bed {
 
     /// Runs a command to its end.
     pub fn runbook(&self, args: &[&str]) -> Ran {
-        ran(&mut self.command(args))
+        ran(self.command(args))
     }
 
     /// Runs a command as the program has printed it.
@@ -187,7 +187,7 @@ impl Bed {
         let words = line.strip_prefix("runbook ").expect("what is printed is a command of ours");
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{} {words}", binary().display()));
-        ran(&mut self.outfit(command))
+        ran(self.outfit(command))
     }
 
     /// Starts a command with its streams piped.
@@ -219,7 +219,11 @@ pub struct Started {
     heard: Vec<u8>,
 }
 
-fn ran(command: &mut Command) -> Ran {
+/// Runs a command to its end.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn ran(mut command: Command) -> Ran {
     let output = command.output().expect("the binary can be started");
     Ran {
         status: output.status,
