@@ -1,6 +1,7 @@
 //! One journal folder for a team: two users of one group, neither of whom owns it.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +21,7 @@ fn as_root(words: &[&str]) -> Command {
     let root = rustix::process::geteuid().is_root();
     let prefix: &[&str] = if root { &[] } else { &["sudo", "-n"] };
     let mut words = prefix.iter().chain(words);
-    let mut command = Command::new(words.next().expect("there is a program to run"));
+    let mut command = Command::new(words.next().unwrap());
     command.args(words);
     command
 }
