@@ -1,7 +1,5 @@
 //! `runbook doctor`.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::os::unix::fs::PermissionsExt;
 
 use runbook_testbed::Bed;
