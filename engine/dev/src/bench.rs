@@ -212,7 +212,8 @@ fn every_step_is_recorded(binary: &Path, state: &Path, steps: usize) -> Result<(
         .collect::<Result<_, _>>()
         .map_err(|error| format!("`runbook show`: {error}"))?;
     let tasks = |wanted: &dyn Fn(&serde_json::Value) -> bool| {
-        let tasks = events.iter().filter(|event| wanted(event)).filter_map(|event| event["task"]["path"].as_str());
+        let tasks =
+            events.iter().filter(|event| wanted(event)).filter_map(|event| event["task"]["path"].as_str());
         tasks.collect::<BTreeSet<_>>().len()
     };
     let started = tasks(&|event| event["type"] == "started");
@@ -236,7 +237,9 @@ fn file_system(folder: &Path) -> Result<String, String> {
     let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if ["tmpfs", "ramfs"].contains(&kind.as_str()) {
         let folder = folder.display();
-        return Err(format!("{folder} is in memory, where a sync costs nothing: set TMPDIR to a folder on a disk"));
+        return Err(format!(
+            "{folder} is in memory, where a sync costs nothing: set TMPDIR to a folder on a disk"
+        ));
     }
     Ok(kind)
 }

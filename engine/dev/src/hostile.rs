@@ -105,10 +105,10 @@ fn cases() -> Vec<Case> {
         let all: Vec<String> = (0..n).map(|other| format!("s{other}")).collect();
         let _ = writeln!(needs, "  - {{id: s{n}, run: 'true', effect: read, needs: [{}]}}", all.join(","));
     }
-    let merged: String = (0..10_000)
-        .map(|n| format!("  - {{<<: *base, id: step_{n}}}\n"))
-        .collect();
-    let merge = format!("steps:\n  - &base\n    id: base\n    run: 'true'\n    effect: read\n    env: {{A: a, B: b}}\n{merged}");
+    let merged: String = (0..10_000).map(|n| format!("  - {{<<: *base, id: step_{n}}}\n")).collect();
+    let merge = format!(
+        "steps:\n  - &base\n    id: base\n    run: 'true'\n    effect: read\n    env: {{A: a, B: b}}\n{merged}"
+    );
     let endless = "inputs:\n  n: {type: integer, default: \"${{ range(1000000000) | length }}\"}\nsteps:\n  - {id: a, wait: {for: \"${{ range(100000000) | join('') | length }}s\"}}\n";
     vec![
         one("10,000 steps", format!("{HEAD}steps:\n{steps}"), 0),
