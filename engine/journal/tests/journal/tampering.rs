@@ -138,7 +138,7 @@ fn a_quick_look_sees_a_deleted_run_and_whatever_the_newest_runs_have_suffered() 
         journal.verify_newest(2).unwrap().to_string().split(", head").next(),
         Some("consistent, unanchored: 2 runs, 12 events")
     );
-    let mut look_after = |statements: &str| {
+    let look_after = |statements: &str| {
         connection.execute_batch(statements).unwrap();
         journal.verify_newest(1).unwrap().damage.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
