@@ -80,11 +80,20 @@ fn a_team_shares_one_folder() {
         return skip("only root can act as two users");
     }
     let team = Team::new();
-    // The first executor is killed in the middle of the first step, with its output already written.
-    let steps = "  - id: a\n    effect: read\n    outputs: {n: integer}\n    run: |\n      echo n=1 >> \"$RUNBOOK_OUTPUT\"\n      \
-                 echo said\n      test -e once || { : > once; kill -9 $PPID; }\n  \
-                 - {id: b, uses: assert, with: {that: '${{ steps.a.outputs.n == 1 }}'}}\n";
-    team.write("54001", "a.yaml", &runbook(steps));
+    // The first executor is killed in the middle of a step that reads, which is then done again, with its output already
+    // written. The change before it sees to it that the run is on disk by then.
+    let steps = r#"
+  - {id: first, run: 'true', rollback: none, reason: a test, on_in_doubt: retry}
+  - id: a
+    effect: read
+    outputs: {n: integer}
+    run: |
+      echo n=1 >> "$RUNBOOK_OUTPUT"
+      echo said
+      test -e once || { : > once; kill -9 $PPID; }
+  - {id: b, uses: assert, with: {that: '${{ steps.a.outputs.n == 1 }}'}}
+"#;
+    team.write("54001", "a.yaml", &runbook(&steps[1..]));
     let file = "project/a.yaml";
     team.runbook("54001", &["exec", file]).expect(137);
 
