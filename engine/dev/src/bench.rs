@@ -2,13 +2,15 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells its own developers")]
 //!
-//! Ours and theirs take turns, so that a machine that gets slower gets slower for both; the median of the ratios is what
-//! counts. Every step leaves its mark (a line in a file) where the row says so, so that a tool that did nothing is noticed.
+//! Ours and theirs take turns, and take turns in going first, so that a machine that gets slower gets slower for both; the
+//! median of the ratios is what counts. A tool that did nothing is noticed: of ours every run's journal is read, of
+//! theirs what it would execute. What is measured is a journal on a disk, so a temporary folder in memory is refused.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Measure against GNU make and rewrite the table in docs/performance.md.
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
     let binary = bench.binary.canonicalize().map_err(|error| {
         format!("{}: {error}; build it first: cargo build --release --bin runbook", bench.binary.display())
     })?;
+    let kind = file_system(&std::env::temp_dir())?;
     let folder = std::env::temp_dir().join(format!("runbook-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let mut table = String::from(
@@ -86,7 +89,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
     std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
     println!("{table}");
     if !bench.print {
-        rewrite(Path::new("docs/performance.md"), &table)?;
+        rewrite(Path::new("docs/performance.md"), &kind, &table)?;
     }
     if missed.is_empty() { Ok(()) } else { Err(format!("not met: {}", missed.join("; "))) }
 }
@@ -156,21 +159,35 @@ fn measure(row: &Row, binary: &Path, folder: &Path, rounds: usize) -> Result<Mea
     // One of each first: the journal exists, the programs are in the page cache.
     turn(ours())?;
     turn(theirs())?;
+    every_step_is_made(theirs(), row.steps)?;
     let mut measured = Measured { ours: Vec::new(), theirs: Vec::new() };
-    for _ in 0..rounds {
-        measured.ours.push(turn(ours())?.as_secs_f64());
-        measured.theirs.push(turn(theirs())?.as_secs_f64());
+    for round in 0..rounds {
+        if round % 2 == 1 {
+            measured.theirs.push(turn(theirs())?);
+        }
+        measured.ours.push(turn(ours())?);
+        if round % 2 == 0 {
+            measured.theirs.push(turn(theirs())?);
+        }
+        every_step_is_recorded(binary, &state, row.steps)?;
     }
-    every_step_is_recorded(binary, &state, row.steps)?;
     Ok(measured)
 }
 
-fn turn(mut command: Command) -> Result<Duration, String> {
+/// Seconds that a command takes.
+fn turn(mut command: Command) -> Result<f64, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
     let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    let elapsed = start.elapsed();
+    let elapsed = start.elapsed().as_secs_f64();
     if status.success() { Ok(elapsed) } else { Err(format!("{command:?}: {status}")) }
+}
+
+/// Theirs has a recipe for each step.
+fn every_step_is_made(mut command: Command, steps: usize) -> Result<(), String> {
+    let output = command.arg("-n").output().map_err(|error| error.to_string())?;
+    let recipes = String::from_utf8_lossy(&output.stdout).lines().count();
+    if recipes == steps { Ok(()) } else { Err(format!("{steps} steps, but make has {recipes} recipes")) }
 }
 
 /// The last run's journal holds an intent and a result for each step.
@@ -189,18 +206,22 @@ fn every_step_is_recorded(binary: &Path, state: &Path, steps: usize) -> Result<(
         serde_json::from_str(runs.lines().next().unwrap_or_default()).map_err(|error| error.to_string())?;
     let id = first["run"].as_str().ok_or("`runbook runs` named no run")?;
     let events = run(&["show", id, "--events", "-o", "json"])?;
-    let count = |kind: &str| {
-        events
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter(|event| event["type"] == kind)
-            .count()
+    let events: Vec<serde_json::Value> = events
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("`runbook show`: {error}"))?;
+    let tasks = |wanted: &dyn Fn(&serde_json::Value) -> bool| {
+        let tasks =
+            events.iter().filter(|event| wanted(event)).filter_map(|event| event["task"]["path"].as_str());
+        tasks.collect::<BTreeSet<_>>().len()
     };
-    let (started, ended) = (count("started"), count("ended"));
-    if started == steps && ended == steps {
+    let started = tasks(&|event| event["type"] == "started");
+    let done = tasks(&|event| event["type"] == "ended" && event["result"] == "done");
+    if (started, done) == (steps, steps) {
         Ok(())
     } else {
-        Err(format!("{steps} steps, but {started} intents and {ended} results"))
+        Err(format!("{steps} steps, but {started} intents and {done} results"))
     }
 }
 
@@ -209,20 +230,34 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The kind of file system that the journal is on.
+fn file_system(folder: &Path) -> Result<String, String> {
+    let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(folder).output();
+    let output = output.map_err(|error| format!("stat: {error}"))?;
+    let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if ["tmpfs", "ramfs"].contains(&kind.as_str()) {
+        let folder = folder.display();
+        return Err(format!(
+            "{folder} is in memory, where a sync costs nothing: set TMPDIR to a folder on a disk"
+        ));
+    }
+    Ok(kind)
+}
+
 /// Replaces what stands between the two marks.
-fn rewrite(document: &Path, table: &str) -> Result<(), String> {
+fn rewrite(document: &Path, file_system: &str, table: &str) -> Result<(), String> {
     let text =
         std::fs::read_to_string(document).map_err(|error| format!("{}: {error}", document.display()))?;
     let (Some(start), Some(end)) = (text.find(START), text.find(END)) else {
         return Err(format!("{} has no marks to write between", document.display()));
     };
-    let machine = machine();
+    let machine = machine(file_system);
     let new = format!("{}{START}\n\n{machine}\n\n{table}\n{}", &text[..start], &text[end..]);
     std::fs::write(document, new).map_err(|error| error.to_string())
 }
 
 /// The machine and the versions, as far as ratios travel.
-fn machine() -> String {
+fn machine(file_system: &str) -> String {
     let first_line = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned())
@@ -230,5 +265,5 @@ fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let make = first_line("make", &["--version"]).unwrap_or_default();
     let rustc = first_line("rustc", &["--version"]).unwrap_or_default();
-    format!("{cores} cores, {}; {make}; {rustc}.", std::env::consts::OS)
+    format!("{cores} cores, {}, {file_system}; {make}; {rustc}.", std::env::consts::OS)
 }

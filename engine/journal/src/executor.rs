@@ -135,6 +135,8 @@ impl Executor {
     }
 
     fn write(&self, work: Work) -> Result<(), Fault> {
+        // A fault of this run alone stops it too, and what is accepted after one would never be written.
+        self.durable()?;
         self.writer.push(Task { run: Arc::clone(&self.run), work })
     }
 

@@ -1,6 +1,6 @@
 //! Where things lie in the journal's folder, and with which permissions.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -38,8 +38,18 @@ impl Folder {
         self.runs().join(format!("{run}.sock"))
     }
 
+    fn all_logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     pub(crate) fn logs(&self, run: &str) -> PathBuf {
-        self.root.join("logs").join(run)
+        self.all_logs().join(run)
+    }
+
+    /// Makes the folder for the logs of a run.
+    pub(crate) fn make_logs(&self, run: &str) -> io::Result<()> {
+        self.make_inner(&self.all_logs())?;
+        self.make_inner(&self.logs(run))
     }
 
     /// Makes the folder. One that we make belongs to its user alone: journals hold inputs and outputs. A team makes its
@@ -65,18 +75,7 @@ impl Folder {
 
     /// Opens a file inside for reading and writing; a new one gets the root's permissions, without "execute".
     pub(crate) fn open_file(&self, path: &Path) -> io::Result<File> {
-        let mode = self.mode()? & 0o666;
-        let mut options = File::options();
-        options.read(true).write(true).mode(mode);
-        match options.clone().create_new(true).open(path) {
-            Ok(file) => {
-                // The umask may have taken away what the team's folder grants.
-                file.set_permissions(fs::Permissions::from_mode(mode))?;
-                Ok(file)
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
-            Err(e) => Err(e),
-        }
+        open(File::options().read(true).write(true), path, self.mode()?)
     }
 
     /// An exclusive lock on the folder itself, held while the tables are made or migrated.
@@ -88,5 +87,29 @@ impl Folder {
 
     pub(crate) fn mode(&self) -> io::Result<u32> {
         Ok(fs::metadata(&self.root)?.permissions().mode() & 0o2777)
+    }
+}
+
+/// Opens a log of a run for appending; a new one gets its folder's permissions, without "execute".
+///
+/// # Errors
+/// If it cannot be opened or made.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(path);
+    open(File::options().append(true), path, fs::metadata(folder)?.permissions().mode())
+}
+
+/// Opens a file; a new one gets these permissions of a folder.
+fn open(options: &mut OpenOptions, path: &Path, folder: u32) -> io::Result<File> {
+    let mode = folder & 0o666;
+    options.mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            // The umask may have taken away what the team's folder grants.
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
+        Err(e) => Err(e),
     }
 }

@@ -153,6 +153,14 @@ impl Journal {
         self.folder.logs(run)
     }
 
+    /// Makes the folder for the logs of a run, with the permissions of the journal's own.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn make_log_folder(&self, run: &str) -> io::Result<()> {
+        self.folder.make_logs(run)
+    }
+
     /// Begins a run of this id. Nothing is stored until the first events, of which the first is `RunCreated`, are
     /// appended; the plan is stored with them. `waker` is called from the journal's own threads.
     ///

@@ -32,6 +32,7 @@ pub use bell::Nudge;
 pub use chain::{Hash, NotAHash};
 pub use events::{Damage, Events, ReadError};
 pub use executor::{AppendError, Executor};
+pub use folder::open_log;
 pub use follow::{Follow, News};
 pub use inbox::{Fate, InboxEntry};
 pub use journal::{ClaimError, Journal, OpenError};

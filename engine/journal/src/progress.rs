@@ -1,5 +1,6 @@
 //! How far the record of a run has come, shared by its executor, the writer and the bell.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use thiserror::Error;
@@ -26,7 +27,10 @@ pub enum Fault {
     WriterGone,
 }
 
-/// What an executor is told, from one of the journal's own threads: it must return at once.
+/// What an executor is told, from one of the journal's own threads or while it takes the run: it must return at once.
+///
+/// After [`Wake::Fault`] only [`Wake::Nudged`] may come. By the time that any method of the executor reports a fault, it
+/// has been told of it here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wake {
     /// Everything up to this event is on disk.
@@ -40,6 +44,8 @@ pub enum Wake {
 pub(crate) struct Progress {
     state: Mutex<State>,
     changed: Condvar,
+    /// Its executor was told of a fault, or is being told.
+    failed: AtomicBool,
     waker: Box<dyn Fn(Wake) + Send + Sync>,
     pub(crate) subscribers: Subscribers,
 }
@@ -61,6 +67,7 @@ impl Progress {
         Progress {
             state: Mutex::new(State { durable, fault: None }),
             changed: Condvar::new(),
+            failed: AtomicBool::new(false),
             waker,
             subscribers: Subscribers::default(),
         }
@@ -78,15 +85,17 @@ impl Progress {
     }
 
     /// Only the first fault counts.
+    ///
+    /// The executor is told first. Only then does a method of its own report the fault (`durable`, `wait`, and through
+    /// them whatever it wants to write), and only when all executors have been told does the queue refuse: so whoever
+    /// sees a fault anywhere finds it everywhere, and has nothing more to hear of what is durable.
     pub(crate) fn fail(&self, fault: &Fault) {
-        let mut state = self.lock();
-        if state.fault.is_some() {
+        if self.failed.swap(true, Ordering::Relaxed) {
             return;
         }
-        state.fault = Some(fault.clone());
-        drop(state);
-        self.changed.notify_all();
         self.wake(Wake::Fault(fault.clone()));
+        self.lock().fault = Some(fault.clone());
+        self.changed.notify_all();
     }
 
     pub(crate) fn durable(&self) -> Result<u64, Fault> {
@@ -109,5 +118,32 @@ impl Progress {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use super::*;
+
+    #[test]
+    fn an_executor_is_told_of_a_fault_before_it_can_find_it_and_once() {
+        static PROGRESS: OnceLock<Progress> = OnceLock::new();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let theirs = Arc::clone(&told);
+        let progress = PROGRESS.get_or_init(|| {
+            Progress::new(
+                7,
+                Box::new(move |wake| {
+                    let found = PROGRESS.get().map(Progress::durable);
+                    theirs.lock().unwrap().push((wake, found));
+                }),
+            )
+        });
+        progress.fail(&Fault::WriterGone);
+        progress.fail(&Fault::Fenced { run: "k7f3q".to_owned(), ours: 1, now: 2 });
+        assert_eq!(*told.lock().unwrap(), [(Wake::Fault(Fault::WriterGone), Some(Ok(7)))]);
+        assert_eq!(progress.durable(), Err(Fault::WriterGone));
     }
 }

@@ -84,7 +84,7 @@ struct State {
     tasks: Vec<Task>,
     closing: bool,
     fault: Option<Fault>,
-    /// Everybody who has to hear of a fault.
+    /// Everybody who has to hear of a fault, and has not.
     runs: Vec<Weak<Progress>>,
 }
 
@@ -93,16 +93,44 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on nothing is accepted.
+    /// From now on nothing is accepted. Every executor is told before any task is refused (see [`Progress::fail`]): what
+    /// they leave in between is never written.
     fn fail(&self, fault: &Fault) {
-        let mut state = self.lock();
-        state.fault.get_or_insert_with(|| fault.clone());
-        state.tasks.clear();
-        let runs = std::mem::take(&mut state.runs);
-        drop(state);
-        for run in runs.iter().filter_map(Weak::upgrade) {
-            run.fail(fault);
+        loop {
+            let mut state = self.lock();
+            let untold = std::mem::take(&mut state.runs);
+            if untold.is_empty() {
+                state.fault = Some(fault.clone());
+                state.tasks.clear();
+                return;
+            }
+            drop(state);
+            for run in untold.iter().filter_map(Weak::upgrade) {
+                run.fail(fault);
+            }
         }
+    }
+
+    /// A run whose executor has to hear of faults; of one that has happened, at once.
+    fn enlist(&self, run: &Arc<Progress>) {
+        let mut state = self.lock();
+        if let Some(fault) = state.fault.clone() {
+            drop(state);
+            return run.fail(&fault);
+        }
+        state.runs.retain(|other| other.strong_count() > 0);
+        state.runs.push(Arc::downgrade(run));
+    }
+
+    fn push(&self, task: Task) -> Result<(), Fault> {
+        let mut state = self.lock();
+        if let Some(fault) = &state.fault {
+            return Err(fault.clone());
+        }
+        state.tasks.push(task);
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
     }
 }
 
@@ -120,23 +148,14 @@ impl Writer {
         Ok(Writer { queue, thread: Mutex::new(Some(thread)) })
     }
 
-    /// A run whose executor has to hear of faults.
+    /// A run whose executor has to hear of faults; of one that has happened, at once.
     pub(crate) fn enlist(&self, run: &Arc<Progress>) {
-        let mut state = self.queue.lock();
-        state.runs.retain(|other| other.strong_count() > 0);
-        state.runs.push(Arc::downgrade(run));
+        self.queue.enlist(run);
     }
 
     /// Leaves something for the next commit.
     pub(crate) fn push(&self, task: Task) -> Result<(), Fault> {
-        let mut state = self.queue.lock();
-        if let Some(fault) = &state.fault {
-            return Err(fault.clone());
-        }
-        state.tasks.push(task);
-        drop(state);
-        self.queue.filled.notify_one();
-        Ok(())
+        self.queue.push(task)
     }
 }
 
@@ -224,14 +243,16 @@ impl Group {
 }
 
 /// One transaction for everything that has gathered. What is refused (its executor was fenced) changes nothing and leaves
-/// the others alone; after that nothing more of its run is written.
+/// the others alone; after that nothing more of its run is written, in this transaction or a later one.
 fn commit(connection: &mut Connection, tasks: Vec<Task>) -> Result<Group, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut group = Group::default();
     for Task { run, work } in tasks {
-        let refused = match group.is_refused(&run) {
-            Some(fault) => Err(fault.clone()),
-            None => position(&transaction, &run, &work)?,
+        let refused = match (group.is_refused(&run), run.progress.durable()) {
+            (Some(fault), _) => Err(fault.clone()),
+            // Left before its executor was told.
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(_)) => position(&transaction, &run, &work)?,
         };
         match (refused, work) {
             (Ok(cursor), Work::Append(batch)) => {
@@ -340,4 +361,108 @@ fn mark(connection: &Connection, run: &str, cursor: &Cursor) -> Result<(), Store
         .prepare_cached("INSERT INTO ledger (run, seq, head, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute((run, cursor.last_seq as i64, cursor.head.0, hash.0))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use runbook_wire::{Body, Record};
+
+    use super::*;
+    use crate::journal::Journal;
+    use crate::progress::Wake;
+
+    fn lost() -> Fault {
+        Fault::Store(StoreError::Io("the disk is gone".to_owned()))
+    }
+
+    fn ignoring() -> Arc<Progress> {
+        Arc::new(Progress::new(0, Box::new(|_| {})))
+    }
+
+    fn appending(run: &Arc<RunKey>, record: &Record) -> Task {
+        let event = Encoded {
+            seq: record.seq,
+            wall_ms: record.wall_ms,
+            text: record.encode().unwrap(),
+            change: Change::of(record),
+        };
+        let batch = Batch { plan: None, events: vec![event], taken: Vec::new() };
+        Task { run: Arc::clone(run), work: Work::Append(batch) }
+    }
+
+    fn stopped(seq: u64) -> Record {
+        Record {
+            seq,
+            wall_ms: seq,
+            elapsed_ms: seq,
+            epoch: 1,
+            body: Body::ExecutorStopped { reason: "a test".to_owned() },
+        }
+    }
+
+    #[test]
+    fn every_executor_has_been_told_before_anything_is_refused() {
+        static QUEUE: OnceLock<Queue> = OnceLock::new();
+        let queue = QUEUE.get_or_init(Queue::default);
+        let refused_when_told = Arc::new(Mutex::new(Vec::new()));
+        let late = ignoring();
+        let runs: Vec<_> = (0..2)
+            .map(|_| {
+                let (seen, late) = (Arc::clone(&refused_when_told), Arc::clone(&late));
+                Arc::new(Progress::new(
+                    0,
+                    Box::new(move |_| {
+                        seen.lock().unwrap().push(queue.lock().fault.is_some());
+                        // Taken while the others are being told.
+                        queue.enlist(&late);
+                    }),
+                ))
+            })
+            .collect();
+        runs.iter().for_each(|run| queue.enlist(run));
+        queue.fail(&lost());
+        assert_eq!(*refused_when_told.lock().unwrap(), [false, false]);
+        for run in runs.iter().chain([&late]) {
+            assert_eq!(run.durable(), Err(lost()));
+        }
+        let run = Arc::new(RunKey { id: "k7f3q".to_owned(), epoch: 1, progress: ignoring() });
+        assert_eq!(queue.push(appending(&run, &stopped(1))), Err(lost()));
+    }
+
+    #[test]
+    fn a_run_that_is_taken_after_a_fault_hears_of_it() {
+        let queue = Queue::default();
+        queue.fail(&lost());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let theirs = Arc::clone(&told);
+        let run = Arc::new(Progress::new(0, Box::new(move |wake| theirs.lock().unwrap().push(wake))));
+        queue.enlist(&run);
+        assert_eq!(run.durable(), Err(lost()));
+        assert_eq!(*told.lock().unwrap(), [Wake::Fault(lost())]);
+    }
+
+    /// What an executor left before it heard that it was refused must not be written because it happens to fit again.
+    #[test]
+    fn nothing_of_a_run_is_written_after_its_executor_was_refused() {
+        let place = tempfile::tempdir().unwrap();
+        drop(Journal::open(place.path()).unwrap());
+        let folder = Folder::new(place.path()).unwrap();
+        let mut connection = schema::connect(&folder.database(), true).unwrap();
+        let run = Arc::new(RunKey { id: "k7f3q".to_owned(), epoch: 1, progress: ignoring() });
+        let created = r#"{"seq":1,"wall_ms":1,"elapsed_ms":1,"epoch":1,"type":"run_created","run":"k7f3q",
+            "runbook":"golive","file":"golive.yaml","plan":"p1","environment":null,"inputs":{},
+            "requester":{"name":"ana"},"seed":7,"semantics":1,"version":"0.1.0"}"#;
+        let created = Record::decode(created.as_bytes()).unwrap();
+        commit(&mut connection, vec![appending(&run, &created)]).unwrap().tell(&folder);
+        assert_eq!(run.progress.durable(), Ok(1));
+        commit(&mut connection, vec![appending(&run, &stopped(3))]).unwrap().tell(&folder);
+        let displaced = Err(Fault::Displaced { run: "k7f3q".to_owned(), expected: 2, found: 1 });
+        assert_eq!(run.progress.durable(), displaced);
+        commit(&mut connection, vec![appending(&run, &stopped(2))]).unwrap().tell(&folder);
+        assert_eq!(run.progress.durable(), displaced);
+        let written: i64 = connection.query_row("SELECT last_seq FROM runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(written, 1);
+    }
 }

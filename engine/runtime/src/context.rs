@@ -41,8 +41,10 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     /// Files of the plan, by their path from the root.
     pub(crate) pinned: BTreeMap<String, Vec<u8>>,
-    /// Where logs go, and for moments the files that scripts return outputs through.
+    /// Where logs go.
     pub(crate) logs: PathBuf,
+    /// Where for moments the files are that scripts return outputs through.
+    pub(crate) outputs: PathBuf,
     pub(crate) patience: Patience,
     pub(crate) live: mpsc::Sender<Live>,
     pub(crate) spawned: mpsc::UnboundedSender<Spawned>,
@@ -125,7 +127,7 @@ impl AttemptContext {
     }
 
     fn output_path(&self) -> PathBuf {
-        self.shared.logs.join(format!("{}-{}-{}.out", self.task.frame, self.task.node, self.attempt))
+        self.shared.outputs.join(format!("{}-{}-{}.out", self.task.frame, self.task.node, self.attempt))
     }
 
     async fn launch(&self, request: &ProcessRequest, output: &Path) -> Result<Launch, ProcessError> {

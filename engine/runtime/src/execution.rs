@@ -25,7 +25,7 @@ use crate::process::Patience;
 use crate::process::environment::passed;
 use crate::resolve::View;
 use crate::secrets::Secrets;
-use crate::{Control, Host, Observer, people};
+use crate::{Control, Host, Observer, logs, people};
 
 /// A run that this process owns: the operating system's lock on it is held until this is dropped.
 pub struct Execution {
@@ -151,8 +151,8 @@ impl Execution {
         let (live_to, live) = mpsc::channel(1024);
         let (spawned_to, spawned) = mpsc::unbounded_channel();
         let logs = journal.log_folder(executor.run());
-        // Scripts return their outputs through files there, so it must be there before the first of them.
-        if let Err(error) = std::fs::create_dir_all(&logs) {
+        let made = journal.make_log_folder(executor.run()).and_then(|()| logs::make_output_folder(&logs));
+        if let Err(error) = made {
             observer.warning(&format!("{}: {error}", logs.display()));
         }
         let environment = passed(&host.environment, &plan.env_pass);
@@ -172,6 +172,7 @@ impl Execution {
             root: host.root.clone(),
             environment,
             pinned: plan.pinned.clone(),
+            outputs: logs::output_folder(&logs),
             logs,
             patience: Patience::default(),
             live: live_to,

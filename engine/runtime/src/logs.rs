@@ -6,9 +6,9 @@
 //! `n` (the step type's own words); in capitals where the text does not end with a newline (the piece of a very long
 //! line, or the last words of a process). Everything in it went through the mask. A file is made with its first line.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -37,6 +37,20 @@ pub fn probe_file(folder: &Path, frame: u32, node: u32, probe: Probe) -> PathBuf
 /// The file of what checks the target (`assert_target`) before a task's attempts.
 pub fn assert_file(folder: &Path, frame: u32, node: u32) -> PathBuf {
     folder.join(format!("{frame}-{node}-assert.log"))
+}
+
+/// Where scripts return their outputs, for moments: a folder of this user alone. In one that a team shares, another's
+/// leftover file would be in the way, and another's link would be followed.
+pub(crate) fn output_folder(folder: &Path) -> PathBuf {
+    folder.join(format!("outputs-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Makes the [`output_folder`].
+pub(crate) fn make_output_folder(folder: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(output_folder(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
 }
 
 /// A line as it was logged.
@@ -109,24 +123,12 @@ impl State {
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            empty => empty.insert(open(path)?),
+            empty => empty.insert(runbook_journal::open_log(path)?),
         };
         file.write_all(bytes)?;
         self.hash.update(bytes);
         self.written += bytes.len() as u64;
         Ok(())
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let open = || OpenOptions::new().append(true).create(true).mode(0o640).open(path);
-    match open() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().unwrap_or(path);
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            open()
-        }
-        other => other,
     }
 }
 

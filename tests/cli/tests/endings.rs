@@ -130,6 +130,25 @@ fn a_held_lock_is_30_and_names_the_holder() {
 }
 
 #[test]
+fn no_secret_is_in_what_is_said_of_a_failure() {
+    let bed = Bed::new();
+    let secret = "canary-7c2d";
+    bed.write("secret.txt", secret);
+    let script = "echo \"refused: $S\" >&2; echo \"answer=$S\" >> \"$RUNBOOK_OUTPUT\"; exit 1";
+    let step =
+        format!("  - {{id: a, run: '{script}', env: {{S: '${{{{ secrets.token }}}}'}}, effect: read}}\n");
+    let text = runbook(&step).replace("steps:\n", "secrets: {token: {file: secret.txt}}\nsteps:\n");
+    bed.write("a.yaml", &text);
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert!(ran.stderr.contains("refused: "), "what the script said is shown: {}", ran.stderr);
+    let events = bed.runbook(&["show", "--events", "-o", "json"]).expect(0).stdout;
+    let plan = bed.runbook(&["plan", "a.yaml", "-o", "json"]).expect(0).stdout;
+    for text in [ran.stdout, ran.stderr, events, plan] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
 fn no_secret_reaches_a_file_of_ours_or_a_stream() {
     let bed = Bed::new();
     let secret = "canary-5f1e";

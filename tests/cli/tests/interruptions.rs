@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use runbook_testbed::{Bed, Started};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+
+use runbook_testbed::{Bed, Started, runbook};
 use rustix::process::Signal;
 
 /// A step that says that it is there and then waits until a file appears, or for a minute.
@@ -164,6 +167,57 @@ fn a_run_executes_the_plan_it_began_with() {
     bed.write("go", "");
     bed.runbook(&["resume"]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "a\nb\nb\nc\n");
+}
+
+#[test]
+fn a_program_that_was_changed_after_the_plan_is_not_run() {
+    let bed = Bed::new();
+    let program = bed.write("tool.sh", "#!/bin/sh\necho planned >> log\n");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let tool = "  - {id: b, argv: [./tool.sh], rollback: none, reason: a test}\n";
+    bed.write("a.yaml", &runbook(&format!("  - {{id: a, {HELD}, effect: read}}\n{tool}")));
+    let running = started(&bed);
+    bed.write("tool.sh", "#!/bin/sh\necho changed >> log\n");
+    bed.write("go", "");
+    let ran = running.wait().expect(20);
+    assert!(ran.stderr.contains("not the program that was planned"), "{}", ran.stderr);
+    assert_eq!(bed.read("log").unwrap(), "b\n");
+}
+
+#[test]
+fn a_step_keeps_its_key_across_attempts_and_resumes_and_shares_it_with_nobody() {
+    let step = |id: &str, rest: &str| {
+        let script = format!("echo \"{id} $RUNBOOK_IDEMPOTENCY_KEY\" >> keys{rest}");
+        format!("id: {id}, rollback: none, reason: a test, run: '{script}'")
+    };
+    let once = |name: &str, then: &str| format!("; test -e {name} || {{ touch {name}; {then}; }}");
+    // Fails, is killed with its executor, and succeeds.
+    let a = step("a", &(once("failed", "exit 1") + &once("killed", "kill -9 $PPID")));
+    let steps = format!(
+        "  - {{{a}, retry: {{max_attempts: 3, delay: 1s}}, on_in_doubt: retry}}
+  - {{id: each, for_each: {{items: [x, y], as: item}}, steps: [{{{}}}]}}
+  - id: g
+    retry: {{max_attempts: 2, delay: 1s}}
+    steps:
+      - {{{}}}
+      - {{id: last, effect: read, run: 'test -e again || {{ touch again; exit 1; }}'}}
+",
+        step("item", ""),
+        step("inside", "")
+    );
+    let bed = Bed::with_steps(&steps);
+    bed.runbook(&["exec", "a.yaml"]).expect(137);
+    bed.runbook(&["resume"]).expect(0);
+    let text = bed.read("keys").unwrap();
+    let lines: Vec<(&str, &str)> = text.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["a", "a", "a", "item", "item", "inside", "inside"], "{text}");
+    assert!(lines[0] == lines[1] && lines[1] == lines[2], "each attempt of a has the same key:\n{text}");
+    // One per item, one per incarnation of the group, and another run has others.
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let text = bed.read("keys").unwrap();
+    let keys: BTreeSet<&str> = text.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!((text.lines().count(), keys.len()), (11, 9), "{text}");
 }
 
 #[test]

@@ -27,6 +27,22 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Says that this machine does not let a test do its work, in a test that then returns. What is skipped in CI would be
+/// noticed by nobody, so there it is a failure; a test that may skip is listed in `.config/nextest.toml`, which shows
+/// what it says.
+///
+/// # Panics
+/// In CI (`CI` is set).
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test talks to whoever runs it, and is not the program"
+)]
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test cannot be skipped in CI: {reason}");
+    eprintln!("skipped: {reason}");
+}
+
 /// A runbook of these steps, named `test`. Steps begin on line 6.
 pub fn runbook(steps: &str) -> String {
     format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\nsummary: A test.\nsteps:\n{steps}")
@@ -167,7 +183,7 @@ impl Bed {
 
     /// Runs a command to its end.
     pub fn runbook(&self, args: &[&str]) -> Ran {
-        ran(&mut self.command(args))
+        ran(self.command(args))
     }
 
     /// Runs a command as the program has printed it.
@@ -175,7 +191,7 @@ impl Bed {
         let words = line.strip_prefix("runbook ").expect("what is printed is a command of ours");
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{} {words}", binary().display()));
-        ran(&mut self.outfit(command))
+        ran(self.outfit(command))
     }
 
     /// Starts a command with its streams piped.
@@ -207,7 +223,11 @@ pub struct Started {
     heard: Vec<u8>,
 }
 
-fn ran(command: &mut Command) -> Ran {
+/// Runs a command to its end.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn ran(mut command: Command) -> Ran {
     let output = command.output().expect("the binary can be started");
     Ran {
         status: output.status,

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 mod architecture;
 mod nevers;
+mod promises;
 
 pub use architecture::{Row, import_violations, table};
 pub use nevers::{literals, violations};
+pub use promises::{claims, missing_tests};
 
 /// The repository's root.
 pub fn root() -> PathBuf {

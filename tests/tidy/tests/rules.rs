@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_tidy::{
-    Source, crate_of, import_violations, is_shipped, literals, root, sources, table, violations,
+    Source, claims, crate_of, import_violations, is_shipped, literals, missing_tests, root, sources, table,
+    violations,
 };
 
 fn document() -> String {
@@ -170,6 +171,28 @@ fn nothing_is_left_for_later() {
             assert!(!source.text.contains(word), "{} contains {word}", source.path);
         }
     }
+}
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let claims = claims(&page);
+    assert_eq!(claims.keys().copied().collect::<Vec<_>>(), (1..=13).collect::<Vec<_>>());
+    for (number, tests) in &claims {
+        assert!(!tests.is_empty(), "promise {number} names no test");
+    }
+    assert_eq!(missing_tests(&claims, &sources()), Vec::<String>::new());
+}
+
+#[test]
+fn a_promise_whose_test_is_gone_is_noticed() {
+    let page = "## 2. Results once\n\n- `there`,\n  `gone`, `tests/a.rs`: words with `ticks`.\n- `also`, `tests/b.rs`: words.\n";
+    let text = "#[test]\nfn there() {}\nfn gone() {}\n".to_owned();
+    let source = Source { path: "tests/a.rs".into(), text };
+    assert_eq!(
+        missing_tests(&claims(page), &[source]),
+        ["promise 2: tests/a.rs has no test `gone`", "promise 2: tests/b.rs has no test `also`"]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use runbook_journal::Journal;
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -13,6 +14,9 @@ use crate::{history, host, output, project};
 /// Writes nothing but a probe file in the journal's folder, which it removes.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
+
+/// How many runs are checked event by event: so many that it takes a moment.
+const NEWEST: usize = 100;
 
 /// One thing that was looked at.
 struct Finding {
@@ -30,11 +34,15 @@ enum Verdict {
 }
 
 pub(crate) fn run(_: &Doctor, global: &Global) -> Result<Exit, CommandError> {
+    // First, because it makes the folder as a journal's has to be.
+    let journal = history::writing(global);
+    let record = record(journal.as_ref().ok());
     let findings = [
         Finding { what: "version", verdict: Verdict::Good, detail: env!("CARGO_PKG_VERSION").into() },
         Finding { what: "person", verdict: Verdict::Good, detail: host::person().name },
         journal_folder(global),
-        journal(global),
+        unfinished(journal),
+        record,
         program("bash", "scripts under `run:` need it, or say `shell:`"),
         project_file(),
         terminal(global),
@@ -57,7 +65,7 @@ pub(crate) fn run(_: &Doctor, global: &Global) -> Result<Exit, CommandError> {
     if bad == 0 {
         Ok(Exit::SUCCESS)
     } else {
-        Err(CommandError::unexpected(format!("{bad} of {} would stop a run", findings.len())))
+        Err(CommandError::unexpected(format!("{bad} of {} are bad", findings.len())))
     }
 }
 
@@ -68,8 +76,7 @@ fn journal_folder(global: &Global) -> Finding {
         Err(error) => return Finding { what, verdict: Verdict::Bad, detail: error.message },
     };
     let probe = folder.join(format!(".doctor-{}", std::process::id()));
-    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&probe, "probe\n"));
-    let removed = written.and_then(|()| std::fs::remove_file(&probe));
+    let removed = std::fs::write(&probe, "probe\n").and_then(|()| std::fs::remove_file(&probe));
     match removed {
         Ok(()) => Finding { what, verdict: Verdict::Good, detail: folder.display().to_string() },
         Err(error) => {
@@ -78,14 +85,40 @@ fn journal_folder(global: &Global) -> Finding {
     }
 }
 
-fn journal(global: &Global) -> Finding {
+fn unfinished(journal: Result<Journal, CommandError>) -> Finding {
     let what = "journal";
-    match history::writing(global).and_then(|journal| super::runs::unfinished(&journal)) {
+    match journal.and_then(|journal| super::runs::unfinished(&journal)) {
         Ok(0) => Finding { what, verdict: Verdict::Good, detail: "opens; no run is unfinished".into() },
         Ok(n) => {
             Finding { what, verdict: Verdict::Mind, detail: format!("opens; {n} unfinished: runbook runs") }
         }
         Err(error) => Finding { what, verdict: Verdict::Bad, detail: error.message },
+    }
+}
+
+/// Whether the newest runs, which people look at, are what was recorded, and whether one was deleted.
+fn record(journal: Option<&Journal>) -> Finding {
+    let what = "record";
+    let Some(journal) = journal else {
+        return Finding { what, verdict: Verdict::Mind, detail: "not checked".into() };
+    };
+    match journal.verify_newest(NEWEST) {
+        Ok(found) => match found.damage.split_first() {
+            None => Finding {
+                what,
+                verdict: Verdict::Good,
+                detail: format!(
+                    "no run was deleted, and the newest {} say what was recorded (unanchored; older ones not checked)",
+                    found.runs
+                ),
+            },
+            Some((first, others)) => {
+                let more =
+                    if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
+                Finding { what, verdict: Verdict::Bad, detail: format!("{first}{more}") }
+            }
+        },
+        Err(error) => Finding { what, verdict: Verdict::Bad, detail: error.to_string() },
     }
 }
 

@@ -130,7 +130,7 @@ fn a_full_disk_is_reported_as_such() {
     let shell = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh"];
     let allowed = std::process::Command::new(shell[0]).args(&shell[1..]).args(["-c", "true"]).status();
     if !allowed.is_ok_and(|status| status.success()) {
-        return eprintln!("skipped: this system does not let its users make mount namespaces");
+        return runbook_testbed::skip("this system does not let its users make mount namespaces");
     }
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer::start_after(&shell, "mount -t tmpfs -o size=800k tmpfs \"$1\"", folder.path());

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use runbook_journal::{Journal, OpenError, StoreError};
+use runbook_journal::{Journal, OpenError, StoreError, open_log};
 
 use crate::sample::{created, ignore, plan, record};
 
@@ -35,7 +35,14 @@ fn a_folder_of_ours_is_private_and_a_teams_folder_stays_the_teams() {
     for file in ["journal.db", "journal.db-wal", "journal.db-shm", "runs/k7f3q.lock", "runs/k7f3q.sock"] {
         assert_eq!(mode(&teams.join(file)), 0o660, "{file}");
     }
-    assert_eq!(mode(&teams.join("runs")), 0o2770);
+    let journal = Journal::open(&teams).unwrap();
+    journal.make_log_folder("k7f3q").unwrap();
+    let log = journal.log_folder("k7f3q").join("0-0-1.log");
+    drop(open_log(&log).unwrap());
+    assert_eq!(mode(&log), 0o660);
+    for folder in ["runs", "logs", "logs/k7f3q"] {
+        assert_eq!(mode(&teams.join(folder)), 0o2770, "{folder}");
+    }
 }
 
 #[test]

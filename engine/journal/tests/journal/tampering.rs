@@ -130,6 +130,30 @@ fn deleted_and_inserted_runs_are_named() {
 }
 
 #[test]
+fn a_quick_look_sees_a_deleted_run_and_whatever_the_newest_runs_have_suffered() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = three_runs(folder.path());
+    let connection = rusqlite::Connection::open(folder.path().join("journal.db")).unwrap();
+    assert_eq!(
+        journal.verify_newest(2).unwrap().to_string().split(", head").next(),
+        Some("consistent, unanchored: 2 runs, 12 events")
+    );
+    let look_after = |statements: &str| {
+        connection.execute_batch(statements).unwrap();
+        journal.verify_newest(1).unwrap().damage.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(look_after("UPDATE runs SET requester = 'eve' WHERE ordinal = 2"), [""; 0]);
+    assert_eq!(
+        look_after("UPDATE runs SET requester = 'eve' WHERE ordinal = 3"),
+        ["run ccccc: its entry in the list of runs does not say what its events say"]
+    );
+    assert_eq!(
+        look_after("DELETE FROM events WHERE run = 1; DELETE FROM runs WHERE ordinal = 1")[1],
+        "run aaaaa was deleted"
+    );
+}
+
+#[test]
 fn a_list_that_says_something_else_and_a_changed_plan_are_named() {
     insta::assert_snapshot!(
         named("UPDATE runs SET requester = 'eve' WHERE ordinal = 1"),

@@ -1,5 +1,7 @@
 //! When the journal fails, everything stops (DESIGN §4.8).
 
+use std::sync::{Arc, Mutex};
+
 use runbook_runtime::Exit;
 
 use crate::stage::{Stage, Way};
@@ -37,6 +39,7 @@ steps:
     assert_eq!(done, ["do a", "do hangs"], "what hung was ended, and nothing came after it");
 }
 
+/// While the journal cannot be written, nothing is changed; what reads goes on.
 #[tokio::test(start_paused = true)]
 async fn a_write_waits_for_its_intent_to_be_on_disk() {
     let stage = Stage::default();
@@ -47,25 +50,47 @@ apiVersion: runbook/v1
 name: barrier
 steps:
   - {id: a, uses: stage.put, with: {name: a}}
-  - {id: b, uses: stage.put, with: {name: b}}
+  - id: both
+    parallel: true
+    steps:
+      - {id: b, uses: stage.put, with: {name: b}}
+      - id: reads
+        steps:
+          - {id: first, uses: stage.look, with: {name: nothing}}
+          - {id: second, uses: stage.look, with: {name: a}}
   - {id: told, uses: stage.tell, with: {name: told}}
 ",
     );
-    // At the moment of each effect, the journal as another process would find it after a crash.
+    // At the moment of each effect: does the journal, as another process would find it after a crash, know of it?
     let execution = world.create(world.host()).await;
-    let run = execution.run().to_owned();
-    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (run, state) = (execution.run().to_owned(), world.state());
+    let is_known = move |name: &str| {
+        let journal = runbook_journal::Journal::open_read_only(&state).unwrap();
+        let known = journal.events(&run, 1).any(|record| {
+            matches!(record.unwrap().body, runbook_wire::Body::Started { task, .. } if task.path.ends_with(name))
+        });
+        format!("{name} {known}")
+    };
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let busy = Arc::new(Mutex::new(None));
     for name in ["a", "b", "told"] {
-        let (seen, run, state) = (std::sync::Arc::clone(&seen), run.clone(), world.state());
+        let (seen, is_known) = (Arc::clone(&seen), is_known.clone());
+        let (busy, database) = (Arc::clone(&busy), world.state().join("journal.db"));
         stage.when_put(name, move || {
-            let journal = runbook_journal::Journal::open_read_only(&state).unwrap();
-            let last = journal.events(&run, 1).last().unwrap().unwrap();
-            seen.lock().unwrap().push(match last.body {
-                runbook_wire::Body::Started { task, .. } => task.path,
-                other => format!("{other:?}"),
-            });
+            seen.lock().unwrap().push(is_known(name));
+            if name == "a" {
+                // From now on the executor's commits wait for us.
+                let connection = rusqlite::Connection::open(&database).unwrap();
+                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                *busy.lock().unwrap() = Some(connection);
+            }
         });
     }
+    let told = Arc::clone(&seen);
+    stage.when_looked_at("a", move || {
+        told.lock().unwrap().push("free".to_owned());
+        drop(busy.lock().unwrap().take());
+    });
     assert_eq!(drive(execution).await.outcome.exit, Exit::Succeeded);
-    assert_eq!(*seen.lock().unwrap(), ["a", "b", "told"]);
+    assert_eq!(*seen.lock().unwrap(), ["a true", "free", "b true", "told true"]);
 }

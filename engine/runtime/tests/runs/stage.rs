@@ -20,7 +20,7 @@ pub(crate) struct Things {
     pub(crate) done: Vec<String>,
     /// How the next calls for a name go; then all go well.
     script: BTreeMap<String, VecDeque<Way>>,
-    /// What else happens when a thing is put.
+    /// What else happens when a thing is put, or looked at.
     asides: BTreeMap<String, Box<dyn Fn() + Send>>,
 }
 
@@ -55,6 +55,11 @@ impl Stage {
     /// When this thing is put, that happens too.
     pub(crate) fn when_put(&self, name: &str, aside: impl Fn() + Send + 'static) {
         self.things().asides.insert(name.to_owned(), Box::new(aside));
+    }
+
+    /// When somebody looks at this thing, that happens too.
+    pub(crate) fn when_looked_at(&self, name: &str, aside: impl Fn() + Send + 'static) {
+        self.things().asides.insert(format!("look {name}"), Box::new(aside));
     }
 
     pub(crate) fn done(&self) -> Vec<String> {
@@ -225,6 +230,9 @@ impl Step for Look {
                     });
                 }
                 _ => {}
+            }
+            if let Some(aside) = self.stage.things().asides.get(&format!("look {name}")) {
+                aside();
             }
             let there = self.stage.things().there.contains(name);
             if !self.declaration.is_check {

@@ -50,6 +50,7 @@ impl World {
             )]),
             pinned: BTreeMap::new(),
             logs: folder.path().to_owned(),
+            outputs: folder.path().to_owned(),
             patience: Patience {
                 grace: Duration::from_millis(200),
                 linger: Duration::from_millis(200),
