@@ -51,7 +51,7 @@ pub(crate) fn run(runs: &Runs, global: &Global) -> Result<Exit, CommandError> {
     if global.output == Format::Text && !runs.is_empty() {
         let (run, runbook, environment) = ("RUN", "RUNBOOK", "ENVIRONMENT");
         output::data_line(&format!(
-            "{run:<6} {:<19}  {runbook:<24} {environment:<12} {:<10} STATUS",
+            "{run:<6} {:<26}  {runbook:<24} {environment:<12} {:<10} STATUS",
             "STARTED", "BY"
         ))?;
     }

@@ -158,7 +158,7 @@ impl Painter {
 
     /// Puts what is to be asked now, if that is not what stands there already.
     fn put(&mut self) {
-        let asked = self.to_ask();
+        let asked = self.due();
         match (&self.asking, &asked) {
             (Some(before), Some(now)) if before.same(now) => self.keyboard.hold(),
             (_, Some(Asked::Question(put))) => {
@@ -178,7 +178,7 @@ impl Painter {
     }
 
     /// What is to be asked now.
-    fn to_ask(&mut self) -> Option<Asked> {
+    fn due(&mut self) -> Option<Asked> {
         self.setting.acts.as_ref()?;
         if self.interrupt == Interrupt::Asked {
             // Whatever failed meanwhile has decided it.

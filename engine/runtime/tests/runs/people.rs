@@ -1,6 +1,6 @@
 //! People: who may answer what, answers from a file, waiting without anybody to ask.
 
-use runbook_runtime::{Execution, Exit};
+use runbook_runtime::{Execution, Exit, NewRun};
 use runbook_wire::{Answer, Body, Message, Person, Record, Request, Via};
 
 use crate::stage::{Stage, Way};
