@@ -155,12 +155,12 @@ fn a_point_of_no_return_is_passed_backwards_by_name_only() {
     assert!(refused.stderr.contains(&format!("runbook rollback {run} --confirm test")), "{}", refused.stderr);
     bed.runbook(&["rollback", &run, "--confirm", "tset"]).expect(2);
     let mut screen = bed.on_terminal(&["rollback", &run]);
-    screen.until("Type the runbook's name");
+    screen.until("The runbook's name, to go on:");
     screen.press("y\r");
     assert_eq!(screen.end().1, 2);
     assert_eq!(bed.read("reverted"), None);
     let mut screen = bed.on_terminal(&["rollback", &run]);
-    screen.until("Type the runbook's name");
+    screen.until("The runbook's name, to go on:");
     screen.press("test\r");
     assert_eq!(screen.end().1, 0);
     assert!(bed.read("reverted").is_some());

@@ -8,7 +8,7 @@ use runbook_wire::Request;
 
 use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::{act, history, host};
+use crate::{act, history, host, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,8 +70,8 @@ fn confirmed(
     let typed = match &rollback.confirm {
         Some(name) => name.clone(),
         None if host::attended(global) => {
-            let question = format!("{what}. Its `revert:` runs. Type the runbook's name to go on:");
-            Text::new(&question)
+            output::line_to_stderr(&format!("{what}; its `revert:` is what brings it back."));
+            Text::new("The runbook's name, to go on:")
                 .prompt()
                 .map_err(|_| CommandError::usage("nothing was confirmed, nothing was rolled back"))?
         }
