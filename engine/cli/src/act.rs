@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use runbook_journal::{Fate, RunSummary};
+use runbook_runtime::Refusal;
 use runbook_wire::{Message, Request};
 
 use crate::args::{Format, Global};
@@ -42,8 +43,11 @@ pub(crate) fn on(
             Ok(Exit::SUCCESS)
         }
         Fate::Refused { reason } => {
-            Err(CommandError::usage(format!("run {} does not accept that: {reason}", run.id))
-                .hint(format!("runbook show {}", run.id)))
+            let (message, hint) = match reason.split_once('\n') {
+                Some((message, hint)) => (message, Some(hint.to_owned())),
+                None => (reason.as_str(), None),
+            };
+            Err(drive::refused(&run.id, Refusal { message: message.to_owned(), hint }))
         }
         Fate::Waiting => Err(CommandError::unexpected(format!(
             "run {} has not answered within {} s; the request is in its inbox",

@@ -6,22 +6,24 @@ use clap::{Parser, ValueEnum};
 
 use crate::command::Command;
 
-const AFTER_HELP: &str = "\
-Start here:
-  runbook init                     write a first runbook beside you
-  runbook validate FILE            everything that is wrong with it, at once
-  runbook exec FILE                run it; kill it anywhere, `runbook resume` goes on
-  runbook sandbox up               a production to practise on
-
+/// What exit codes mean.
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0 succeeded            3 succeeded with failures     2 usage          10 invalid runbook
   20 failed, rolled back 21 failed, not rolled back    22 rollback incomplete
   23 in doubt            24 waiting for a person       25 rejected or expired
   30 locked              31 journal fault              128+n stopped by signal n, unfinished";
 
+const START: &str = "\
+Start here:
+  runbook init                     write a first runbook beside you
+  runbook validate FILE            everything that is wrong with it, at once
+  runbook exec FILE                run it; kill it anywhere, `runbook resume` goes on
+  runbook sandbox up               a production to practise on";
+
 /// Executable runbooks: procedures as YAML, run as a graph of steps, with undo.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, after_help = AFTER_HELP, propagate_version = true, disable_help_subcommand = false)]
+#[command(name = "runbook", version, after_help = format!("{START}\n\n{EXIT_CODES}"), propagate_version = true, disable_help_subcommand = false)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -41,8 +43,9 @@ pub(crate) struct Global {
     /// What goes to stdout: text for people, or JSON.
     #[arg(short, long, value_enum, default_value_t = Format::Text, global = true)]
     pub(crate) output: Format,
-    /// The journal's folder, one per team [default: the XDG state folder].
-    #[arg(long, env = "RUNBOOK_STATE", global = true, value_name = "DIR")]
+    /// The journal's folder, one per team [default: RUNBOOK_STATE, else the XDG state folder].
+    // Not clap's `env`: it would show the option in every usage line as if it had been typed.
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
 }
 

@@ -1,16 +1,18 @@
 //! Driving a run in this process: the executor, the screen, signals.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 
 use runbook_plan::Plan;
-use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Outcome, Refusal};
+use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Refusal};
 use runbook_wire::{Message, Record, Request, Task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{Format, Global};
+use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::terminal::{Mode, Screen, Setting, Shown};
+use crate::terminal::{Acts, Mode, Screen, Setting, Shown};
 use crate::{history, host, output, project};
 
 impl From<ExecutionError> for CommandError {
@@ -67,7 +69,7 @@ pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Res
         history::load(&journal, &summary)?
     };
     // A stored plan names its files relative to where it was made; scripts run there again.
-    let host = host::host(global, PathBuf::from("."), None)?;
+    let host = host::host(global, PathBuf::from("."))?;
     in_runtime(async {
         let mut execution = Execution::open(host, run).await?;
         if let Some(message) = message {
@@ -90,15 +92,20 @@ async fn drive(
     history: Vec<Record>,
     global: &Global,
 ) -> Result<Exit, CommandError> {
-    let attended = host::attended(global);
     let control = execution.control();
-    let mode = Mode::of(global);
-    let asks = attended.then(|| (host::person(), control.clone(), tokio::runtime::Handle::current()));
-    let clock = runbook_runtime::Clock::system();
-    let colour = output::coloured_stderr(global);
-    let screen = Screen::start(Setting { outline, history, mode, colour, clock, asks });
-    let mut signals =
-        Signals::new().map_err(|error| CommandError::unexpected(format!("signals: {error}")))?;
+    let handle = tokio::runtime::Handle::current();
+    let acts = Acts { person: host::person(), control: control.clone(), handle };
+    let screen = Screen::start(Setting {
+        outline,
+        history,
+        mode: Mode::of(global),
+        colour: output::coloured_stderr(global),
+        clock: runbook_runtime::Clock::system(),
+        drives: true,
+        acts: host::attended(global).then_some(acts),
+    });
+    let mut signals = Signals::new(control, host::attended(global))
+        .map_err(|error| CommandError::unexpected(format!("signals: {error}")))?;
     let mut observer = ToScreen(screen.sender());
     let outcome = {
         let driving = execution.drive(&mut observer);
@@ -106,27 +113,18 @@ async fn drive(
         loop {
             tokio::select! {
                 outcome = &mut driving => break outcome,
-                signal = signals.next() => signals.act(signal, attended, &control, &screen),
+                signal = signals.next() => signals.act(signal, &screen),
             }
         }
     };
-    let _ = screen.finish();
-    Ok(said(&outcome, global))
+    screen.finish(outcome.reason);
+    Ok(Exit(u8::try_from(outcome.exit.code()).unwrap_or(1)))
 }
 
-fn refused(run: &str, refusal: Refusal) -> CommandError {
+/// A refusal as an error: what, why, and what to do instead.
+pub(crate) fn refused(run: &str, refusal: Refusal) -> CommandError {
     let error = CommandError::usage(format!("run {run} does not accept that: {refusal}"));
     error.hint(refusal.hint.unwrap_or_else(|| format!("runbook show {run}")))
-}
-
-/// The exit code, and the reason where the screen could not have shown it.
-fn said(outcome: &Outcome, global: &Global) -> Exit {
-    if let Some(reason) = &outcome.reason
-        && global.output == Format::Text
-    {
-        output::line_to_stderr(reason);
-    }
-    Exit(u8::try_from(outcome.exit.code()).unwrap_or(1))
 }
 
 /// Passes on what the executor says. A screen that is gone is no reason to stop.
@@ -155,7 +153,10 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
-    interrupts: u32,
+    control: runbook_runtime::Control,
+    attended: bool,
+    /// Without a terminal: it was said that the next INT stops the executor.
+    warned: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +167,14 @@ enum Caught {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    fn new(control: runbook_runtime::Control, attended: bool) -> std::io::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
-            interrupts: 0,
+            control,
+            attended,
+            warned: Arc::default(),
         })
     }
 
@@ -183,31 +186,31 @@ impl Signals {
         }
     }
 
-    /// INT asks on a terminal and cancels without one; a second one stops the executor, and the run can be resumed. TERM
-    /// stops at once. HUP is a terminal that went away: the run goes on, and waits where it would have to ask.
-    fn act(&mut self, caught: Caught, attended: bool, control: &runbook_runtime::Control, screen: &Screen) {
+    /// INT asks on a terminal and cancels without one. Where there is nothing to cancel, above all in a rollback, it warns
+    /// that the next one stops the executor, and the run can be resumed. TERM stops at once. HUP is a terminal that went
+    /// away: the run goes on, and waits where it would have to ask.
+    fn act(&mut self, caught: Caught, screen: &Screen) {
         match caught {
             Caught::Hangup => {}
-            Caught::Terminate => control.stop(Some(15)),
-            Caught::Interrupt => {
-                self.interrupts += 1;
-                if self.interrupts > 1 {
-                    control.stop(Some(2));
-                } else if attended {
-                    let _ = screen.sender().try_send(Shown::Interrupt);
-                } else {
-                    let control = control.clone();
-                    let request = Request::Cancel { reason: "interrupted".into() };
-                    let message = Message { by: host::person(), request };
-                    let screen = screen.sender();
-                    // A refusal means that it is over or being rolled back already; the second INT stops.
-                    tokio::spawn(async move {
-                        if let Err(refusal) = control.send(message).await {
-                            let text = format!("{refusal}; interrupt once more to stop here, unfinished");
-                            let _ = screen.try_send(Shown::Warning(text));
-                        }
-                    });
+            Caught::Terminate => self.control.stop(Some(15)),
+            Caught::Interrupt if self.attended => {
+                if !screen.interrupt() {
+                    self.control.stop(Some(2));
                 }
+            }
+            Caught::Interrupt if self.warned.load(Ordering::SeqCst) => self.control.stop(Some(2)),
+            Caught::Interrupt => {
+                let request = Request::Cancel { reason: "interrupted".into() };
+                let message = Message { by: host::person(), request };
+                let (control, screen) = (self.control.clone(), screen.sender());
+                let warned = Arc::clone(&self.warned);
+                tokio::spawn(async move {
+                    if let Err(refusal) = control.send(message).await {
+                        warned.store(true, Ordering::SeqCst);
+                        let text = format!("{refusal}; interrupt once more to stop here, unfinished");
+                        let _ = screen.try_send(Shown::Warning(text));
+                    }
+                });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Exit codes, as `runbook help exit-codes` lists them.
+/// Exit codes, as `runbook exec --help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exit(pub(crate) u8);
 
@@ -32,6 +32,11 @@ impl CommandError {
     /// Something that should not happen, such as a folder that cannot be written.
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
         CommandError { exit: Exit::UNEXPECTED, message: message.into(), hint: None }
+    }
+
+    /// Nobody reads what is printed any more (`| head`): the command ends, and that is no failure.
+    pub(crate) fn reader_gone() -> Self {
+        CommandError { exit: Exit::SUCCESS, message: String::new(), hint: None }
     }
 
     /// With another exit code.

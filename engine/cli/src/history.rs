@@ -10,9 +10,16 @@ use crate::args::Global;
 use crate::error::{CommandError, Exit};
 use crate::project;
 
+/// What to do about a journal that cannot be written.
+const NOT_OURS: &str =
+    "the journal's folder and its files must be writable by everybody of the team; `runbook doctor` looks";
+
 impl From<OpenError> for CommandError {
     fn from(error: OpenError) -> Self {
         match error {
+            OpenError::Store { error: StoreError::ReadOnly, .. } => {
+                CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL).hint(NOT_OURS)
+            }
             OpenError::Missing(_) => {
                 CommandError::usage("there are no runs yet").hint("runbook exec FILE makes one")
             }
@@ -23,7 +30,9 @@ impl From<OpenError> for CommandError {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL)
+        let read_only = error == StoreError::ReadOnly;
+        let error = CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL);
+        if read_only { error.hint(NOT_OURS) } else { error }
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use runbook_runtime::{Clock, Host};
 use runbook_wire::Person;
 
-use crate::args::Global;
+use crate::args::{Format, Global};
 use crate::error::CommandError;
 use crate::project;
 
-/// Whether somebody can be asked on this terminal.
+/// Whether somebody can be asked on this terminal: where a run is shown to programs, nobody sees a question.
 pub(crate) fn attended(global: &Global) -> bool {
-    !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    let asks = !global.no_input && global.output == Format::Text;
+    asks && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// The person who runs this command, as the operating system knows them: the name of the user id, not what `USER` claims.
@@ -35,7 +36,7 @@ pub(crate) fn person() -> Person {
 ///
 /// # Errors
 /// If the state folder is not known or there is no randomness to be had.
-pub(crate) fn host(global: &Global, root: PathBuf, answers: Option<String>) -> Result<Host, CommandError> {
+pub(crate) fn host(global: &Global, root: PathBuf) -> Result<Host, CommandError> {
     let mut environment: BTreeMap<OsString, OsString> =
         project::environment().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     // A script that calls `runbook` gets this very program, also where it is not on the PATH.
@@ -54,7 +55,6 @@ pub(crate) fn host(global: &Global, root: PathBuf, answers: Option<String>) -> R
         registry: Arc::new(runbook_stdlib::registry()),
         entropy: entropy()?,
         unattended: !attended(global),
-        answers,
     })
 }
 

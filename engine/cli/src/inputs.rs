@@ -1,5 +1,6 @@
 //! Asking for inputs before a run.
 
+use inquire::validator::Validation;
 use inquire::{InquireError, Select, Text};
 use runbook_plan::{InputSpec, Planned};
 use runbook_step::Type;
@@ -27,7 +28,15 @@ pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
         }
         Type::Boolean => Select::new(&question, vec!["true".to_owned(), "false".to_owned()]).prompt(),
         _ => {
-            let text = Text::new(&question);
+            let ty = input.ty.clone();
+            // A slip of the hand is asked about again; the plan says the same of `-i`.
+            let fits = move |text: &str| {
+                Ok(match ty.parse(text) {
+                    Ok(_) => Validation::Valid,
+                    Err(error) => Validation::Invalid(error.to_string().into()),
+                })
+            };
+            let text = Text::new(&question).with_validator(fits);
             match help {
                 Some(help) => text.with_help_message(help).prompt(),
                 None => text.prompt(),

@@ -5,6 +5,7 @@
 mod act;
 mod args;
 mod command;
+mod complete;
 mod diagnostics;
 mod drive;
 mod error;
@@ -16,16 +17,22 @@ mod project;
 mod target;
 mod terminal;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 
 use crate::error::Exit;
 
 fn main() -> std::process::ExitCode {
+    // Where a shell asks for completion, this answers and ends the process.
+    CompleteEnv::with_factory(args::Args::command).bin("runbook").completer("runbook").complete();
     let args = args::Args::parse();
     let exit = match command::run(args) {
         Ok(exit) => exit,
         Err(error) => {
-            output::line_to_stderr(&error.to_string());
+            // Only a reader that went away is a success, and nobody is there to be told.
+            if error.exit != Exit::SUCCESS {
+                output::line_to_stderr(&error.to_string());
+            }
             error.exit
         }
     };

@@ -2,16 +2,35 @@
 
 use std::io::{IsTerminal, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::args::{Colour, Global};
 use crate::error::CommandError;
 
-/// Writes data to stdout. A reader that went away (`runbook runs | head`) ends the output, and is no error.
+/// Writes data to stdout.
+///
+/// # Errors
+/// If it cannot be written; [`CommandError::reader_gone`] ends a command quietly (`runbook runs | head`).
 pub(crate) fn data(text: &str) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CommandError::reader_gone()),
         Err(error) => Err(CommandError::unexpected(format!("stdout: {error}"))),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Whether somebody still reads stdout, for who has nothing to write for a while.
+///
+/// # Errors
+/// [`CommandError::reader_gone`].
+pub(crate) fn still_read() -> Result<(), CommandError> {
+    let stdout = std::io::stdout();
+    let mut gone = [PollFd::new(&stdout, PollFlags::empty())];
+    let looked = poll(&mut gone, Some(&Timespec::default()));
+    match looked {
+        Ok(1..) if gone[0].revents().contains(PollFlags::ERR) => Err(CommandError::reader_gone()),
+        _ => Ok(()),
     }
 }
 

@@ -67,7 +67,12 @@ impl Project {
 /// # Errors
 /// If none of them is known.
 pub(crate) fn state_folder(global: &Global) -> Result<PathBuf, CommandError> {
-    if let Some(folder) = &global.state {
+    let named = environment_variable("RUNBOOK_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    if let Some(folder) = global.state.as_ref().or(named.as_ref()) {
+        if folder.exists() && !folder.is_dir() {
+            return Err(CommandError::usage(format!("{} is not a folder", folder.display()))
+                .hint("--state and RUNBOOK_STATE name the folder of your team's journal"));
+        }
         return std::path::absolute(folder)
             .map_err(|e| CommandError::unexpected(format!("{}: {e}", folder.display())));
     }

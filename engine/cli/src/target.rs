@@ -6,6 +6,7 @@ use clap::Args;
 use runbook_plan::{EnvironmentFile, Given, GivenValue, LoadError, Loader, Plan, Request};
 
 use crate::args::Global;
+use crate::complete;
 use crate::diagnostics::{self, Tally};
 use crate::error::{CommandError, Exit};
 use crate::project::Project;
@@ -14,10 +15,10 @@ use crate::project::Project;
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// The runbook.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", add = complete::runbooks())]
     pub(crate) file: PathBuf,
     /// The environment, a file `environments/ENV.yaml` of the project [default: as runbook.toml says].
-    #[arg(short, long, value_name = "ENV")]
+    #[arg(short, long, value_name = "ENV", add = complete::environments())]
     pub(crate) environment: Option<String>,
     /// A value for an input; `name=@file` reads JSON or YAML from a file.
     #[arg(short, long = "input", value_name = "NAME=VALUE")]
@@ -42,6 +43,10 @@ impl Target {
             .map(|path| normal(&path))
             .map_err(|error| CommandError::usage(format!("{}: {error}", self.file.display())))?;
         let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
+        if file.is_dir() {
+            return Err(CommandError::usage(format!("{} is a folder", self.file.display()))
+                .hint("name a runbook in it"));
+        }
         if !file.is_file() {
             return Err(CommandError::usage(format!("{}: no such file", self.file.display()))
                 .hint("`runbook init` writes a first runbook"));
@@ -106,7 +111,7 @@ impl Target {
 }
 
 /// Names of the project's environments.
-fn environments(root: &Path) -> Vec<String> {
+pub(crate) fn environments(root: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(root.join("environments")).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".yaml")?.to_owned()))
@@ -124,18 +129,23 @@ fn given(text: &str) -> Result<Given, CommandError> {
     };
     let origin = format!("-i {name}");
     let value = match value.strip_prefix('@') {
-        Some(path) => GivenValue::Json(from_file(path)?),
+        Some(path) => GivenValue::Json(from_file(name, path)?),
         None => GivenValue::Text(value.to_owned()),
     };
     Ok(Given { name: name.to_owned(), value, origin })
 }
 
 /// A value from a JSON or YAML file. JSON is YAML, so that one reader does.
-fn from_file(path: &str) -> Result<serde_json::Value, CommandError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| CommandError::usage(format!("{path}: {error}")))?;
-    serde_yaml::from_str(&text)
-        .map_err(|error| CommandError::usage(format!("{path}: {error}")).exit(Exit::INVALID))
+fn from_file(name: &str, path: &str) -> Result<serde_json::Value, CommandError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CommandError::usage(format!("-i {name}=@{path}: {error}"))
+            .hint("after `@` comes a JSON or YAML file with the value, relative to where you are")
+    })?;
+    serde_yaml::from_str(&text).map_err(|error| {
+        CommandError::usage(format!("-i {name}=@{path}: {error}"))
+            .exit(Exit::INVALID)
+            .hint("the file holds the value as JSON or YAML")
+    })
 }
 
 /// Files below a folder, for the plan.

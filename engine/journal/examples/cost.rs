@@ -33,6 +33,7 @@ fn created(run: &str) -> Body {
         root: String::new(),
         request: serde_json::Value::Null,
         max_parallel: None,
+        answers: None,
     }
 }
 

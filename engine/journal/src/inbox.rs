@@ -27,7 +27,7 @@ pub enum Fate {
     Waiting,
     /// It became events, of which this is the last.
     Taken { seq: u64 },
-    /// The executor refused it, for this reason.
+    /// The executor refused it, for this reason; a second line, where there is one, says what to do instead.
     Refused { reason: String },
 }
 

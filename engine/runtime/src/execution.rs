@@ -49,6 +49,8 @@ struct Inner {
     /// What is recorded first.
     begin: Vec<Body>,
     requests: Vec<Message>,
+    /// Those of the command line that made the run.
+    answers: Option<String>,
     controlled: mpsc::UnboundedReceiver<Controlled>,
 }
 
@@ -178,7 +180,7 @@ impl Execution {
             live: live_to,
             spawned: spawned_to,
         });
-        let answers = host.answers.clone().or_else(|| answers_of(&plan, &host.root));
+        let answers = inner.answers.or_else(|| answers_of(&plan, &host.root));
         let beginning = Beginning {
             registry: Arc::clone(&host.registry),
             attempts: Attempts { shared },

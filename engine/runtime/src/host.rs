@@ -33,6 +33,4 @@ pub struct Host {
     /// Nobody can be asked on this process's terminal: with nothing left to do but wait for a person, the executor
     /// stops (exit code 24) instead of waiting.
     pub unattended: bool,
-    /// Answers that the command line named (`--answers`), as read; they come before the environment's.
-    pub answers: Option<String>,
 }

@@ -209,9 +209,10 @@ fn tick(items: &[ChecklistItemSpec], answer: &Answer) -> Result<Answer, Refusal>
     };
     let evidence = evidence.as_deref().map(str::trim).filter(|text| !text.is_empty());
     match &spec.evidence {
-        Some(wanted) if *done && evidence.is_none() => {
-            refuse(format!("item `{item}` needs evidence: {wanted}"))
-        }
+        Some(wanted) if *done && evidence.is_none() => Err(Refusal {
+            message: format!("item `{item}` needs evidence: {wanted}"),
+            hint: Some(format!("--tick {item} --evidence TEXT")),
+        }),
         _ => Ok(Answer::Item { item: item.clone(), done: *done, evidence: evidence.map(str::to_owned) }),
     }
 }

@@ -190,7 +190,7 @@ fn question(tree: &Tree<'_>, q: &Question) -> Value {
         "asked": time(Some(q.asked)),
         "deadline": q.deadline_ms.map(moment::rfc3339),
         "who": summary::who(tree, q),
-        "answers": summary::answers(tree, q).iter()
+        "answers": crate::answers(tree, q).iter()
             .map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
     })
 }

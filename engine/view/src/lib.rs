@@ -6,6 +6,7 @@
 //! What this crate deliberately does not know: tokio, the file system, the environment, a clock (the reader's moment
 //! comes in as [`Now`]), colours, and every other crate but `wire`.
 
+mod choices;
 mod exit;
 pub mod graph;
 pub mod json;
@@ -22,18 +23,17 @@ mod timeline;
 mod tree;
 mod value;
 
+pub use choices::{Choice, With, answers, choices};
 pub use exit::{exit_code, exit_meaning, standing};
-pub use line::{Line, Span, Tone, wrap};
+pub use line::{Line, Span, Tone, clean, wrap};
 pub use lines::lines;
 pub use moment::{Now, Stamp, clock, date_time, length, relative, rfc3339, running, time_of_day};
-pub use render::{Style, mark, render, trend};
+pub use render::{Style, ask, mark, render, trend};
 pub use run::{
     Attempt, Created, Executor, Finished, Given, Item, Key, Lock, Phase, ProbeState, Question, Run, Sample,
     Shape, TaskState,
 };
-pub use summary::{
-    Brought, Counts, Failed, Next, Summary, answers, first_failure, logs, next, place, undo_text, who,
-};
+pub use summary::{Brought, Counts, Failed, Next, Summary, first_failure, logs, next, place, undo_text, who};
 pub use timeline::{Said, Timeline, Weight};
 pub use tree::{Forward, Node, Rollback, Status, Tree, Undoing};
 pub use value::{readable, short};

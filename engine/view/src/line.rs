@@ -160,7 +160,7 @@ impl std::fmt::Display for Line {
 
 /// What a step printed is shown, not obeyed: control characters (an escape sequence, a carriage return) become spaces
 /// or disappear.
-pub(crate) fn clean(text: String) -> String {
+pub fn clean(text: String) -> String {
     if !text.chars().any(|c| c.is_control() || is_bidi(c)) {
         return text;
     }
@@ -193,6 +193,20 @@ fn head(text: &str, room: usize) -> (String, bool) {
 /// Words with the spaces that follow them.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
+}
+
+/// A message on the screen takes at most this many lines; the step's log has the rest.
+const MESSAGE: usize = 6;
+
+/// What a step said, broken into a few lines: the beginning, and how much is left out.
+pub(crate) fn message(text: &str, width: usize) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > MESSAGE {
+        let more = lines.len() + 1 - MESSAGE;
+        lines.truncate(MESSAGE - 1);
+        lines.push(format!("({more} lines more)"));
+    }
+    lines
 }
 
 /// Breaks text into lines of at most `width` columns, between words where that is possible.
@@ -231,6 +245,14 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_and_says_so() {
+        assert_eq!(message("one line", 80), ["one line"]);
+        let lines = message(&"word ".repeat(800), 80);
+        assert_eq!(lines.len(), MESSAGE);
+        assert_eq!(lines[MESSAGE - 1], "(45 lines more)");
+    }
 
     #[test]
     fn a_cut_line_fits_and_says_so() {

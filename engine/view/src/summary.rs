@@ -1,8 +1,8 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{About, Answer, EntryKind, Policy, Promise, Role, Via};
+use runbook_wire::{Policy, Promise, Via};
 
-use crate::{Node, Now, Question, Rollback, Run, Stamp, Status, Tree, Undoing};
+use crate::{Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -241,71 +241,6 @@ pub fn first_failure(tree: &Tree<'_>) -> Option<Failed> {
     failures.iter().find(|f| !f.tolerated).cloned()
 }
 
-/// The commands that answer a question.
-pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
-    let id = tree.run.id();
-    let step = question.subject().map_or_else(|| " -".to_owned(), |t| format!(" {}", quote(&t.path)));
-    let answer = |what: &str, flag: &str| one(what, format!("runbook answer {id}{step} {flag}"));
-    match &question.about {
-        About::Human(task) => {
-            let Some(entry) = tree.run.outline.entries.get(task.node as usize) else { return Vec::new() };
-            let policy = &entry.policy;
-            match entry.kind {
-                EntryKind::Approval => vec![
-                    one("approve", format!("runbook approve {id}{step}")),
-                    one("reject", format!("runbook reject {id}{step} --reason WHY")),
-                ],
-                EntryKind::Window => Vec::new(),
-                EntryKind::Checklist => {
-                    let ticked = ticked(tree.run, question);
-                    let open = question.show.keys().filter(|item| !ticked.contains(item));
-                    let tick = |item: &String| {
-                        let evidence = if policy.evidence.contains(item) { " --evidence TEXT" } else { "" };
-                        answer("tick", &format!("--tick {}{evidence}", quote(item)))
-                    };
-                    open.map(tick).collect()
-                }
-                _ if policy.choices.is_empty() => vec![answer("answer", "VALUE")],
-                _ => policy.choices.iter().map(|choice| answer("answer", &typed(choice))).collect(),
-            }
-        }
-        About::InDoubt(task) if undoes(tree, task.node) => vec![
-            answer("it happened", "--done"),
-            answer("it did not happen", "--not-done"),
-            answer("run it again", "--retry"),
-        ],
-        About::InDoubt(_) => vec![
-            answer("it happened", "--done"),
-            answer("it did not happen", "--not-done"),
-            answer("undo it", "--undo"),
-        ],
-        About::Warning(_) => vec![answer("go on", "--keep"), answer("fail", "--fail")],
-        About::Rollback(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
-        About::AfterPivot => vec![answer("keep", "--keep"), answer("try again", "--retry")],
-        About::Drift(_) => vec![answer("keep", "--keep"), answer("undo", "--undo")],
-    }
-}
-
-/// Whether a node is part of an undo.
-fn undoes(tree: &Tree<'_>, node: u32) -> bool {
-    let entry = |node: u32| tree.run.outline.entries.get(node as usize);
-    std::iter::successors(entry(node), |below| below.parent.and_then(entry)).any(|e| e.role == Role::Undo)
-}
-
-/// Items of a checklist that are done by the last word on them.
-pub(crate) fn ticked<'r>(run: &'r Run, question: &Question) -> Vec<&'r String> {
-    let mut ticked: Vec<&String> = Vec::new();
-    for given in run.answers.iter().filter(|g| !g.void && question.is_about(&g.about)) {
-        if let Answer::Item { item, done, .. } = &given.answer {
-            ticked.retain(|t| *t != item);
-            if *done {
-                ticked.push(item);
-            }
-        }
-    }
-    ticked
-}
-
 /// Who can act on a question, in words.
 pub fn who(tree: &Tree<'_>, question: &Question) -> String {
     let policy =
@@ -334,14 +269,8 @@ pub fn logs(run: &str, path: &str) -> String {
     format!("runbook logs {run} {}", quote(path))
 }
 
-/// A prompt's answer as it is typed after the step.
-fn typed(value: &str) -> String {
-    let dashes = if value.starts_with('-') { "-- " } else { "" };
-    format!("{dashes}{}", quote(value))
-}
-
 /// A text as one word of a shell command.
-fn quote(path: &str) -> String {
+pub(crate) fn quote(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@%+=,".contains(c);
     if !path.is_empty() && path.chars().all(plain) {
         path.to_owned()

@@ -63,7 +63,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             let on = environment.as_ref().map_or_else(String::new, |e| format!(" on {e}"));
             say(Milestone, Tone::Accent, "", format!("{runbook}: run {id}{on} by {}", requester.name));
         }
-        Body::ExecutorStarted { pid, host, resumed: true, gap_ms } => {
+        Body::ExecutorStarted { pid, host, resumed: true, gap_ms } if run.resumes > 0 => {
             let gap = moment::length(*gap_ms);
             say(
                 Milestone,

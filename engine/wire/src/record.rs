@@ -61,6 +61,9 @@ pub enum Body {
         /// At most this many steps at once, where the command line said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_parallel: Option<u32>,
+        /// The answers file of the command line, as it was read: whoever goes on with the run answers the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<String>,
     },
     /// A process took the run (the first one too). `gap_ms`: elapsed time that no executor watched.
     ExecutorStarted {

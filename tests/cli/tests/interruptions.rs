@@ -132,6 +132,27 @@ fn the_first_int_in_a_rollback_warns_and_the_second_stops() {
 }
 
 #[test]
+fn a_rollback_that_an_int_caused_is_warned_about_all_the_same() {
+    let held = |file: &str| format!("while ! test -e {file}; do sleep 0.05; done");
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'true', rollback: {{run: '{}; echo undone >> log'}}}}\n  - {{id: b, run: '{}', effect: read}}\n",
+        held("back"),
+        held("go")
+    ));
+    let mut running = bed.start(&["exec", "a.yaml"]);
+    running.stderr_until("b: starts");
+    running.signal(Signal::INT);
+    running.stderr_until("cancelled by");
+    bed.write("go", "");
+    running.stderr_until("a.undo: starts");
+    running.signal(Signal::INT);
+    running.stderr_until("interrupt once more");
+    bed.write("back", "");
+    running.wait().expect(20);
+    assert_eq!(bed.read("log").unwrap(), "undone\n");
+}
+
+#[test]
 fn an_undo_cut_short_is_in_doubt_and_can_be_run_again() {
     let (bed, running) = rolling_back();
     running.signal(Signal::TERM);

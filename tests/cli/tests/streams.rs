@@ -1,5 +1,10 @@
 //! Data goes to stdout and everything else to stderr.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use runbook_testbed::Bed;
 
 #[test]
@@ -59,4 +64,59 @@ fn followed_logs_end_with_the_run_and_have_all_of_it() {
     bed.write("go", "");
     let said = following.wait().expect(0).stdout;
     assert!(said.contains("first") && said.contains("last"), "{said}");
+}
+
+/// A step that speaks, then runs until there is a file `go`.
+const HELD: &str =
+    "  - {id: a, run: 'echo first; while ! test -e go; do sleep 0.05; done; echo last', effect: read}\n";
+
+#[test]
+fn who_follows_ends_with_its_reader() {
+    let bed = Bed::with_steps(HELD);
+    let run = bed.runbook(&["exec", "a.yaml", "--detach"]).expect(0).stdout.trim().to_owned();
+    for args in [&["logs", "-f", &run][..], &["watch", &run, "-o", "json"][..]] {
+        let mut following = bed.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(following.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty());
+        // The reader is gone; the run goes on, and says nothing that could not be written.
+        assert!(following.wait().unwrap().success(), "{args:?}");
+    }
+    bed.write("go", "");
+    bed.runbook(&["watch", &run]).expect(0);
+}
+
+#[test]
+fn what_a_step_prints_is_shown_and_not_obeyed() {
+    let bed = Bed::with_steps("  - {id: a, run: \"printf '\\\\033[2Jgone\\\\n'\", effect: read}\n");
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let logs = bed.runbook(&["logs"]).expect(0);
+    for text in [&ran.stderr, &logs.stdout] {
+        assert!(text.contains("[2Jgone") && !text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[test]
+fn a_detached_run_has_its_answers_and_has_not_been_resumed() {
+    let bed = Bed::with_steps("  - {id: ok, approval: {message: Go?, timeout: 1h}}\n");
+    bed.write("answers.yaml", "ok: approve\n");
+    let ran = bed.runbook(&["exec", "a.yaml", "--detach", "--answers", "answers.yaml"]).expect(0);
+    let run = ran.stdout.trim();
+    bed.write("answers.yaml", "ok: reject\n");
+    let said = bed.runbook(&["watch", run]).expect(0).stderr;
+    assert!(!said.contains("resumed"), "{said}");
+    let listed = bed.runbook(&["runs"]).expect(0).stdout;
+    assert!(listed.starts_with("RUN") && listed.contains("succeeded"), "{listed}");
+}
+
+#[test]
+fn a_refusal_of_a_live_executor_says_what_to_do_instead() {
+    let bed = Bed::with_steps(HELD);
+    let run = bed.runbook(&["exec", "a.yaml", "--detach"]).expect(0).stdout.trim().to_owned();
+    let mut watching = bed.start(&["watch", &run]);
+    watching.stderr_until("a: starts");
+    let refused = bed.runbook(&["rollback", &run]).expect(2);
+    assert!(refused.stderr.contains("hint: `runbook cancel` ends it"), "{}", refused.stderr);
+    bed.write("go", "");
+    watching.wait().expect(0);
 }

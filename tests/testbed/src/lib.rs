@@ -3,12 +3,16 @@
 //! Nothing of the machine's environment reaches the binary but `PATH`. What a test sees of a run, it sees from outside:
 //! exit codes, what the commands print, the files and servers that steps touched.
 
+mod terminal;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use terminal::OnTerminal;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -198,6 +202,11 @@ impl Bed {
     pub fn start(&self, args: &[&str]) -> Started {
         let child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Started { child: child.expect("the binary can be started"), heard: Vec::new() }
+    }
+
+    /// Starts a command on a terminal of 80 by 24.
+    pub fn on_terminal(&self, args: &[&str]) -> OnTerminal {
+        OnTerminal::start(&binary(), self.command(args), (24, 80))
     }
 
     /// The id of the newest run.

@@ -8,11 +8,23 @@ use crate::args::Global;
 use crate::error::{CommandError, Exit};
 use crate::{act, history};
 
+const EXAMPLES: &str = "\
+Examples (`runbook show RUN` prints the ones that fit):
+  runbook answer k7f3q restore --done                          in doubt: the effect is there
+  runbook answer k7f3q ready --tick dns --evidence OPS-4711
+  runbook answer k7f3q colour green                            a prompt's value
+  runbook answer k7f3q - --undo                                about the whole run";
+
 /// Answer what a run asks: a prompt, a checklist item, a step in doubt, whether to roll back.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("answer").required(true)))]
+#[command(
+    group(ArgGroup::new("answer").required(true)),
+    override_usage = "runbook answer <RUN> <STEP> <VALUE | --done | --tick ITEM | …>",
+    after_help = EXAMPLES
+)]
 pub(crate) struct Answer {
     /// The run.
+    #[arg(add = crate::complete::runs())]
     run: String,
     /// The step that asks; `-` for a question about the whole run.
     step: String,

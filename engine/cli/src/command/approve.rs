@@ -11,6 +11,7 @@ use crate::error::{CommandError, Exit};
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// The run.
+    #[arg(add = crate::complete::runs())]
     run: String,
     /// The approval step [default: the one that waits, if it is the only one].
     step: Option<String>,

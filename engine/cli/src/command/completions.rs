@@ -1,12 +1,13 @@
 //! `runbook completions SHELL`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
 use crate::error::{CommandError, Exit};
 use crate::output;
 
-/// Print a completion script for a shell.
+/// Print a completion script for a shell. It asks `runbook` itself: step types, runs, environments are those of the moment.
 ///
 /// For bash: `runbook completions bash > ~/.local/share/bash-completion/completions/runbook`.
 /// For zsh: `runbook completions zsh > "${fpath[1]}/_runbook"`.
@@ -18,8 +19,15 @@ pub(crate) struct Completions {
 }
 
 pub(crate) fn run(completions: &Completions) -> Result<Exit, CommandError> {
+    let name = completions.shell.to_string();
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(&name)
+        .ok_or_else(|| CommandError::usage(format!("there is no completion for {name}")))?;
     let mut script = Vec::new();
-    clap_complete::generate(completions.shell, &mut crate::args::Args::command(), "runbook", &mut script);
+    shell
+        .write_registration("COMPLETE", "runbook", "runbook", "runbook", &mut script)
+        .map_err(|error| CommandError::unexpected(error.to_string()))?;
     output::data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::SUCCESS)
 }

@@ -11,11 +11,18 @@ use crate::error::{CommandError, Exit};
 use crate::target::{Planned, Target};
 use crate::{drive, host, inputs};
 
+const EXAMPLES: &str = "\
+Examples:
+  runbook exec golive.yaml -e production -i version=v1.4.2
+  runbook exec golive.yaml -i alert=@payload.json --dry-run
+  runbook exec golive.yaml --detach, then: runbook watch";
+
 /// Run a runbook.
 ///
 /// Everything that happens is in the journal before it counts: kill this process anywhere, and `runbook resume` goes on.
 /// The first Ctrl-C asks whether to go on, to cancel and roll back, or to stop here.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", crate::args::EXIT_CODES))]
 pub(crate) struct Exec {
     #[command(flatten)]
     target: Target,
@@ -41,14 +48,14 @@ pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
     let (plan, root, environment) = exec.target.plan_or_show(planned, global)?;
     let answers = match &exec.answers {
         None => None,
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))?,
-        ),
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            CommandError::usage(format!("--answers {}: {error}", path.display()))
+                .hint("it names a YAML file, a map from the path of a step to its answer: `signoff: approve`")
+        })?),
     };
-    let host = host::host(global, root, answers)?;
-    let new =
-        NewRun { file: exec.target.file.display().to_string(), environment, max_parallel: exec.max_parallel };
+    let host = host::host(global, root)?;
+    let file = exec.target.file.display().to_string();
+    let new = NewRun { file, environment, max_parallel: exec.max_parallel, answers };
     if exec.detach {
         drive::new_detached(plan, new, host, global)
     } else {

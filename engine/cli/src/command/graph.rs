@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use runbook_view::graph;
 
-use crate::args::Global;
+use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::output;
 use crate::target::Target;
@@ -29,6 +29,10 @@ enum Kind {
 }
 
 pub(crate) fn run(command: &Graph, global: &Global) -> Result<Exit, CommandError> {
+    if global.output == Format::Json {
+        return Err(CommandError::usage("graph draws pictures, and has no JSON")
+            .hint("`runbook plan FILE -o json` has the steps and what they need"));
+    }
     let planned = command.target.plan(true, Vec::new())?;
     let (plan, _, _) = command.target.plan_or_show(planned, global)?;
     let graph = graph::Graph::of(&plan.outline);

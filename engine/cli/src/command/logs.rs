@@ -15,10 +15,18 @@ use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::{history, output};
 
+const EXAMPLES: &str = "\
+Examples:
+  runbook logs                                 of the newest run, all steps
+  runbook logs k7f3q 'broker[kafka4].joined'
+  runbook logs -f k7f3q deploy";
+
 /// Print what the steps of a run said.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Logs {
     /// The run [default: the newest].
+    #[arg(add = crate::complete::runs())]
     run: Option<String>,
     /// Only this step (and what is below it), such as `deploy` or `broker[kafka4].joined`.
     step: Option<String>,
@@ -71,6 +79,7 @@ fn follow(journal: &Journal, run: &str, printer: &mut Printer<'_>) -> Result<(),
             News::Unattended | News::Nothing => {}
         }
         printer.print()?;
+        output::still_read()?;
         if (news == News::Unattended && arrived) || patience == 0 {
             return Ok(());
         }
@@ -165,7 +174,10 @@ fn shown(step: &str, elapsed_ms: u64, stream: LogStream, text: &str, global: &Gl
         LogStream::Note => "note",
     };
     match global.output {
-        Format::Text => format!("{:>9.3}s {step} | {text}", elapsed_ms as f64 / 1e3),
+        Format::Text => {
+            let text = runbook_view::clean(text.to_owned());
+            format!("{:>9.3}s {step} | {text}", elapsed_ms as f64 / 1e3)
+        },
         Format::Json => {
             serde_json::json!({"version": 1, "type": "log", "step": step, "elapsed_ms": elapsed_ms, "stream": name, "text": text})
                 .to_string()

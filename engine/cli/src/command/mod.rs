@@ -25,6 +25,9 @@ mod watch;
 
 use clap::Subcommand;
 
+pub(crate) use explain::codes as error_codes;
+pub(crate) use runs::words as run_words;
+
 use crate::args::Args;
 use crate::error::{CommandError, Exit};
 
@@ -75,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, CommandError> {
         Command::Answer(command) => answer::run(command, global),
         Command::Steps(command) => steps::run(command, global),
         Command::Schema(command) => schema::run(command),
-        Command::Explain(command) => explain::run(command),
+        Command::Explain(command) => explain::run(command, global),
         Command::Init(command) => init::run(command),
         Command::Sandbox(command) => sandbox::run(command, global),
         Command::Completions(command) => completions::run(command),

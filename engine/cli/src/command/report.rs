@@ -10,13 +10,21 @@ use crate::args::Global;
 use crate::error::{CommandError, Exit};
 use crate::{history, output};
 
+const EXAMPLES: &str = "\
+Examples:
+  runbook report                               the newest run, as Markdown
+  runbook report k7f3q -f html --to golive.html
+  runbook report k7f3q -f junit --to report.xml";
+
 /// Write the record of a run: what was done, by whom, with what evidence, what was undone.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Report {
     /// The run [default: the newest].
+    #[arg(add = crate::complete::runs())]
     run: Option<String>,
-    /// The format.
-    #[arg(short, long, value_enum, default_value_t = Kind::Markdown)]
+    /// The format; with `-o json`, JSON.
+    #[arg(short, long, value_enum, default_value_if("output", "json", "json"), default_value = "markdown")]
     format: Kind,
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]

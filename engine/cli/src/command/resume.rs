@@ -13,6 +13,7 @@ use crate::{drive, history, output};
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
     /// The run [default: the newest unfinished one].
+    #[arg(add = crate::complete::runs())]
     run: Option<String>,
     /// Leave the terminal at once; follow it with `runbook watch`.
     #[arg(long)]

@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use runbook_journal::{Journal, RunFilter, RunStatus, RunSummary, StatusFilter};
+use runbook_journal::{Journal, OpenError, RunFilter, RunStatus, RunSummary, StatusFilter};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
-use crate::{history, output};
+use crate::{history, output, project};
 
 /// List runs, the newest first.
 #[derive(Debug, Args)]
@@ -37,17 +37,25 @@ enum Status {
 }
 
 pub(crate) fn run(runs: &Runs, global: &Global) -> Result<Exit, CommandError> {
-    let journal = match history::reading(global) {
+    let journal = match Journal::open_read_only(&project::state_folder(global)?) {
         Ok(journal) => journal,
-        Err(error) if error.exit == Exit::USAGE => {
+        Err(OpenError::Missing(_)) => {
             output::line_to_stderr("there are no runs yet");
             return Ok(Exit::SUCCESS);
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let status = runs.status.map(Status::filter);
     let filter = RunFilter { runbook: runs.runbook.clone(), status, ..history::filter(runs.limit) };
-    for run in journal.runs(&filter)? {
+    let runs = journal.runs(&filter)?;
+    if global.output == Format::Text && !runs.is_empty() {
+        let (run, runbook, environment) = ("RUN", "RUNBOOK", "ENVIRONMENT");
+        output::data_line(&format!(
+            "{run:<6} {:<26}  {runbook:<24} {environment:<12} {:<10} STATUS",
+            "STARTED", "BY"
+        ))?;
+    }
+    for run in runs {
         match global.output {
             Format::Text => output::data_line(&row(&run))?,
             Format::Json => output::data_line(&json(&run).to_string())?,

@@ -13,6 +13,7 @@ use crate::{history, output};
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// The run [default: the newest].
+    #[arg(add = crate::complete::runs())]
     run: Option<String>,
     /// The recorded events instead.
     #[arg(long)]

@@ -10,6 +10,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub(crate) struct Steps {
     /// A step type, such as http.check. Without one: all of them, a line each.
+    #[arg(add = crate::complete::steps())]
     name: Option<String>,
 }
 

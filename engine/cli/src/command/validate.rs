@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{Format, Global};
+use crate::complete;
 use crate::diagnostics::{self, Tally};
 use crate::error::{CommandError, Exit};
 use crate::output;
@@ -14,10 +15,10 @@ use crate::target::Target;
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
     /// The runbooks.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", add = complete::runbooks())]
     files: Vec<PathBuf>,
     /// The environment [default: as runbook.toml says].
-    #[arg(short, long, value_name = "ENV")]
+    #[arg(short, long, value_name = "ENV", add = complete::environments())]
     environment: Option<String>,
     /// Warnings are errors: above all, every write must say how it is undone.
     #[arg(long)]
@@ -25,7 +26,7 @@ pub(crate) struct Validate {
 }
 
 pub(crate) fn run(validate: &Validate, global: &Global) -> Result<Exit, CommandError> {
-    let mut wrong = 0;
+    let (mut wrong, mut unread) = (0, None);
     for file in &validate.files {
         let target = Target {
             file: file.clone(),
@@ -33,20 +34,41 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<Exit, CommandE
             inputs: Vec::new(),
             strict: validate.strict,
         };
-        let planned = target.plan(true, Vec::new())?.planned;
+        let planned = match target.plan(true, Vec::new()) {
+            Ok(planned) => planned.planned,
+            // The others are looked at all the same.
+            Err(error) => {
+                if let Some(earlier) = unread.replace(error) {
+                    output::line_to_stderr(&earlier.to_string());
+                }
+                continue;
+            }
+        };
         diagnostics::show(&planned.diagnostics, &planned.sources, global)?;
         let tally = Tally::of(&planned.diagnostics);
         if tally.errors > 0 {
             wrong += 1;
         }
-        if global.output == Format::Text {
-            let verdict = match tally.words() {
-                None => "valid".to_owned(),
-                Some(words) if tally.errors == 0 => format!("valid, {words}"),
-                Some(words) => words,
-            };
-            output::line_to_stderr(&format!("{}: {verdict}", file.display()));
+        match global.output {
+            Format::Text => {
+                let verdict = match tally.words() {
+                    None => "valid".to_owned(),
+                    Some(words) if tally.errors == 0 => format!("valid, {words}"),
+                    Some(words) => words,
+                };
+                output::line_to_stderr(&format!("{}: {verdict}", file.display()));
+            }
+            Format::Json => output::data_line(
+                &serde_json::json!({
+                    "version": 1, "type": "validated", "file": file.display().to_string(),
+                    "valid": tally.errors == 0, "errors": tally.errors, "warnings": tally.warnings,
+                })
+                .to_string(),
+            )?,
         }
+    }
+    if let Some(error) = unread {
+        return Err(error);
     }
     match wrong {
         0 => Ok(Exit::SUCCESS),

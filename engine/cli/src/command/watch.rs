@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use runbook_journal::{Journal, News, RunStatus, RunSummary};
 
-use crate::args::Global;
+use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::terminal::{Mode, Screen, Setting, Shown};
 use crate::{history, output};
@@ -14,6 +14,7 @@ use crate::{history, output};
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// The run [default: the newest].
+    #[arg(add = crate::complete::runs())]
     run: Option<String>,
 }
 
@@ -24,29 +25,40 @@ pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> 
     let journal = history::reading(global)?;
     let run = history::find(&journal, watch.run.as_deref(), |_| true)?;
     let outline = history::outline(&journal, &run)?;
-    let mode = Mode::of(global);
-    let colour = output::coloured_stderr(global);
-    let clock = runbook_runtime::Clock::system();
-    let screen = Screen::start(Setting { outline, history: Vec::new(), mode, colour, clock, asks: None });
-    let followed = follow(&journal, &run, &screen);
-    screen.finish();
+    let screen = Screen::start(Setting {
+        outline,
+        history: Vec::new(),
+        mode: Mode::of(global),
+        colour: output::coloured_stderr(global),
+        clock: runbook_runtime::Clock::system(),
+        drives: false,
+        acts: None,
+    });
+    let followed = follow(&journal, &run, &screen, global);
+    screen.finish(None);
     followed?;
     ending(&journal, &run.id)
 }
 
 /// Passes events on until the run is finished or nobody executes it.
-fn follow(journal: &Journal, run: &RunSummary, screen: &Screen) -> Result<(), CommandError> {
+fn follow(journal: &Journal, run: &RunSummary, screen: &Screen, global: &Global) -> Result<(), CommandError> {
     let mut follow = journal.follow(&run.id, 1);
     let mut arrived = false;
     loop {
-        match follow.next(ARRIVAL)? {
+        let news = follow.next(ARRIVAL)?;
+        if global.output == Format::Json {
+            output::still_read()?;
+        }
+        match news {
             News::Attended => arrived = true,
             News::Events(records) => {
                 // A detached run's first event is that it was made; whatever follows is its executor's.
                 arrived |= records.iter().any(|record| record.seq > 1);
                 for record in records {
-                    // A screen that is gone has nobody before it.
-                    let _ = screen.sender().send(Shown::Record(Box::new(record)));
+                    // A screen that is gone has found that nobody reads it.
+                    if screen.sender().send(Shown::Record(Box::new(record))).is_err() {
+                        return Err(CommandError::reader_gone());
+                    }
                 }
             }
             News::Unattended if arrived => return Ok(()),

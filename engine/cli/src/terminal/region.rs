@@ -1,7 +1,4 @@
-//! The part of the terminal that is redrawn in place.
-//!
-//! The terminal stays in its ordinary line mode and the cursor visible: a `runbook` that is killed with SIGKILL leaves a
-//! terminal that works.
+//! The part of the terminal that is redrawn in place. The cursor stays visible.
 
 use std::io::Write;
 
@@ -12,40 +9,36 @@ use super::style;
 /// Lines at the bottom of stderr that are drawn again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Region {
-    drawn: usize,
+    /// Lines above the one where the cursor is.
+    above: usize,
 }
 
 impl Region {
-    /// Replaces what was drawn by these lines; the last `height` of them where there are more, under the first one.
-    pub(crate) fn draw(&mut self, lines: &[Line], height: usize, colour: bool) {
+    /// Replaces what was drawn by these lines, and what is being typed below them.
+    pub(crate) fn draw(&mut self, lines: &[Line], typed: Option<&str>, colour: bool) {
         let mut text = self.erasure();
-        let room = height.saturating_sub(1).max(2);
-        let tail = if lines.len() > room { lines.len() - (room - 1) } else { 1 };
-        let kept = lines.iter().take(1).chain(lines.iter().skip(tail));
-        self.drawn = 0;
-        for line in kept {
+        for line in lines {
             text.push_str(&style::text(line, colour));
             text.push('\n');
-            self.drawn += 1;
         }
+        text.push_str(typed.unwrap_or_default());
+        self.above = lines.len();
         write(&text);
     }
 
     /// Takes the region away and writes lines that stay.
     pub(crate) fn print(&mut self, text: &str) {
         let mut out = self.erasure();
-        self.drawn = 0;
+        self.above = 0;
         out.push_str(text);
         write(&out);
     }
 
-    /// What stands there stays; the next drawing begins below it.
-    pub(crate) fn keep(&mut self) {
-        self.drawn = 0;
-    }
-
     fn erasure(&self) -> String {
-        if self.drawn == 0 { String::new() } else { format!("\x1b[{}A\r\x1b[J", self.drawn) }
+        match self.above {
+            0 => "\r\x1b[J".to_owned(),
+            above => format!("\x1b[{above}A\r\x1b[J"),
+        }
     }
 }
 

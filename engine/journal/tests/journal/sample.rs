@@ -27,6 +27,7 @@ pub(crate) fn created(run: &str) -> Body {
         root: String::new(),
         request: serde_json::Value::Null,
         max_parallel: None,
+        answers: None,
     }
 }
 

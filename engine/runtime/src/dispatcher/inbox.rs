@@ -26,7 +26,7 @@ impl Dispatcher<'_> {
         for entry in entries {
             let accepted = match &entry.message {
                 Ok(message) => people::accept(self.view(), message).map_err(|refusal| match refusal.hint {
-                    Some(hint) => format!("{}; {hint}", refusal.message),
+                    Some(hint) => format!("{}\n{hint}", refusal.message),
                     None => refusal.message,
                 }),
                 Err(reason) => Err(format!("the message does not read: {reason}")),

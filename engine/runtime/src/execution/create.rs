@@ -24,6 +24,8 @@ pub struct NewRun {
     pub environment: Option<String>,
     /// At most this many steps at once; `None`: as the plan says.
     pub max_parallel: Option<u32>,
+    /// Answers that it named (`--answers`), as read; they come before the environment's.
+    pub answers: Option<String>,
 }
 
 impl Execution {
@@ -57,6 +59,7 @@ impl Execution {
             root: host.root.to_string_lossy().into_owned(),
             request: serde_json::to_value(&plan.bundle.request).unwrap_or_default(),
             max_parallel: new.max_parallel,
+            answers: new.answers.clone(),
         };
         let started =
             Body::ExecutorStarted { pid: host.pid, host: host.hostname.clone(), resumed: false, gap_ms: 0 };
@@ -73,6 +76,7 @@ impl Execution {
             since: host.clock.ms(),
             begin: vec![created, started],
             requests: Vec::new(),
+            answers: new.answers,
             controlled,
             host,
         };

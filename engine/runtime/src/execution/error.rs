@@ -62,6 +62,11 @@ impl ExecutionError {
                 names.iter().map(|name| format!("-i {name}=…")).collect::<Vec<_>>().join(" ")
             }
             ExecutionError::OtherSemantics { version, .. } => format!("use version {version}"),
+            ExecutionError::Store(StoreError::ReadOnly)
+            | ExecutionError::Journal(OpenError::Store { error: StoreError::ReadOnly, .. }) => {
+                "the journal's folder and its files must be writable by everybody of the team; `runbook doctor` looks"
+                    .into()
+            }
             ExecutionError::Leftovers { run, .. } => format!("end them, then: runbook resume {run}"),
             _ => return None,
         })

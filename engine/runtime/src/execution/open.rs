@@ -62,10 +62,19 @@ impl Execution {
             facts,
             begin,
             requests: Vec::new(),
+            answers: answers_given(&records),
             controlled,
             host,
         };
         Ok(Execution::of(inner, control))
+    }
+}
+
+/// The answers file that the run was made with.
+fn answers_given(records: &[Record]) -> Option<String> {
+    match records.first().map(|record| &record.body) {
+        Some(Body::RunCreated { answers, .. }) => answers.clone(),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! People: who may answer what, answers from a file, waiting without anybody to ask.
 
-use runbook_runtime::{Execution, Exit};
+use runbook_runtime::{Execution, Exit, NewRun};
 use runbook_wire::{Answer, Body, Message, Person, Record, Request, Via};
 
 use crate::stage::{Stage, Way};
@@ -196,9 +196,12 @@ ok: [ana, ben]
 async fn a_file_answers_where_that_is_allowed() {
     let stage = Stage::default();
     let world = World::new(stage.registry()).file("main.yaml", ASKING);
-    let mut host = world.host();
-    host.answers = Some(ANSWERS.into());
-    let ran = world.run_as(host).await;
+    let new = NewRun { answers: Some(ANSWERS.into()), ..NewRun::default() };
+    let made = Execution::create(world.host(), world.plan("main.yaml"), new).await.unwrap();
+    // Left to another process, which has nothing but the journal.
+    let run = made.run().to_owned();
+    drop(made);
+    let ran = drive(world.open(&run).await).await;
     assert_eq!(ran.outcome.exit, Exit::Succeeded, "{:?}\n{}", ran.warnings, lines(&ran.records));
     assert_eq!(stage.done(), ["do b 4"]);
     let via = |record: &runbook_wire::Record| match &record.body {
@@ -215,10 +218,9 @@ async fn a_protected_environment_takes_no_answers_from_a_file() {
     let world = World::new(stage.registry())
         .file("main.yaml", ASKING)
         .file("environments/production.yaml", "apiVersion: runbook/v1\nkind: Environment\nprotected: true\n");
-    let mut host = world.host();
-    host.answers = Some(ANSWERS.into());
+    let new = NewRun { answers: Some(ANSWERS.into()), ..NewRun::default() };
     let plan = world.plan_in("main.yaml", "production");
-    let execution = Execution::create(host, plan, Default::default()).await.unwrap();
+    let execution = Execution::create(world.host(), plan, new).await.unwrap();
     let ran = drive(execution).await;
     assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
     assert_eq!(ran.warnings, ["the environment is protected: answers from a file are not used"]);

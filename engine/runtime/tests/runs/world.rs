@@ -84,7 +84,6 @@ impl World {
             registry: Arc::clone(&self.registry),
             entropy: [7; 32],
             unattended: true,
-            answers: None,
         }
     }
 

@@ -4,7 +4,8 @@ use runbook_wire::{Answer, EntryKind, Probe, Via};
 
 use super::Page;
 use crate::{
-    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line::wrap, moment, run::subject, summary,
+    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line, line::wrap, moment, run::subject,
+    summary,
 };
 
 /// The mark of a status, and its tone.
@@ -198,8 +199,10 @@ pub(crate) fn failure_lines(page: &Page<'_>, node: &Node<'_>, indent: usize) -> 
     };
     let room = page.width.saturating_sub(indent).max(8);
     let pad = " ".repeat(indent);
-    let mut lines: Vec<Line> =
-        wrap(&message, room).into_iter().map(|t| Line::of(Tone::Plain, &pad).with(Tone::Fail, t)).collect();
+    let mut lines: Vec<Line> = line::message(&message, room)
+        .into_iter()
+        .map(|t| Line::of(Tone::Plain, &pad).with(Tone::Fail, t))
+        .collect();
     // Beside the message where there is room, else below it.
     let beside = lines.last().is_some_and(|l| lines.len() == 1 && l.width() + 4 + place.len() <= page.width);
     match lines.last_mut() {

@@ -2,8 +2,8 @@
 
 use super::{Page, detail::time_left};
 use crate::{
-    Forward, Line, Node, Question, Status, Tone, exit,
-    line::wrap,
+    Forward, Line, Node, Question, Status, Tone, answers, exit,
+    line::{message, wrap},
     moment,
     required::{Produced, Required, is_required, required},
     summary::{self, Summary},
@@ -24,7 +24,7 @@ pub(super) fn foot(page: &Page<'_>) -> Vec<Line> {
         .tree
         .open_questions()
         .into_iter()
-        .flat_map(|q| summary::answers(&page.tree, q))
+        .flat_map(|q| answers(&page.tree, q))
         .map(|n| n.command)
         .collect();
     let next: Vec<_> =
@@ -68,7 +68,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
     } else {
         return Vec::new();
     };
-    let lines = wrap(&text, page.width - 2);
+    let lines = message(&text, page.width - 2);
     lines.into_iter().map(|t| Line::of(Tone::Plain, "  ").with(Tone::Fail, t)).collect()
 }
 
@@ -81,7 +81,7 @@ fn each_failed<'n, 'a>(node: &'n Node<'a>) -> Option<&'n Node<'a>> {
 }
 
 /// A question, who can answer, until when, and how.
-fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
+pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     let mut pieces = vec![Line::of(Tone::Warn, "  ?")];
     let what = crate::timeline::about(&question.about);
     pieces.push(Line::of(Tone::Warn, format!("{what}:")));
@@ -100,7 +100,7 @@ fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
         pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
     }
     lines.extend(page.flow(pieces, 2, 6));
-    let commands = summary::answers(&page.tree, question);
+    let commands = answers(&page.tree, question);
     let mut pieces: Vec<Line> = commands
         .into_iter()
         .map(|n| Line::of(Tone::Dim, format!("{}: ", n.what)).with(Tone::Accent, n.command))

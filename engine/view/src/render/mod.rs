@@ -9,7 +9,7 @@ mod steps;
 
 use jiff::tz::TimeZone;
 
-use crate::{Line, Now, Run, Tone, Tree};
+use crate::{Line, Now, Question, Run, Tone, Tree};
 
 pub(crate) use detail::{detail, failure_lines, given};
 pub use detail::{mark, trend};
@@ -69,6 +69,7 @@ pub fn render(run: &Run, now: Now, width: usize, style: &Style) -> Vec<Line> {
     if style.max_lines.is_some() {
         rows = fold::clamp(rows, room.max(1), style.ascii);
     }
+    let top = head.len();
     let mut lines = head;
     lines.extend(rows.into_iter().map(|row| row.line));
     lines.extend(failed);
@@ -77,10 +78,22 @@ pub fn render(run: &Run, now: Now, width: usize, style: &Style) -> Vec<Line> {
     if let Some(max) = style.max_lines
         && lines.len() > max.max(1)
     {
-        // Too small for everything: the end says what to do.
-        lines.drain(1.min(lines.len())..lines.len() - max.max(1) + 1);
+        // Too small for everything: the beginning says what runs and for how long, the end what to do.
+        let top = top.min(max / 2);
+        let missing = (lines.len() + 1 - max.max(1)).min(lines.len() - top);
+        let dots = if style.ascii { "..." } else { "…" };
+        let note = format!("  {dots} {missing} lines more: ");
+        let note = Line::of(Tone::Warn, note).with(Tone::Accent, format!("runbook show {}", run.id()));
+        lines.splice(top..top + missing, [note]);
     }
     lines.into_iter().map(|line| line.cut(width, style.ascii)).collect()
+}
+
+/// A question in full: what is decided on, who can answer, until when, and how.
+pub fn ask(run: &Run, question: &Question, now: Now, width: usize, style: &Style) -> Vec<Line> {
+    let width = width.max(MIN_WIDTH);
+    let page = Page { tree: Tree::of(run), now, elapsed_ms: run.elapsed_ms(now), width, style };
+    foot::ask(&page, question)
 }
 
 impl Page<'_> {

@@ -50,9 +50,11 @@ impl Run {
                 });
             }
             Body::ExecutorStarted { pid, host, resumed, gap_ms } => {
+                // Who takes a run that was made for it (`--detach`) resumes nothing that began.
+                let began = !matches!(self.executor, Executor::None);
                 self.executor = Executor::Running { pid: *pid, host: host.clone(), since: at };
                 if *resumed {
-                    self.resumes += 1;
+                    self.resumes += u32::from(began);
                     self.gaps.extend(before.map(|b| (b.elapsed_ms, at.elapsed_ms)));
                     self.taken_over(*gap_ms, at);
                 }

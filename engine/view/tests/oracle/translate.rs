@@ -260,6 +260,7 @@ impl Translator {
                 root: String::new(),
                 request: serde_json::Value::Null,
                 max_parallel: None,
+                answers: None,
             },
             Fact::Resumed { gap } => {
                 wire::Body::ExecutorStarted { pid: 1, host: String::new(), resumed: true, gap_ms: gap }

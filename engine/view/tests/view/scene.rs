@@ -150,6 +150,7 @@ impl Scene {
             root: String::new(),
             request: Value::Null,
             max_parallel: None,
+            answers: None,
         });
         self.push(Body::ExecutorStarted { pid: 4711, host: "bastion".into(), resumed: false, gap_ms: 0 })
     }

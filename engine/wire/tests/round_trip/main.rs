@@ -120,13 +120,13 @@ fn run_body() -> BoxedStrategy<Body> {
         (
             (text(), text(), text(), text(), of(text())),
             (map(), person(), any::<u64>(), any::<u32>(), text(), any::<bool>()),
-            (text(), value(), of(any::<u32>()))
+            (text(), value(), of(any::<u32>()), of(text()))
         )
             .prop_map(
                 |(
                     (run, runbook, file, plan, environment),
                     (inputs, requester, seed, semantics, version, unattended),
-                    (root, request, max_parallel),
+                    (root, request, max_parallel, answers),
                 )| {
                     Body::RunCreated {
                         run,
@@ -143,6 +143,7 @@ fn run_body() -> BoxedStrategy<Body> {
                         root,
                         request,
                         max_parallel,
+                        answers,
                     }
                 }
             ),

@@ -1,0 +1,309 @@
+//! The screen's thread: what it hears, what it draws, what it makes of what is typed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
+use runbook_wire::{Message, Record, Request, Via};
+use unicode_width::UnicodeWidthChar;
+
+use super::asked::{Asked, Way, way};
+use super::keyboard::Keyboard;
+use super::region::Region;
+use super::screen::{Acts, Mode, Setting, Shown};
+use super::style;
+use crate::output;
+
+/// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) struct Painter {
+    run: Run,
+    style: Style,
+    setting: Setting,
+    replies: SyncSender<Shown>,
+    /// To be cleared when an INT has been heard.
+    heard: Arc<AtomicBool>,
+    region: Region,
+    keyboard: Keyboard,
+    /// What stands at the bottom.
+    asking: Option<Asked>,
+    /// What was answered here and is on its way.
+    sent: Option<Asked>,
+    interrupt: Interrupt,
+    reason: Option<String>,
+}
+
+/// What an INT has led to (DESIGN §3.13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interrupt {
+    Calm,
+    /// It is asked what to do.
+    Asked,
+    /// There is nothing left to cancel, and it was said that the next one stops here.
+    Warned,
+}
+
+impl Painter {
+    pub(super) fn new(mut setting: Setting, replies: SyncSender<Shown>, heard: Arc<AtomicBool>) -> Painter {
+        let history = std::mem::take(&mut setting.history);
+        let run = Run::replay(std::mem::take(&mut setting.outline), &history);
+        let keyboard = Keyboard::default();
+        if setting.acts.is_some() {
+            keyboard.listen(replies.clone());
+        }
+        Painter {
+            run,
+            style: Style { zone: TimeZone::system(), ..Style::default() },
+            setting,
+            replies,
+            heard,
+            region: Region::default(),
+            keyboard,
+            asking: None,
+            sent: None,
+            interrupt: Interrupt::Calm,
+            reason: None,
+        }
+    }
+
+    pub(super) fn paint(mut self, from: &Receiver<Shown>) {
+        loop {
+            match from.recv_timeout(SECOND) {
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+                // What has queued up meanwhile belongs to the same frame.
+                Ok(shown) => {
+                    if !self.hear(shown) || !from.try_iter().all(|shown| self.hear(shown)) {
+                        break;
+                    }
+                }
+            }
+            self.draw();
+        }
+        self.last_words();
+    }
+
+    /// Takes in what is said; false: it was the last.
+    fn hear(&mut self, shown: Shown) -> bool {
+        match shown {
+            Shown::Record(record) => return self.record(&record),
+            Shown::Progress { task, text } => self.run.progress(&task, &text),
+            Shown::Output { path, text } => {
+                if self.setting.mode == Mode::Lines {
+                    output::line_to_stderr(&format!("{path} | {}", runbook_view::clean(text)));
+                }
+            }
+            Shown::Warning(text) => self.say(Tone::Warn, &format!("warning: {text}")),
+            Shown::Accepted => self.sent = None,
+            Shown::Refused(text) => {
+                self.say(Tone::Fail, &text);
+                self.sent = None;
+            }
+            Shown::Keys { era, keys } => {
+                if let Some(line) = self.keyboard.press(era, &keys) {
+                    self.typed(&line);
+                }
+            }
+            Shown::Interrupt => self.interrupted(),
+            Shown::Done(reason) => {
+                self.reason = reason;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn record(&mut self, record: &Record) -> bool {
+        self.run.apply(record);
+        if self.setting.mode == Mode::Lines {
+            for line in runbook_view::lines(&self.run, record, &self.style) {
+                output::line_to_stderr(&style::text(&line, self.setting.colour));
+            }
+        }
+        if self.setting.mode == Mode::Json {
+            let event = runbook_view::json::event(self.run.id(), record).to_string();
+            // A reader that went away ends who only watches. It does not stop a run.
+            return output::data_line(&event).is_ok() || self.setting.drives;
+        }
+        true
+    }
+
+    /// A line that stays, above the live tree.
+    fn say(&mut self, tone: Tone, text: &str) {
+        let line = style::text(&Line::of(tone, text), self.setting.colour);
+        match self.setting.mode {
+            Mode::Live => self.region.print(&format!("{line}\n")),
+            Mode::Lines | Mode::Json => output::line_to_stderr(&line),
+        }
+    }
+
+    fn draw(&mut self) {
+        if self.setting.mode != Mode::Live {
+            return;
+        }
+        self.put();
+        let (height, width) = terminal_size();
+        let below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
+        let room = height.saturating_sub(below.len() + 1).max(1);
+        let style = Style { max_lines: Some(room), ..self.style.clone() };
+        let mut lines = runbook_view::render(&self.run, self.now(), width, &style);
+        lines.extend(below);
+        let typed = self.asking.as_ref().map(|_| format!("> {}", tail(self.keyboard.typed(), width - 3)));
+        self.region.draw(&lines, typed.as_deref(), self.setting.colour);
+    }
+
+    /// Puts what is to be asked now, if that is not what stands there already.
+    fn put(&mut self) {
+        let asked = self.due();
+        match (&self.asking, &asked) {
+            (Some(before), Some(now)) if before.same(now) => self.keyboard.hold(),
+            (_, Some(Asked::Question(put))) => {
+                self.keyboard.begin();
+                let (height, width) = terminal_size();
+                let block = runbook_view::ask(&self.run, &put.question, self.now(), width, &self.style);
+                // What is too long to stand below the tree stands above it, whole.
+                if block.len() > height / 2 {
+                    self.region.print(&self.text(&block));
+                }
+            }
+            (_, Some(Asked::Interrupt)) => self.keyboard.begin(),
+            (Some(_), None) => self.keyboard.end(),
+            (None, None) => {}
+        }
+        self.asking = asked;
+    }
+
+    /// What is to be asked now.
+    fn due(&mut self) -> Option<Asked> {
+        self.setting.acts.as_ref()?;
+        if self.interrupt == Interrupt::Asked {
+            // Whatever failed meanwhile has decided it.
+            match self.forward() {
+                true => return Some(Asked::Interrupt),
+                false => self.interrupt = Interrupt::Calm,
+            }
+        }
+        let asked = Asked::first(&self.run)?;
+        let answered = self.sent.as_ref().is_some_and(|sent| sent.same(&asked));
+        (!answered).then_some(asked)
+    }
+
+    fn prompt(&self, asked: &Asked, width: usize) -> Vec<Line> {
+        let line = Line::of(Tone::Accent, format!("? {}", asked.text()));
+        let lines = line.with(Tone::Dim, format!("  [{}]", asked.choices())).broken(width, 2);
+        // What is asked in full stands above; the prompt is its last lines.
+        lines.into_iter().rev().take(4).rev().collect()
+    }
+
+    fn now(&self) -> Now {
+        Now::at(self.setting.clock.wall_ms())
+    }
+
+    /// Whether there is something to cancel: nothing failed, nothing is being undone.
+    fn forward(&self) -> bool {
+        let tree = Tree::of(&self.run);
+        !tree.halted() && tree.rollback == Rollback::None
+    }
+
+    fn interrupted(&mut self) {
+        self.heard.store(false, Ordering::SeqCst);
+        let Some(Acts { control, .. }) = &self.setting.acts else { return };
+        match self.interrupt {
+            Interrupt::Calm if self.forward() => self.interrupt = Interrupt::Asked,
+            Interrupt::Calm => {
+                self.interrupt = Interrupt::Warned;
+                self.say(
+                    Tone::Warn,
+                    "it is being brought to its end; interrupt once more to stop here, unfinished",
+                );
+            }
+            Interrupt::Asked | Interrupt::Warned => control.stop(Some(2)),
+        }
+    }
+
+    fn typed(&mut self, line: &str) {
+        let (Some(acts), Some(asked)) = (self.setting.acts.clone(), self.asking.clone()) else { return };
+        match &asked {
+            Asked::Interrupt => match way(line) {
+                None => self.unclear(&asked),
+                Some(Way::Stop) => acts.control.stop(Some(2)),
+                Some(Way::GoOn) => self.interrupt = Interrupt::Calm,
+                Some(Way::Cancel) => {
+                    self.interrupt = Interrupt::Calm;
+                    self.send(&acts, Request::Cancel { reason: "interrupted at the terminal".into() });
+                }
+            },
+            Asked::Question(put) => match put.read(line) {
+                None => self.unclear(&asked),
+                Some((answer, comment)) => {
+                    let step = put.question.subject().map(|task| task.path.clone());
+                    let question = Some(put.question.asked.seq);
+                    let request = Request::Answer { step, question, answer, via: Via::Terminal, comment };
+                    self.send(&acts, request);
+                    self.sent = Some(asked);
+                }
+            },
+        }
+    }
+
+    fn unclear(&mut self, asked: &Asked) {
+        self.say(Tone::Warn, &format!("that is not one of: {}", asked.choices()));
+    }
+
+    fn send(&self, acts: &Acts, request: Request) {
+        let message = Message { by: acts.person.clone(), request };
+        let (control, replies) = (acts.control.clone(), self.replies.clone());
+        acts.handle.spawn(async move {
+            let reply = match control.send(message).await {
+                Ok(()) => Shown::Accepted,
+                Err(refusal) => {
+                    let hint = refusal.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                    Shown::Refused(format!("not accepted: {refusal}{hint}"))
+                }
+            };
+            // The screen may be gone by now; then nobody waits for the answer either.
+            let _ = replies.try_send(reply);
+        });
+    }
+
+    /// The whole tree and how it ended, once, to stay. The last line is what to type next.
+    fn last_words(&mut self) {
+        self.keyboard.end();
+        if self.setting.mode == Mode::Json {
+            return;
+        }
+        // An executor that stopped has recorded why.
+        let recorded = matches!(self.run.executor, Executor::Stopped { .. });
+        let reason = self.reason.take().filter(|_| !recorded).map(|reason| Line::of(Tone::Warn, reason));
+        let tree = runbook_view::render(&self.run, self.now(), terminal_size().1, &self.style);
+        let text = self.text(&reason.into_iter().chain(tree).collect::<Vec<Line>>());
+        match self.setting.mode {
+            Mode::Live => self.region.print(&text),
+            Mode::Lines | Mode::Json => output::line_to_stderr(text.trim_end()),
+        }
+    }
+
+    fn text(&self, lines: &[Line]) -> String {
+        lines.iter().map(|line| style::text(line, self.setting.colour) + "\n").collect()
+    }
+}
+
+/// The end of a text, in this many columns.
+fn tail(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    let fits = text.char_indices().rev().take_while(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used <= columns
+    });
+    fits.last().map_or("", |(at, _)| &text[at..])
+}
+
+/// Rows and columns of the terminal behind stderr.
+fn terminal_size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map_or((24, 100), |size| (usize::from(size.ws_row).max(5), usize::from(size.ws_col).max(20)))
+}

@@ -1,0 +1,170 @@
+//! What may be said to a question. The words of a prompt and the commands for another terminal come from this one list.
+
+use runbook_wire::{About, Answer, EntryKind, Role};
+
+use crate::{Next, Question, Run, Tree, summary::quote};
+
+/// One thing that may be said to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// What it means: `approve`, `it happened`.
+    pub what: String,
+    /// What is typed at a prompt; `None`: any text, which is the value.
+    pub word: Option<String>,
+    pub with: With,
+    /// The answer, without what is said with it.
+    pub answer: Answer,
+    /// The same as a command, to be typed as it stands.
+    pub command: String,
+}
+
+/// What is said after the word, by what it is: `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With {
+    MayBe(&'static str),
+    MustBe(&'static str),
+}
+
+impl Choice {
+    /// As a prompt shows it: `approve [comment]`.
+    pub fn typed(&self) -> String {
+        match (&self.word, self.with) {
+            (None, _) => "a value".into(),
+            // A choice among values is typed as it is, and nothing after it.
+            (Some(word), _) if matches!(self.answer, Answer::Value { .. }) => word.clone(),
+            (Some(word), With::MayBe(what)) => format!("{word} [{what}]"),
+            (Some(word), With::MustBe(what)) => format!("{word} {}", what.to_uppercase()),
+        }
+    }
+}
+
+/// Everything that may be said to a question, to whom it may concern.
+pub fn choices(tree: &Tree<'_>, question: &Question) -> Vec<Choice> {
+    let id = tree.run.id();
+    let step = question.subject().map_or_else(|| " -".to_owned(), |t| format!(" {}", quote(&t.path)));
+    let choice = |what: &str, word: &str, answer: Answer| Choice {
+        what: what.to_owned(),
+        word: Some(word.to_owned()),
+        with: With::MayBe("comment"),
+        answer,
+        command: format!("runbook answer {id}{step} --{word}"),
+    };
+    let keep = |what: &str| choice(what, "keep", Answer::Keep);
+    let undo = |what: &str| choice(what, "undo", Answer::Undo);
+    match &question.about {
+        About::Human(_) => human(tree, question, &format!("{id}{step}")),
+        About::InDoubt(task) => vec![
+            choice("it happened", "done", Answer::Done),
+            choice("it did not happen", "not-done", Answer::NotDone),
+            match undoes(tree, task.node) {
+                true => choice("run it again", "retry", Answer::Retry),
+                false => undo("undo it"),
+            },
+        ],
+        About::Warning(_) => vec![keep("go on"), choice("fail", "fail", Answer::Fail)],
+        About::Rollback(_) | About::Drift(_) => vec![keep("keep"), undo("undo")],
+        About::AfterPivot => vec![keep("keep"), choice("try again", "retry", Answer::Retry)],
+    }
+}
+
+fn human(tree: &Tree<'_>, question: &Question, place: &str) -> Vec<Choice> {
+    let entry = question.subject().and_then(|task| tree.run.outline.entries.get(task.node as usize));
+    let Some(entry) = entry else { return Vec::new() };
+    let choice = |what: &str, word: &str, with, answer, command: String| Choice {
+        what: what.to_owned(),
+        word: Some(word.to_owned()),
+        with,
+        answer,
+        command,
+    };
+    match entry.kind {
+        EntryKind::Approval => vec![
+            choice(
+                "approve",
+                "approve",
+                With::MayBe("comment"),
+                Answer::Approve,
+                format!("runbook approve {place}"),
+            ),
+            choice(
+                "reject",
+                "reject",
+                With::MustBe("why"),
+                Answer::Reject,
+                format!("runbook reject {place} --reason WHY"),
+            ),
+        ],
+        EntryKind::Window => Vec::new(),
+        EntryKind::Checklist => {
+            let ticked = ticked(tree.run, question);
+            let open = question.show.keys().filter(|item| !ticked.contains(item));
+            open.flat_map(|item| {
+                let wanted = entry.policy.evidence.contains(item);
+                let with = if wanted { With::MustBe("evidence") } else { With::MayBe("evidence") };
+                let evidence = if wanted { " --evidence TEXT" } else { "" };
+                let name = quote(item);
+                let tick = format!("runbook answer {place} --tick {name}{evidence}");
+                let refuse = format!("runbook answer {place} --refuse {name}");
+                let answer = |done| Answer::Item { item: item.clone(), done, evidence: None };
+                [
+                    choice("tick", "yes", with, answer(true), tick),
+                    choice("refuse", "no", With::MayBe("why"), answer(false), refuse),
+                ]
+            })
+            .collect()
+        }
+        _ if entry.policy.choices.is_empty() => vec![Choice {
+            what: "answer".into(),
+            word: None,
+            with: With::MayBe("comment"),
+            answer: Answer::Value { value: serde_json::Value::Null },
+            command: format!("runbook answer {place} VALUE"),
+        }],
+        _ => {
+            let value = |word: &String| {
+                let dashes = if word.starts_with('-') { "-- " } else { "" };
+                let command = format!("runbook answer {place} {dashes}{}", quote(word));
+                let answer = Answer::Value { value: word.as_str().into() };
+                choice("answer", word, With::MayBe("comment"), answer, command)
+            };
+            entry.policy.choices.iter().map(value).collect()
+        }
+    }
+}
+
+/// The commands that answer a question. Items that could be refused share one.
+pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
+    let refuses = |choice: &&Choice| matches!(choice.answer, Answer::Item { done: false, .. });
+    let all = choices(tree, question);
+    let (refusals, others): (Vec<&Choice>, Vec<&Choice>) = all.iter().partition(refuses);
+    let next = |choice: &&Choice| Next { what: choice.what.clone(), command: choice.command.clone() };
+    let mut answers: Vec<Next> = others.iter().map(next).collect();
+    match &refusals[..] {
+        [first, _, ..] => {
+            let (command, _) = first.command.split_once(" --refuse ").unwrap_or((&first.command, ""));
+            answers.push(Next { what: first.what.clone(), command: format!("{command} --refuse ITEM") });
+        }
+        few => answers.extend(few.iter().map(next)),
+    }
+    answers
+}
+
+/// Whether a node is part of an undo.
+fn undoes(tree: &Tree<'_>, node: u32) -> bool {
+    let entry = |node: u32| tree.run.outline.entries.get(node as usize);
+    std::iter::successors(entry(node), |below| below.parent.and_then(entry)).any(|e| e.role == Role::Undo)
+}
+
+/// Items of a checklist that are done by the last word on them.
+pub(crate) fn ticked<'r>(run: &'r Run, question: &Question) -> Vec<&'r String> {
+    let mut ticked: Vec<&String> = Vec::new();
+    for given in run.answers.iter().filter(|g| !g.void && question.is_about(&g.about)) {
+        if let Answer::Item { item, done, .. } = &given.answer {
+            ticked.retain(|t| *t != item);
+            if *done {
+                ticked.push(item);
+            }
+        }
+    }
+    ticked
+}

@@ -1,0 +1,180 @@
+//! Runs on a terminal: what stands there is what is answered, nothing freezes, Ctrl-C asks.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use runbook_testbed::{Bed, OnTerminal};
+
+const GATES: &str = "  - {id: staging_ok, approval: {message: Staging, timeout: 1h}}\n  - {id: production_ok, approval: {message: Production, timeout: 1h}}\n  - {id: live, run: 'touch live', rollback: {run: rm live}}\n";
+
+/// A step that runs until there is a file `go`.
+const HELD: &str = "run: 'while ! test -e go; do sleep 0.05; done', effect: read";
+
+fn exec(bed: &Bed) -> OnTerminal {
+    bed.on_terminal(&["exec", "a.yaml"])
+}
+
+#[test]
+fn what_was_typed_for_one_question_is_no_answer_to_the_next() {
+    let bed = Bed::with_steps(GATES);
+    let mut screen = exec(&bed);
+    screen.until("? staging_ok: Staging");
+    screen.press("approve");
+    screen.until("> approve");
+    bed.runbook(&["approve", &bed.newest_run(), "staging_ok"]).expect(0);
+    screen.until("? production_ok: Production");
+    screen.until("> ");
+    screen.press("\r");
+    screen.until("that is not one of: approve [comment] | reject WHY");
+    screen.press("reject too late\r");
+    let (_, code) = screen.end();
+    assert_eq!(code, 25);
+    assert_eq!(bed.read("live"), None);
+}
+
+#[test]
+fn a_checklist_item_is_ticked_as_it_stands_on_the_screen() {
+    let bed = Bed::with_steps(
+        "  - {id: ready, checklist: {timeout: 1h, items: [{id: dns, text: DNS is lowered, evidence: a ticket}, {id: mail, text: Mail is sent}]}}\n",
+    );
+    let mut screen = exec(&bed);
+    screen.until("? ready: DNS is lowered");
+    screen.until("[yes EVIDENCE | no [why]]");
+    screen.press("yes OPS-1");
+    screen.until("> yes OPS-1");
+    let run = bed.newest_run();
+    bed.runbook(&["answer", &run, "ready", "--tick", "dns", "--evidence", "OPS-2"]).expect(0);
+    screen.until("? ready: Mail is sent");
+    screen.press("yes\r");
+    assert_eq!(screen.end().1, 0);
+    let said = bed.runbook(&["report", &run]).expect(0).stdout;
+    assert!(said.contains("OPS-2") && !said.contains("OPS-1"), "{said}");
+}
+
+#[test]
+fn the_screen_goes_on_beside_a_question_and_keeps_what_is_typed() {
+    let bed = Bed::with_steps(&format!(
+        "  - id: par\n    parallel: true\n    steps:\n      - {{id: ok, approval: {{message: Go, timeout: 1h}}}}\n      - {{id: check, {}, continue_on_error: true}}\n",
+        HELD.replace("done'", "done; exit 3'")
+    ));
+    let mut screen = exec(&bed);
+    screen.until("? par.ok: Go");
+    screen.press("appr");
+    screen.until("> appr");
+    bed.write("go", "");
+    screen.until("exit code 3");
+    screen.until("> appr");
+    screen.press("ove\r");
+    assert_ne!(screen.end().1, 24);
+}
+
+#[test]
+fn ctrl_c_asks_and_going_on_forgets_it() {
+    let bed = Bed::with_steps(&format!("  - {{id: a, {HELD}}}\n"));
+    let mut screen = exec(&bed);
+    for _ in 0..2 {
+        // A frame with nothing below the tree is followed by the next one.
+        screen.until(" a\r\n\x1b[");
+        screen.press("\x03");
+        screen.until("[go-on | cancel | stop]");
+        screen.press("maybe\r");
+        screen.until("that is not one of: go-on | cancel | stop");
+        screen.until("> ");
+        screen.press("go-on\r");
+    }
+    bed.write("go", "");
+    assert_eq!(screen.end().1, 0);
+}
+
+#[test]
+fn ctrl_c_in_the_rollback_that_it_caused_warns_first() {
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'true', rollback: {{run: 'touch undoing; while ! test -e back; do sleep 0.05; done'}}}}\n  - {{id: b, {HELD}}}\n"
+    ));
+    let mut screen = exec(&bed);
+    screen.until("waiting: b");
+    screen.press("\x03");
+    screen.until("[go-on | cancel | stop]");
+    screen.press("cancel\r");
+    bed.write("go", "");
+    screen.until("waiting: a.undo");
+    screen.press("\x03");
+    screen.until("interrupt once more to stop here");
+    bed.write("back", "");
+    assert_eq!(screen.end().1, 20);
+}
+
+#[test]
+fn stopping_ends_with_the_next_command() {
+    let bed = Bed::with_steps(&format!("  - {{id: a, {HELD}}}\n"));
+    let mut screen = exec(&bed);
+    screen.until("waiting: a");
+    screen.press("\x03");
+    screen.until("[go-on | cancel | stop]");
+    screen.press("\x03");
+    let (said, code) = screen.end();
+    assert_eq!(code, 130);
+    let last = said.trim_end().lines().last().unwrap();
+    assert!(last.ends_with(&format!("runbook resume {}", bed.newest_run())), "{said}");
+}
+
+#[test]
+fn json_on_a_terminal_asks_nobody() {
+    let bed = Bed::with_steps(GATES);
+    let (said, code) = bed.on_terminal(&["exec", "a.yaml", "-o", "json"]).end();
+    assert_eq!(code, 24, "{said}");
+}
+
+#[test]
+fn what_is_decided_on_is_shown_whole_and_a_cut_is_said() {
+    let values: Vec<String> = (1..=30).map(|n| format!("value_{n}: \"shown {n}.\"")).collect();
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: ok, approval: {{timeout: 1h, show: {{{}}}}}}}\n",
+        values.join(", ")
+    ));
+    let mut screen = exec(&bed);
+    // Once above the tree, in the order of their names.
+    screen.until("value_1: shown 1.");
+    screen.until("value_22: shown 22.");
+    screen.until("value_9: shown 9.");
+    screen.until("00:00:0");
+    screen.until(" lines more: runbook show ");
+    screen.until("[approve [comment] | reject WHY]");
+    screen.press("approve\r");
+    assert_eq!(screen.end().1, 0);
+}
+
+#[test]
+fn a_point_of_no_return_is_passed_backwards_by_name_only() {
+    let bed = Bed::with_steps(
+        "  - {id: p, pivot: true, irreversible: gone, run: 'true'}\nrevert:\n  - {id: r, run: 'touch reverted'}\n",
+    );
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let run = bed.newest_run();
+    let refused = bed.runbook(&["rollback", &run]).expect(2);
+    assert!(refused.stderr.contains(&format!("runbook rollback {run} --confirm test")), "{}", refused.stderr);
+    bed.runbook(&["rollback", &run, "--confirm", "tset"]).expect(2);
+    let mut screen = bed.on_terminal(&["rollback", &run]);
+    screen.until("The runbook's name, to go on:");
+    screen.press("y\r");
+    assert_eq!(screen.end().1, 2);
+    assert_eq!(bed.read("reverted"), None);
+    let mut screen = bed.on_terminal(&["rollback", &run]);
+    screen.until("The runbook's name, to go on:");
+    screen.press("test\r");
+    assert_eq!(screen.end().1, 0);
+    assert!(bed.read("reverted").is_some());
+}
+
+#[test]
+fn the_only_unfinished_run_is_cancelled_once_somebody_has_seen_which() {
+    let bed = Bed::with_steps(GATES);
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let run = bed.newest_run();
+    let refused = bed.runbook(&["cancel"]).expect(2);
+    assert!(refused.stderr.contains(&format!("runbook cancel {run}")), "{}", refused.stderr);
+    let mut screen = bed.on_terminal(&["cancel"]);
+    screen.until(&format!("Cancel run {run}"));
+    screen.press("y\r");
+    assert_eq!(screen.end().1, 20);
+}
