@@ -1,8 +1,8 @@
 //! `assert`.
 
 use runbook_step::{
-    BoxFuture, Call, Context, Declaration, Failure, FailureKind, Field, Map, Outcome, Param, Step, Success,
-    Type, Value, step_type,
+    BadParam, BoxFuture, Call, Context, Declaration, Failure, FailureKind, Field, Map, Outcome, Param, Step,
+    Success, Type, Value, step_type,
 };
 
 step_type! {
@@ -23,7 +23,7 @@ step_type! {
     ///       - {that: "${{ steps.load.outputs.p95 < 500 }}", message: "95 of 100 requests in half a second"}
     /// ```
     ///
-    /// A condition is `true` or `false`; anything else, `null` included, is an error.
+    /// A condition is `true` or `false`; anything else, `null` included, is an error, and so is a list of none.
     pub struct Assert = "assert", declare;
 }
 
@@ -55,6 +55,9 @@ impl Step for Assert {
 
 fn look(call: &Call) -> Result<Success, Outcome> {
     let broken = match call.value("that")? {
+        Value::List(conditions) if conditions.is_empty() => {
+            return Err(BadParam::new("that", "the list is empty, so nothing is checked").into());
+        }
         Value::List(conditions) => conditions
             .iter()
             .enumerate()
@@ -108,6 +111,7 @@ mod tests {
         use serde_json::json;
         insta::assert_snapshot!(said(json!({"that": true}), &[]), @"holds");
         insta::assert_snapshot!(said(json!({"that": false}), &[]), @"`that` is not true");
+        assert!(said(json!({"that": []}), &[]).contains("the list is empty"));
         insta::assert_snapshot!(said(json!({"that": false, "message": "no"}), &[("that", "inputs.n == 3 (inputs.n = 4)")]), @"no: inputs.n == 3 (inputs.n = 4)");
         let list = json!({"that": [{"that": true}, {"that": false, "message": "first"}, {"that": false}]});
         insta::assert_snapshot!(said(list, &[("that[2].that", "steps.a.outputs.ok")]), @"first; not true: steps.a.outputs.ok");

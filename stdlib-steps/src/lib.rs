@@ -32,3 +32,28 @@ pub fn registry() -> Registry {
     registry.add(webhook::Post);
     registry
 }
+
+#[cfg(test)]
+mod tests {
+    use runbook_step::testing::Fake;
+    use runbook_step::{Call, UndoKind, Verdict};
+
+    use super::*;
+
+    /// What a declaration says of a step type is there: the contract's defaults say that it is not.
+    #[test]
+    fn what_is_declared_is_implemented() {
+        let fake = Fake::new();
+        let registry = registry();
+        for declaration in registry.declarations() {
+            let (name, call) = (declaration.name, Call::default());
+            let step = registry.get(name).unwrap();
+            let undone = fake.block_on(step.undo(&call, &fake));
+            let none = undone.failure().is_some_and(|failure| failure.message.contains("and has none"));
+            assert_eq!(!none, declaration.undo != UndoKind::None, "{name}: undo");
+            let seen = fake.block_on(step.verify(&call, &fake));
+            let none = seen == Verdict::Unknown("this step type cannot tell".into());
+            assert_eq!(!none, declaration.check.verify, "{name}: verify");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use runbook_step::{
 };
 
 use crate::http::exchange::{bare_request, latency_ms};
-use crate::http::expect::status_difference;
+use crate::http::expect::Mismatch;
 use crate::http::request::{unanswered, unwanted};
 
 step_type! {
@@ -40,6 +40,7 @@ fn declare(it: Declaration) -> Declaration {
             Param::optional("timeout", Type::positive_duration()).default("10s").doc("How long it may take."),
         )
         .output("status", Type::integer(), "The status of the answer.")
+        .writes_resource("webhook", &["url"])
 }
 
 impl Step for Post {
@@ -73,10 +74,7 @@ async fn post(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
             let note = format!("{} in {} ms", response.status, latency_ms(&response));
             Ok(Success::default().output("status", response.status).note(note))
         }
-        Ok(response) => {
-            let difference = status_difference(&response, "2xx");
-            Err(unwanted(&request, &response, difference, true))
-        }
+        Ok(response) => Err(unwanted(&request, &response, Mismatch::of_status(&response, "2xx", ctx), ctx)),
         Err(error) => Err(unanswered(&request, &error)),
     }
 }

@@ -83,7 +83,11 @@ pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Res
 /// One thread is enough: what takes time is children, sockets and the journal's own writer.
 fn in_runtime<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| CommandError::unexpected(error.to_string()))?.block_on(work)
+    let runtime = runtime.map_err(|error| CommandError::unexpected(error.to_string()))?;
+    let result = runtime.block_on(work);
+    // Not waited for: a read of a file on a server that is gone may never come back.
+    runtime.shutdown_background();
+    result
 }
 
 async fn drive(

@@ -17,13 +17,14 @@ use tokio::sync::mpsc;
 
 use crate::cancel::Cancel;
 use crate::clock::RunClock;
+use crate::files::{read_regular, words};
 use crate::http::HttpClients;
 use crate::logs::{LogFile, format_line};
 use crate::mask::Mask;
 use crate::platform;
 use crate::process::environment::{Environment, program};
 use crate::process::{self, Launch, Patience, Watch, output_file};
-use crate::secrets::Secrets;
+use crate::secrets::{Asker, Secrets, Unrevealed};
 use crate::stream::OutputStream;
 
 /// What of stdout is kept where a step wants all of it, in bytes.
@@ -104,13 +105,13 @@ impl AttemptContext {
         let programs = self.programs.iter().map(String::as_str).chain(launched);
         programs.into_iter().find_map(|path| {
             let pinned = self.shared.pinned.get(path)?;
-            match std::fs::read(self.shared.root.join(path)) {
-                Ok(content) if content == *pinned => None,
+            match read_regular(&self.shared.root.join(path), pinned.len()) {
+                Ok(Some(content)) if content == *pinned => None,
                 Ok(_) => Some(ProcessError {
-                    message: format!("{path}: not the program that was planned"),
                     hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+                    ..ProcessError::new(format!("{path}: not the program that was planned"))
                 }),
-                Err(error) => Some(ProcessError { message: format!("{path}: {error}"), hint: None }),
+                Err(error) => Some(ProcessError::new(format!("{path}: {}", words(&error)))),
             }
         })
     }
@@ -131,16 +132,20 @@ impl AttemptContext {
     }
 
     async fn launch(&self, request: &ProcessRequest, output: &Path) -> Result<Launch, ProcessError> {
-        let fault = |message: String| ProcessError { message, hint: None };
+        let fault = |message: String| ProcessError::new(message);
         let Some((name, args)) = request.argv.split_first() else {
             return Err(fault("there is no program to run".into()));
         };
         let mut environment = self.shared.environment.clone();
         for (name, value) in &request.env {
             let text = match value {
-                Value::Secret(secret) => {
-                    self.shared.secrets.reveal(secret).await.map_err(fault)?.expose_secret().to_owned()
-                }
+                Value::Secret(secret) => match self.shared.secrets.reveal(secret, self).await {
+                    Ok(text) => text.expose_secret().to_owned(),
+                    Err(Unrevealed::Fault(message)) => return Err(fault(message)),
+                    Err(stopped @ Unrevealed::Cancelled(why)) => {
+                        return Err(ProcessError { cancelled: Some(why), ..fault(stopped.to_string()) });
+                    }
+                },
                 plain => plain.to_string(),
             };
             if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
@@ -228,9 +233,14 @@ impl Context for AttemptContext {
         self.say(Live::Progress(self.task.clone(), self.shared.mask.text(line).into_owned()));
     }
 
+    fn hide(&self, text: &str) -> String {
+        self.shared.mask.text(text).into_owned()
+    }
+
     fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
-            self.shared.secrets.reveal(secret).await.map(|text| text.expose_secret().to_owned())
+            let revealed = self.shared.secrets.reveal(secret, self).await;
+            revealed.map(|text| text.expose_secret().to_owned()).map_err(|error| error.to_string())
         })
     }
 }
@@ -252,15 +262,48 @@ impl Processes for AttemptContext {
                 bytes: Vec::new(),
             };
             let exit = process::run(launch, &self.cancel, self.shared.patience, &mut watch).await?;
+            let whole = watch.stdout.whole();
+            // Whatever the script has put there: the loop must not wait for it.
+            let outputs = tokio::task::spawn_blocking(move || output_file::take(&output)).await;
             Ok(ProcessExit {
                 code: exit.code(),
                 signal: exit.signal(),
                 cancelled: exit.cancelled,
-                stdout: watch.stdout.whole().unwrap_or_else(|| watch.stdout.tail()),
+                stdout_cut: request.capture_stdout && whole.is_none(),
+                stdout: whole.unwrap_or_else(|| watch.stdout.tail()),
                 stderr_tail: watch.stderr.tail(),
-                outputs: output_file::take(&output),
+                outputs: outputs.unwrap_or_else(|error| Err(format!("$RUNBOOK_OUTPUT: {error}"))),
             })
         })
+    }
+}
+
+impl Asker for AttemptContext {
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn patience(&self) -> Patience {
+        self.shared.patience
+    }
+
+    fn spawned(&self, group: Pid) {
+        let spawned = Spawned {
+            task: self.task.clone(),
+            attempt: self.attempt,
+            pid: group.as_raw_nonzero().get().unsigned_abs(),
+            start_time: platform::start_time(group).unwrap_or(0),
+        };
+        // Nobody is there to record it only when the execution is over, and then the attempt ends too.
+        let _ = self.shared.spawned.send(spawned);
+    }
+
+    fn warn(&self, text: &str) {
+        self.say(Live::Warning(text.to_owned()));
     }
 }
 
@@ -275,15 +318,7 @@ struct Watched<'a> {
 
 impl Watch for Watched<'_> {
     fn spawned(&mut self, group: Pid) {
-        let context = self.context;
-        let spawned = Spawned {
-            task: context.task.clone(),
-            attempt: context.attempt,
-            pid: group.as_raw_nonzero().get().unsigned_abs(),
-            start_time: platform::start_time(group).unwrap_or(0),
-        };
-        // Nobody is there to record it only when the execution is over, and then the attempt ends too.
-        let _ = context.shared.spawned.send(spawned);
+        Asker::spawned(self.context, group);
     }
 
     fn output(&mut self, name: LogStream, chunk: Option<&[u8]>) {

@@ -166,6 +166,9 @@ impl Execution {
             environment.clone(),
             mask.clone(),
         );
+        for warning in secrets.learn().await {
+            observer.warning(&warning);
+        }
         let shared = Arc::new(Shared {
             clock,
             mask,

@@ -207,6 +207,13 @@ impl Facts {
                     self.entry(task).outputs = decode_outputs(outputs)?;
                 }
                 let probe = record::probe_back(*probe);
+                // While it was made, the task ran nothing besides it; a guard's check is made beside an attempt.
+                if !matches!(probe, kernel::Probe::Guard(_)) {
+                    for (_, leftover) in self.leftovers.iter_mut().filter(|((of, _), _)| *of == task) {
+                        leftover.groups.clear();
+                    }
+                    self.leftovers.retain(|_, leftover| *leftover != Leftover::default());
+                }
                 Fact::Checked { task, probe, round: *round, seen: record::seen(*grade) }
             }
             Body::Closed { task, attempt, outputs, failure } => {

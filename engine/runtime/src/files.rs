@@ -1,8 +1,8 @@
 //! Files, below the runbook's folder unless absolute.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use runbook_step::{BoxFuture, FileError, Files};
@@ -13,9 +13,12 @@ use crate::context::AttemptContext;
 const MODE: u32 = 0o666;
 
 impl Files for AttemptContext {
-    fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
+    fn read<'a>(&'a self, path: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
         let place = self.place(path);
-        blocking(path, move || fs::read(place.find()?))
+        Box::pin(async move {
+            let read = blocking(path, move || read_regular(&place.find()?, most)).await?;
+            read.ok_or_else(|| FileError::TooLong { path: path.to_owned(), most })
+        })
     }
 
     fn write<'a>(
@@ -111,13 +114,44 @@ fn blocking<'a, T: Send + 'static>(
     })
 }
 
-fn words(error: &io::Error) -> String {
+/// The whole of a regular file; nothing of it if it is longer than so many bytes. Never waits for somebody to write, as
+/// the opening of a pipe would.
+pub(crate) fn read_regular(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut content = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut content)?;
+    Ok((content.len() <= most).then_some(content))
+}
+
+/// The system's words without Rust's `(os error 2)`.
+pub(crate) fn words(error: &io::Error) -> String {
     error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// Writes beside and renames; what is renamed is on disk.
+/// Writes beside and renames; what is renamed is on disk, and belongs to whom the file belonged that it replaces.
 fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Result<()> {
-    let kept = fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o7777);
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => return Err(io::Error::other("not a regular file")),
+        Ok(there) if there.nlink() > 1 => {
+            let message = format!(
+                "it has {} names (hard links), and the others would keep what is there now",
+                there.nlink()
+            );
+            return Err(io::Error::other(message));
+        }
+        Ok(there) => Some(there),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let kept = there.as_ref().map(|there| there.permissions().mode() & 0o7777);
     let beside = beside(path, key)?;
     let written = (|| {
         // Left by an attempt that was killed in the middle.
@@ -127,6 +161,9 @@ fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Res
             .create_new(true)
             .mode(mode.or(kept).unwrap_or(MODE))
             .open(&beside)?;
+        if let Some(there) = &there {
+            keep_owner(&file, there)?;
+        }
         if let Some(mode) = mode.or(kept) {
             // Said, or there before: the umask does not count.
             file.set_permissions(fs::Permissions::from_mode(mode))?;
@@ -140,6 +177,19 @@ fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Res
     }
     written?;
     sync_folder(path)
+}
+
+/// Gives the new file to the owner and group of the one that it replaces.
+fn keep_owner(new: &File, there: &fs::Metadata) -> io::Result<()> {
+    let ours = new.metadata()?;
+    if (ours.uid(), ours.gid()) == (there.uid(), there.gid()) {
+        return Ok(());
+    }
+    fchown(new, Some(there.uid()), Some(there.gid())).map_err(|error| {
+        let (user, group) = (there.uid(), there.gid());
+        let reason = words(&error);
+        io::Error::other(format!("it belongs to user {user}, group {group}, and a new one cannot: {reason}"))
+    })
 }
 
 /// A name in the same folder that belongs to this step alone.
@@ -171,6 +221,39 @@ mod tests {
         replace(&path, b"two", None, "0123456789abcdef").unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"two".to_vec(), 0o640));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn the_owner_stays_and_what_would_part_hard_links_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "one").unwrap();
+        // As root this is another owner than ours; as anybody else it is ours already.
+        let other =
+            if rustix::process::geteuid().is_root() { 65_534 } else { rustix::process::geteuid().as_raw() };
+        std::os::unix::fs::chown(&path, Some(other), None).unwrap();
+        replace(&path, b"two", Some(0o600), "key").unwrap();
+        let now = fs::metadata(&path).unwrap();
+        assert_eq!((now.uid(), now.mode() & 0o7777), (other, 0o600));
+
+        fs::hard_link(&path, folder.path().join("b")).unwrap();
+        assert!(replace(&path, b"three", None, "key").unwrap_err().to_string().contains("hard links"));
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn only_regular_files_of_bounded_length_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        for odd in [fifo.as_path(), Path::new("/dev/zero")] {
+            assert_eq!(read_regular(odd, 8).unwrap_err().to_string(), "not a regular file");
+        }
+        assert!(replace(&fifo, b"", None, "key").is_err());
+        let file = folder.path().join("a");
+        fs::write(&file, "12345678").unwrap();
+        assert_eq!(read_regular(&file, 8).unwrap().unwrap(), b"12345678");
+        assert_eq!(read_regular(&file, 7).unwrap(), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! HTTP: one TLS stack, clients made when the first request needs them.
+//! HTTP: one TLS stack, clients made when the first request needs them. Redirects are followed here rather than in the
+//! client: what has been sent by then decides whether a write is in doubt, and not everything may be sent on.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -7,8 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, NoProxy, Proxy, Request, Url, redirect};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION,
+};
+use reqwest::{Client, Method, NoProxy, Proxy, Request, Response, StatusCode, Url, redirect};
 use runbook_step::{BoxFuture, Http, HttpBody, HttpError, HttpRequest, HttpResponse, Value};
 use secrecy::ExposeSecret;
 use serde_json::Value as Json;
@@ -16,17 +20,21 @@ use tokio::time::Instant;
 
 use crate::context::AttemptContext;
 use crate::process::environment::Environment;
+use crate::secrets::Unrevealed;
 
 /// What of a body is read where the request does not say.
 const DEFAULT_BODY: usize = 1 << 20;
 
+/// The header that carries the idempotency key.
+const KEY: &str = "idempotency-key";
+
 /// The longest that connecting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// The clients of one execution. reqwest fixes redirects and the connect timeout per client, so there is one for each
-/// pair that is asked for; connections are reused within it.
+/// The clients of one execution. reqwest fixes the connect timeout per client, so there is one for each that is asked
+/// for; connections are reused within it.
 pub(crate) struct HttpClients {
-    clients: Mutex<BTreeMap<(u32, Duration), Client>>,
+    clients: Mutex<BTreeMap<Duration, Client>>,
     proxies: Proxies,
     agent: String,
 }
@@ -56,30 +64,24 @@ impl HttpClients {
         }
     }
 
-    fn client(&self, redirects: u32, timeout: Option<Duration>) -> Result<Client, HttpError> {
+    fn client(&self, timeout: Option<Duration>) -> Result<Client, HttpError> {
         // Somewhat less than the whole, so that a host that does not answer is told from an answer that does not come.
         let connect = timeout.map_or(CONNECT_TIME, |timeout| (timeout * 9 / 10).min(CONNECT_TIME));
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(redirects, connect)) {
+        if let Some(client) = clients.get(&connect) {
             return Ok(client.clone());
         }
-        let client =
-            self.build(redirects, connect).map_err(|error| HttpError::Invalid(root_cause(&error)))?;
-        clients.insert((redirects, connect), client.clone());
+        let client = self.build(connect).map_err(|error| HttpError::Invalid(root_cause(&error)))?;
+        clients.insert(connect, client.clone());
         Ok(client)
     }
 
-    fn build(&self, redirects: u32, connect: Duration) -> reqwest::Result<Client> {
+    fn build(&self, connect: Duration) -> reqwest::Result<Client> {
         // The first one counts; the command installs the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let policy = match redirects {
-            0 => redirect::Policy::none(),
-            most => redirect::Policy::limited(most as usize),
-        };
         let mut builder = Client::builder()
             .user_agent(&self.agent)
-            .redirect(policy)
-            .referer(false)
+            .redirect(redirect::Policy::none())
             .connect_timeout(connect)
             .no_proxy();
         let none = || self.proxies.none.as_deref().and_then(NoProxy::from_string);
@@ -97,15 +99,15 @@ impl Http for AttemptContext {
     fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpError>> {
         Box::pin(async move {
             let timeout = request.timeout_ms.map(Duration::from_millis);
-            let client = self.shared.http.client(request.redirects, timeout)?;
-            let mut built = self.build_request(request).await?;
-            *built.timeout_mut() = timeout;
+            let client = self.shared.http.client(timeout)?;
+            let built = self.build_request(request).await?;
             let limit = if request.max_body == 0 { DEFAULT_BODY } else { request.max_body };
             if let Some(why) = self.cancel.reason() {
                 return Err(HttpError::Cancelled { why, sent: false });
             }
+            let journey = Journey { client: &client, secret: carries_secret(request), timeout };
             let result = tokio::select! {
-                result = exchange(&client, built, limit) => result,
+                result = journey.go(built, request.redirects, limit) => result,
                 why = self.cancel.cancelled() => Err(HttpError::Cancelled { why, sent: true }),
             };
             result.map_err(|error| self.masked(error))
@@ -122,15 +124,15 @@ impl AttemptContext {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(HttpError::Invalid(format!("`{}` is neither http nor https", url.scheme())));
         }
-        let keyed = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let keyed = changes(&method);
         let mut built = Request::new(method, url);
         let (body, kind) = self.body(&request.body).await?;
         *built.body_mut() = body.map(Into::into);
         if let Some(kind) = kind {
-            built.headers_mut().insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            built.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         if keyed && let Ok(key) = HeaderValue::from_str(&self.key) {
-            built.headers_mut().insert(HeaderName::from_static("idempotency-key"), key);
+            built.headers_mut().insert(HeaderName::from_static(KEY), key);
         }
         for (name, value) in &request.headers {
             let fault = |what| HttpError::Invalid(format!("header `{name}`: {what}"));
@@ -166,10 +168,11 @@ impl AttemptContext {
 
     async fn text(&self, value: &Value) -> Result<String, HttpError> {
         match value {
-            Value::Secret(secret) => {
-                let text = self.shared.secrets.reveal(secret).await.map_err(HttpError::Invalid)?;
-                Ok(text.expose_secret().to_owned())
-            }
+            Value::Secret(secret) => match self.shared.secrets.reveal(secret, self).await {
+                Ok(text) => Ok(text.expose_secret().to_owned()),
+                Err(Unrevealed::Cancelled(why)) => Err(HttpError::Cancelled { why, sent: false }),
+                Err(Unrevealed::Fault(fault)) => Err(HttpError::Invalid(fault)),
+            },
             plain => Ok(plain.to_string()),
         }
     }
@@ -205,27 +208,109 @@ impl AttemptContext {
             HttpError::Connect(text) => HttpError::Connect(mask(text)),
             HttpError::Lost(text) => HttpError::Lost(mask(text)),
             HttpError::Timeout { message, sent } => HttpError::Timeout { message: mask(message), sent },
-            plain @ (HttpError::Cancelled { .. } | HttpError::TooLong(_)) => plain,
+            plain @ (HttpError::Cancelled { .. } | HttpError::TooLong { .. }) => plain,
         }
     }
 }
 
-async fn exchange(client: &Client, request: Request, limit: usize) -> Result<HttpResponse, HttpError> {
-    let url = request.url().clone();
-    let begun = Instant::now();
-    let mut response = client.execute(request).await.map_err(|error| classify(&error, &url))?;
-    let status = response.status().as_u16();
-    let headers = joined(response.headers());
+/// A request on its way, through redirects.
+struct Journey<'a> {
+    client: &'a Client,
+    /// Something in it is secret.
+    secret: bool,
+    /// For all of it.
+    timeout: Option<Duration>,
+}
+
+impl Journey<'_> {
+    /// Follows at most so many redirects; one that may not be followed is the answer.
+    async fn go(
+        &self,
+        mut request: Request,
+        redirects: u32,
+        limit: usize,
+    ) -> Result<HttpResponse, HttpError> {
+        let begun = Instant::now();
+        let mut hops = 0;
+        loop {
+            *request.timeout_mut() = self.timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+            let next = request.try_clone();
+            let answer = self.client.execute(request).await.map_err(|error| classify(&error, hops))?;
+            if hops < redirects
+                && let Some(next) = next.and_then(|next| self.next(next, &answer))
+            {
+                request = next;
+                hops += 1;
+                continue;
+            }
+            return read(answer, hops, limit, begun).await;
+        }
+    }
+
+    /// The request that a redirect asks for, unless it would take a secret or a write to another server.
+    fn next(&self, mut next: Request, answer: &Response) -> Option<Request> {
+        let status = answer.status();
+        let keeps = match status {
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => *next.method() != Method::POST,
+            StatusCode::SEE_OTHER => *next.method() == Method::HEAD,
+            _ => return None,
+        };
+        let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+        let url = next.url().join(location).ok()?;
+        if !keeps {
+            *next.method_mut() = Method::GET;
+            *next.body_mut() = None;
+            for header in [CONTENT_TYPE, CONTENT_LENGTH, HeaderName::from_static(KEY)] {
+                next.headers_mut().remove(header);
+            }
+        }
+        if url.origin() != next.url().origin() {
+            if self.secret || changes(next.method()) || !matches!(url.scheme(), "http" | "https") {
+                return None;
+            }
+            // Written in plain text, and yet meant for the server that was asked.
+            for header in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                next.headers_mut().remove(header);
+            }
+        }
+        *next.url_mut() = url;
+        Some(next)
+    }
+}
+
+/// Whether a method is one that changes something.
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn carries_secret(request: &HttpRequest) -> bool {
+    let in_body = match &request.body {
+        HttpBody::Empty => false,
+        HttpBody::Text(value) | HttpBody::Json(value) => value.has_secret(),
+        HttpBody::Form(fields) => fields.values().any(Value::has_secret),
+    };
+    in_body || request.url.has_secret() || request.headers.values().any(Value::has_secret)
+}
+
+async fn read(
+    mut answer: Response,
+    hops: u32,
+    limit: usize,
+    begun: Instant,
+) -> Result<HttpResponse, HttpError> {
+    let status = answer.status().as_u16();
+    let headers = joined(answer.headers());
     let mut body = BytesMut::new();
     // A chunk that cannot be read comes after the request was sent, whatever the error says of itself.
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
         if body.len() + chunk.len() > limit {
-            return Err(HttpError::TooLong(limit));
+            return Err(HttpError::TooLong { limit, status, hops });
         }
         body.extend_from_slice(&chunk);
     }
     let elapsed_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    Ok(HttpResponse { status, headers, body: Bytes::from(body), elapsed_ns })
+    Ok(HttpResponse { status, headers, body: Bytes::from(body), elapsed_ns, hops })
 }
 
 fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
@@ -243,17 +328,16 @@ fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// What became of a request that has no response. After a redirect something has been sent already, so the failure to
-/// reach the second host proves nothing.
-fn classify(error: &reqwest::Error, asked: &Url) -> HttpError {
-    let redirected = error.url().is_some_and(|url| url != asked);
-    if error.is_builder() {
-        HttpError::Invalid(root_cause(error))
-    } else if error.is_redirect() {
-        HttpError::Lost(root_cause(error))
-    } else if error.is_timeout() {
+/// reach the next host proves nothing.
+fn classify(error: &reqwest::Error, hops: u32) -> HttpError {
+    if error.is_timeout() {
         let message = if error.is_connect() { "nobody answered in time" } else { "no answer in time" };
-        HttpError::Timeout { message: message.into(), sent: !error.is_connect() || redirected }
-    } else if error.is_connect() && !redirected {
+        HttpError::Timeout { message: message.into(), sent: hops > 0 || !error.is_connect() }
+    } else if hops > 0 {
+        HttpError::Lost(format!("after a redirect: {}", root_cause(error)))
+    } else if error.is_builder() {
+        HttpError::Invalid(root_cause(error))
+    } else if error.is_connect() {
         HttpError::Connect(root_cause(error))
     } else {
         lost(error)

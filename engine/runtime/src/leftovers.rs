@@ -1,8 +1,8 @@
 //! Ending what earlier executors left running (DESIGN §3.4).
 //!
 //! An attempt whose end nobody recorded may still have processes. They are found by the group that was recorded, if its
-//! leader is still the same process (by its start time), and, where the machine lets us look, by the idempotency key in
-//! their environment: that also finds a group whose record was lost between its start and the disk, and one whose leader
+//! leader is still the same process (by its start time; where that cannot be read, nothing is ended on its number
+//! alone), and, where the machine lets us look, by the idempotency key in their environment: that also finds a group whose record was lost between its start and the disk, and one whose leader
 //! has gone.
 
 use std::collections::BTreeSet;
@@ -53,12 +53,8 @@ fn find(leftovers: &[Leftover]) -> BTreeSet<i32> {
     let ours = getpgrp().as_raw_nonzero().get();
     let recorded = leftovers.iter().flat_map(|leftover| &leftover.groups).filter_map(|(pid, start_time)| {
         let pid = Pid::from_raw(i32::try_from(*pid).ok()?)?;
-        let same = match platform::start_time(pid) {
-            Some(now) => now == *start_time,
-            // No start times here: the group's number is all there is.
-            None => *start_time == 0 && platform::group_alive(pid),
-        };
-        same.then(|| pid.as_raw_nonzero().get())
+        // A number alone is no proof: it may be somebody else's by now.
+        (platform::start_time(pid) == Some(*start_time)).then(|| pid.as_raw_nonzero().get())
     });
     let entries: BTreeSet<String> = leftovers
         .iter()

@@ -1,7 +1,7 @@
 //! The one sink that hides secrets: logs, progress, messages and recorded outputs pass through it.
 //!
-//! Best effort, and said so: it hides a secret's text, its base64, URL and JSON forms, each line of one that has
-//! several, and the text leaves of one that is JSON. It cannot hide what a program computes from a secret.
+//! Best effort, and said so: it hides a secret's text, its base64 (wherever it stands in what was encoded), hexadecimal,
+//! URL and JSON forms (the latter escaped twice, too), each line of one that has several, and the text leaves of one that is JSON. It cannot hide what a program computes from a secret.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -26,8 +26,8 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    /// From now on hides this text and its usual forms.
-    pub(crate) fn hide(&self, secret: &str) {
+    /// From now on hides this text and its usual forms; false if it is too short for that.
+    pub(crate) fn hide(&self, secret: &str) -> bool {
         let mut wanted = Vec::new();
         forms(secret.trim(), SHORTEST, &mut wanted);
         for line in secret.lines().filter(|_| secret.trim().contains('\n')) {
@@ -45,6 +45,7 @@ impl Mask {
             all.dedup();
             *needles = Arc::new(all);
         }
+        secret.trim().len() >= SHORTEST
     }
 
     /// The text with every known secret replaced.
@@ -107,20 +108,33 @@ fn forms(text: &str, shortest: usize, out: &mut Vec<String>) {
         return;
     }
     out.push(text.to_owned());
-    out.push(base64(text.as_bytes(), b"+/"));
-    out.push(base64(text.as_bytes(), b"-_"));
+    for before in 0..3 {
+        out.push(base64(text.as_bytes(), before, b"+/"));
+        out.push(base64(text.as_bytes(), before, b"-_"));
+    }
+    out.push(text.bytes().map(|byte| format!("{byte:02x}")).collect());
+    out.push(text.bytes().map(|byte| format!("{byte:02X}")).collect());
     out.push(url(text));
-    let json = Json::String(text.to_owned()).to_string();
-    out.push(json[1..json.len() - 1].to_owned());
+    let once = escaped(text);
+    out.push(escaped(&once));
+    out.push(once);
 }
 
-/// Base64 without the last, incomplete group: what follows the secret in the encoded text decides over that one.
-fn base64(bytes: &[u8], last_two: &[u8; 2]) -> String {
+/// As it stands between the quotes of a JSON text.
+fn escaped(text: &str) -> String {
+    let json = Json::String(text.to_owned()).to_string();
+    json[1..json.len() - 1].to_owned()
+}
+
+/// Base64 of bytes that come after so many others in a group of three: only the digits that they alone decide, not those
+/// which share bits with what stands before or after them.
+fn base64(bytes: &[u8], before: usize, last_two: &[u8; 2]) -> String {
     const FIRST: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let digit = |six: u32| {
         let six = (six & 63) as usize;
         char::from(if six < 62 { FIRST[six] } else { last_two[six - 62] })
     };
+    let bytes = [&[0; 2][..before], bytes].concat();
     let mut out = String::with_capacity(bytes.len() / 3 * 4 + 4);
     for chunk in bytes.chunks(3) {
         let bits = chunk.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
@@ -128,7 +142,9 @@ fn base64(bytes: &[u8], last_two: &[u8; 2]) -> String {
         let digits = if chunk.len() == 3 { 4 } else { chunk.len() };
         (0..digits).for_each(|n| out.push(digit(bits >> (18 - 6 * n))));
     }
-    out
+    // Eight bits of others reach into the second digit, sixteen into the third.
+    let others = if before == 0 { 0 } else { before + 1 };
+    out.split_off(others)
 }
 
 /// Everything but unreserved characters as `%XX`.
@@ -176,6 +192,21 @@ mod tests {
             let out = masked(secret, encoded_with_more);
             assert!(out.starts_with(MASKED), "{secret}: {out}");
         }
+        // `svc:`, `svc1:` and `svc12:` before it: three places in a group.
+        for encoded in [
+            "c3ZjOmh1bnRlcjIyLWFuZC1tb3Jl",
+            "c3ZjMTpodW50ZXIyMi1hbmQtbW9yZQ==",
+            "c3ZjMTI6aHVudGVyMjItYW5kLW1vcmU=",
+        ] {
+            assert!(masked("hunter22-and-more", encoded).contains(MASKED), "{encoded}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_and_json_within_json_are_hidden() {
+        assert_eq!(masked("hunter22", "68756e7465723232 68756E7465723232"), "*** ***");
+        let twice = serde_json::to_string(&serde_json::to_string("a\"b\\c").unwrap()).unwrap();
+        assert!(masked("a\"b\\c", &twice).contains(MASKED), "{twice}");
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub(crate) async fn run(
     patience: Patience,
     watch: &mut dyn Watch,
 ) -> Result<Exit, ProcessError> {
+    if let Some(why) = cancel.reason() {
+        return Err(ProcessError {
+            cancelled: Some(why),
+            ..ProcessError::new("told to stop before it was started")
+        });
+    }
     let started = start(launch).await?;
     let mut child = Child::new(started, watch)?;
     let exited = platform::exited(child.group.id);
@@ -110,10 +116,10 @@ struct Started {
 
 async fn start(launch: Launch) -> Result<Started, ProcessError> {
     let name = launch.name.to_string_lossy().into_owned();
-    let fault = |error: io::Error| ProcessError { message: format!("{name}: {}", words(&error)), hint: None };
+    let fault = |error: io::Error| ProcessError::new(format!("{name}: {}", words(&error)));
     if !launch.cwd.is_dir() {
         let message = format!("{}: no such folder to run `{name}` in", launch.cwd.display());
-        return Err(ProcessError { message, hint: None });
+        return Err(ProcessError::new(message));
     }
     let (stdout, stdout_child) = io::pipe().map_err(fault)?;
     let (stderr, stderr_child) = io::pipe().map_err(fault)?;
@@ -163,8 +169,8 @@ fn words(error: &io::Error) -> String {
 }
 
 fn lost(error: &io::Error) -> ProcessError {
-    // Unreachable in practice: waiting for one's own child needs no permission and no space.
-    ProcessError { message: format!("the process cannot be watched: {error}"), hint: None }
+    // Out of descriptors, say. What it has done by now, nobody knows.
+    ProcessError { started: true, ..ProcessError::new(format!("the process cannot be watched: {error}")) }
 }
 
 /// A process group whose leader we started; killed whole if it is let go before its end.
@@ -209,7 +215,7 @@ impl<'w> Child<'w> {
     fn new(started: Started, watch: &'w mut dyn Watch) -> Result<Child<'w>, ProcessError> {
         let pid = started.handle.pids().first().and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?));
         let Some(id) = pid else {
-            return Err(ProcessError { message: "the process has no id".into(), hint: None });
+            return Err(ProcessError { started: true, ..ProcessError::new("the process has no id") });
         };
         watch.spawned(id);
         Ok(Child {

@@ -1,9 +1,9 @@
 //! Secrets: resolved at the moment of use, hidden everywhere from then on, never stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use runbook_plan::{Module, ModuleId, Plan, SecretSpec};
@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cancel::Cancel;
+use crate::files::{read_regular, words};
 use crate::mask::Mask;
 use crate::process::environment::{Environment, program};
 use crate::process::{self, Launch, Patience, Watch};
@@ -22,6 +23,31 @@ const COMMAND_TIME: Duration = Duration::from_secs(60);
 /// The longest secret that a command or file may give, in bytes.
 const LONGEST: usize = 1 << 20;
 
+/// How long one file may take to read before the run begins.
+const LEARN_TIME: Duration = Duration::from_secs(2);
+
+/// The attempt that needs a secret.
+pub(crate) trait Asker: Send + Sync {
+    /// Tells when it should stop.
+    fn cancel(&self) -> &Cancel;
+    /// Its idempotency key.
+    fn key(&self) -> &str;
+    fn patience(&self) -> Patience;
+    /// A process group was started for it.
+    fn spawned(&self, group: Pid);
+    fn warn(&self, text: &str);
+}
+
+/// Why there is no content.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum Unrevealed {
+    /// One line that holds no secret.
+    #[error("{0}")]
+    Fault(String),
+    #[error("told to stop before a secret was there")]
+    Cancelled(Cancelled),
+}
+
 /// The secrets of a plan's modules, by reference.
 pub(crate) struct Secrets {
     providers: BTreeMap<String, Provider>,
@@ -30,6 +56,8 @@ pub(crate) struct Secrets {
     /// What a provider's command gets to see.
     passed: Environment,
     mask: Mask,
+    /// Those of which it was said that they are too short to be hidden.
+    short: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -53,32 +81,74 @@ impl Secrets {
                 providers.insert(Plan::secret_name(ModuleId(number), name), provider);
             }
         }
-        Secrets { providers, ours, passed, mask }
+        Secrets { providers, ours, passed, mask, short: Mutex::default() }
     }
 
-    /// The content of a text with secrets in it. The error is one line and holds no secret.
-    pub(crate) async fn reveal(&self, secret: &Secret) -> Result<SecretString, String> {
+    /// Hides what can be known without running anything, so that it is hidden before its first use, and after a resume.
+    /// What cannot be read is told when it is used. Returns what to warn of.
+    pub(crate) async fn learn(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (name, provider) in &self.providers {
+            let content = match &provider.spec {
+                SecretSpec::Env(variable) => self.variable(variable),
+                SecretSpec::File(path) => {
+                    let read = file(provider.folder.join(path));
+                    tokio::time::timeout(LEARN_TIME, read).await.unwrap_or_else(|_| Err(String::new()))
+                }
+                SecretSpec::Command(_) => continue,
+            };
+            if let Ok(content) = content {
+                warnings.extend(self.hide(name, &content));
+            }
+        }
+        warnings
+    }
+
+    /// The content of a text with secrets in it.
+    pub(crate) async fn reveal(
+        &self,
+        secret: &Secret,
+        asker: &dyn Asker,
+    ) -> Result<SecretString, Unrevealed> {
         let mut text = String::new();
         for part in &secret.parts {
             match part {
                 SecretPart::Text(plain) => text.push_str(plain),
-                SecretPart::Name(name) => text.push_str(self.resolve(name).await?.expose_secret()),
+                SecretPart::Name(name) => text.push_str(self.resolve(name, asker).await?.expose_secret()),
             }
         }
         Ok(SecretString::from(text))
     }
 
-    async fn resolve(&self, name: &str) -> Result<SecretString, String> {
-        let provider = self.providers.get(name).ok_or_else(|| format!("there is no secret `{name}`"))?;
-        let shown = name.split('@').next().unwrap_or_default();
+    async fn resolve(&self, name: &str, asker: &dyn Asker) -> Result<SecretString, Unrevealed> {
+        let unknown = || Unrevealed::Fault(format!("there is no secret `{name}`"));
+        let provider = self.providers.get(name).ok_or_else(unknown)?;
         let content = match &provider.spec {
             SecretSpec::Env(variable) => self.variable(variable),
-            SecretSpec::File(path) => read(&provider.folder.join(path)),
-            SecretSpec::Command(argv) => self.command(argv, &provider.folder).await,
+            SecretSpec::File(path) => tokio::select! {
+                content = file(provider.folder.join(path)) => content,
+                why = asker.cancel().cancelled() => return Err(Unrevealed::Cancelled(why)),
+            },
+            SecretSpec::Command(argv) => match self.command(argv, &provider.folder, asker).await {
+                Err(Unrevealed::Fault(reason)) => Err(reason),
+                other => Ok(other?),
+            },
         };
-        let content = content.map_err(|reason| format!("secret `{shown}`: {reason}"))?;
-        self.mask.hide(&content);
+        let content =
+            content.map_err(|reason| Unrevealed::Fault(format!("secret `{}`: {reason}", shown(name))))?;
+        if let Some(warning) = self.hide(name, &content) {
+            asker.warn(&warning);
+        }
         Ok(SecretString::from(content))
+    }
+
+    /// Hides it from now on; says once if that cannot be.
+    fn hide(&self, name: &str, content: &str) -> Option<String> {
+        if self.mask.hide(content) {
+            return None;
+        }
+        let first = self.short.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        first.then(|| format!("secret `{}` is so short that it is not hidden in what is logged", shown(name)))
     }
 
     fn variable(&self, name: &str) -> Result<String, String> {
@@ -90,49 +160,62 @@ impl Secrets {
         }
     }
 
-    async fn command(&self, argv: &[String], folder: &Path) -> Result<String, String> {
-        let Some((name, args)) = argv.split_first() else { return Err("its command is empty".into()) };
-        let program = program(name, &self.passed, folder).map_err(|error| error.message)?;
+    async fn command(&self, argv: &[String], folder: &Path, asker: &dyn Asker) -> Result<String, Unrevealed> {
+        let fault = |text: &str| Unrevealed::Fault(text.to_owned());
+        let (name, args) = argv.split_first().ok_or_else(|| fault("its command is empty"))?;
+        let program = program(name, &self.passed, folder).map_err(|error| fault(&error.message))?;
+        let mut environment = self.passed.clone();
+        // By which a resumed run finds it, should this process be killed now.
+        environment.insert("RUNBOOK_IDEMPOTENCY_KEY".into(), asker.key().into());
         let launch = Launch {
             name: name.into(),
             program,
             args: args.iter().map(OsString::from).collect(),
-            environment: self.passed.clone(),
+            environment,
             cwd: folder.to_owned(),
             stdin: None,
         };
         let cancel = Cancel::new();
-        let mut output = Output::default();
-        let timeout = async {
-            tokio::time::sleep(COMMAND_TIME).await;
-            cancel.cancel(Cancelled::Timeout);
+        let mut output = Output { stdout: Vec::new(), asker };
+        let stop = async {
+            tokio::select! {
+                () = tokio::time::sleep(COMMAND_TIME) => cancel.cancel(Cancelled::Timeout),
+                why = asker.cancel().cancelled() => cancel.cancel(why),
+            }
             std::future::pending().await
         };
         let exit = tokio::select! {
-            exit = process::run(launch, &cancel, Patience::default(), &mut output) => exit,
-            never = timeout => never,
+            exit = process::run(launch, &cancel, asker.patience(), &mut output) => exit,
+            never = stop => never,
         };
-        let exit = exit.map_err(|error| error.message)?;
+        if let Some(why) = asker.cancel().reason() {
+            return Err(Unrevealed::Cancelled(why));
+        }
+        let exit = exit.map_err(|error| fault(&error.message))?;
         if exit.cancelled.is_some() {
-            return Err(format!("`{name}` took longer than {} s", COMMAND_TIME.as_secs()));
+            return Err(fault(&format!("`{name}` took longer than {} s", COMMAND_TIME.as_secs())));
         }
         match exit.code() {
-            Some(0) => content(output.stdout),
+            Some(0) => content(output.stdout).map_err(Unrevealed::Fault),
             // Its stderr is not quoted: nobody knows what a secret manager prints there.
-            Some(code) => Err(format!("`{name}` ended with exit code {code}")),
-            None => Err(format!("`{name}` was ended by signal {}", exit.signal().unwrap_or_default())),
+            Some(code) => Err(fault(&format!("`{name}` ended with exit code {code}"))),
+            None => {
+                Err(fault(&format!("`{name}` was ended by signal {}", exit.signal().unwrap_or_default())))
+            }
         }
     }
 }
 
 /// Collects what a provider's command prints. Nothing of it is logged.
-#[derive(Default)]
-struct Output {
+struct Output<'a> {
     stdout: Vec<u8>,
+    asker: &'a dyn Asker,
 }
 
-impl Watch for Output {
-    fn spawned(&mut self, _group: Pid) {}
+impl Watch for Output<'_> {
+    fn spawned(&mut self, group: Pid) {
+        self.asker.spawned(group);
+    }
 
     fn output(&mut self, stream: LogStream, chunk: Option<&[u8]>) {
         if stream == LogStream::Stdout && self.stdout.len() <= LONGEST {
@@ -143,13 +226,20 @@ impl Watch for Output {
     fn note(&mut self, _line: &str) {}
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    let fault = |error: io::Error| format!("{}: {error}", path.display());
-    let length = std::fs::metadata(path).map_err(fault)?.len();
-    if length > LONGEST as u64 {
-        return Err(format!("{}: longer than {LONGEST} bytes", path.display()));
-    }
-    content(std::fs::read(path).map_err(fault)?).map_err(|reason| format!("{}: {reason}", path.display()))
+/// A file's content, read where it does not hold up the run.
+async fn file(path: PathBuf) -> Result<String, String> {
+    let read = move || {
+        let named = |reason: String| format!("{}: {reason}", path.display());
+        let bytes = read_regular(&path, LONGEST).map_err(|error| named(words(&error)))?;
+        let bytes = bytes.ok_or_else(|| named(format!("longer than {LONGEST} bytes")))?;
+        content(bytes).map_err(named)
+    };
+    tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// As the file names it, without the module.
+fn shown(name: &str) -> &str {
+    name.split('@').next().unwrap_or_default()
 }
 
 /// Text without the newline that editors and programs end it with.
@@ -188,8 +278,75 @@ mod tests {
         (Secrets::new(&[module], folder, ours, passed, mask.clone()), mask)
     }
 
+    struct Attempt {
+        cancel: Cancel,
+        /// Told to stop as soon as something runs for it.
+        hasty: bool,
+    }
+
+    impl Attempt {
+        fn new(hasty: bool) -> Attempt {
+            Attempt { cancel: Cancel::new(), hasty }
+        }
+    }
+
+    impl Asker for Attempt {
+        fn cancel(&self) -> &Cancel {
+            &self.cancel
+        }
+
+        fn key(&self) -> &str {
+            "key"
+        }
+
+        fn patience(&self) -> Patience {
+            Patience::default()
+        }
+
+        fn spawned(&self, _group: Pid) {
+            if self.hasty {
+                self.cancel.cancel(Cancelled::Timeout);
+            }
+        }
+
+        fn warn(&self, _text: &str) {}
+    }
+
     async fn reveal(secrets: &Secrets, name: &str) -> Result<String, String> {
-        secrets.reveal(&Secret::named(name)).await.map(|text| text.expose_secret().to_owned())
+        let revealed = secrets.reveal(&Secret::named(name), &Attempt::new(false)).await;
+        revealed.map(|text| text.expose_secret().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_provider_ends_with_the_attempt_that_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let command = ["sh", "-c", "exec sleep 600"].map(String::from);
+        let (secrets, _) = secrets(folder.path(), &[("slow", SecretSpec::Command(command.into()))]);
+        let revealed = secrets.reveal(&Secret::named("slow"), &Attempt::new(true)).await;
+        assert_eq!(revealed.err(), Some(Unrevealed::Cancelled(Cancelled::Timeout)));
+    }
+
+    #[tokio::test]
+    async fn what_can_be_known_is_hidden_from_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), "in-a-file\n").unwrap();
+        std::fs::write(folder.path().join("pin"), "123").unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        let specs = [
+            ("variable", SecretSpec::Env("TOKEN".into())),
+            ("file", SecretSpec::File("key".into())),
+            ("short", SecretSpec::File("pin".into())),
+            ("pipe", SecretSpec::File("fifo".into())),
+        ];
+        let (secrets, mask) = secrets(folder.path(), &specs);
+        assert_eq!(
+            secrets.learn().await.join("; "),
+            "secret `short` is so short that it is not hidden in what is logged"
+        );
+        assert_eq!(mask.text("hunter22, in-a-file"), "***, ***");
+        let refused = reveal(&secrets, "pipe").await.unwrap_err();
+        assert!(refused.ends_with("fifo: not a regular file"), "{refused}");
     }
 
     #[tokio::test]
@@ -211,7 +368,8 @@ mod tests {
         assert_eq!(mask.text("hunter22, in-a-file, is from-a-command"), "***, ***, ***");
         let mixed =
             Secret { parts: vec![SecretPart::Text("Bearer ".into()), SecretPart::Name("variable".into())] };
-        assert_eq!(secrets.reveal(&mixed).await.unwrap().expose_secret(), "Bearer hunter22");
+        let revealed = secrets.reveal(&mixed, &Attempt::new(false)).await.unwrap();
+        assert_eq!(revealed.expose_secret(), "Bearer hunter22");
     }
 
     #[tokio::test]

@@ -64,12 +64,14 @@ impl OutputStream {
 
     /// The end of it, masked, from the beginning of a line where that is not too far.
     pub(crate) fn tail(&self) -> String {
+        // Masked before it is cut: nobody would recognise half a secret.
         let text = String::from_utf8_lossy(&self.tail);
+        let text = self.mask.text(&text);
         let mut start = text.floor_char_boundary(text.len().saturating_sub(TAIL));
         if start > 0 {
             start += text[start..].find('\n').map_or(0, |newline| newline + 1);
         }
-        self.mask.text(&text[start..]).into_owned()
+        text[start..].to_owned()
     }
 
     /// All of it, if that was wanted and it was not too long.

@@ -38,6 +38,9 @@ pub trait Context: Send + Sync {
     fn log(&self, stream: LogStream, line: &str);
     /// What is going on now, in one line; the last one is shown on the live tree, none is recorded.
     fn progress(&self, line: &str);
+    /// The text with every secret in it replaced that is known so far. What is recorded and shown goes through it anyway;
+    /// a step type that cuts a text for a message does so first, since half a secret is not recognised any more.
+    fn hide(&self, text: &str) -> String;
     /// The content of a secret, at the moment of use. `Err` is one line in the provider's words.
     fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>>;
 }
@@ -106,8 +109,9 @@ pub enum LogStream {
     Note,
 }
 
-/// Child processes. Each runs in a process group of its own, recorded before it starts; TERM, a grace, then KILL for
-/// the whole group when the attempt is cancelled.
+/// Child processes. Each runs in a process group of its own, recorded as soon as it has started and found by the
+/// idempotency key in its environment before that; TERM, a grace, then KILL for the whole group when the attempt is
+/// cancelled.
 pub trait Processes: Send + Sync {
     /// Runs to the end. Output goes to the log line by line, and a bounded tail into the result.
     fn run<'a>(&'a self, request: &'a ProcessRequest) -> BoxFuture<'a, Result<ProcessExit, ProcessError>>;
@@ -140,19 +144,32 @@ pub struct ProcessExit {
     pub cancelled: Option<Cancelled>,
     /// All of stdout where asked for, else a tail of it (at most 4 KiB, lossy UTF-8).
     pub stdout: String,
+    /// All of stdout was asked for and it is more than the engine keeps, so `stdout` is the tail.
+    pub stdout_cut: bool,
     /// A tail of stderr (at most 4 KiB, lossy UTF-8).
     pub stderr_tail: String,
     /// `name=value` pairs that the process wrote to `$RUNBOOK_OUTPUT`, or why they could not be read.
     pub outputs: Result<BTreeMap<String, String>, String>,
 }
 
-/// A process that did not start: provably no effect.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+/// A process that did not start, or of which nobody knows how it ended.
+#[derive(Debug, Clone, PartialEq, Default, thiserror::Error)]
 #[error("{message}")]
 pub struct ProcessError {
     /// In the system's words: `bash: No such file or directory`.
     pub message: String,
     pub hint: Option<String>,
+    /// It had started; else there is provably no effect.
+    pub started: bool,
+    /// It was not started because the attempt should stop.
+    pub cancelled: Option<Cancelled>,
+}
+
+impl ProcessError {
+    /// It did not start.
+    pub fn new(message: impl Into<String>) -> Self {
+        ProcessError { message: message.into(), ..ProcessError::default() }
+    }
 }
 
 /// HTTP.
@@ -169,9 +186,10 @@ pub struct HttpRequest {
     /// Values are strings or secrets.
     pub headers: BTreeMap<String, Value>,
     pub body: HttpBody,
-    /// How many redirects to follow; 0 returns the redirect itself.
+    /// How many redirects to follow; 0 returns the redirect itself. One to another server is not followed with a secret,
+    /// nor with a method that changes something: it is the answer then.
     pub redirects: u32,
-    /// The most bytes of a body that are read; a longer one is `HttpError::TooLong`. Default 1 MiB when 0.
+    /// The most bytes of a body that are read; a longer one is [`HttpError::TooLong`]. Default 1 MiB when 0.
     pub max_body: usize,
     /// Milliseconds for this request alone; the attempt's own timeout holds anyway.
     pub timeout_ms: Option<u64>,
@@ -199,6 +217,8 @@ pub struct HttpResponse {
     pub body: bytes::Bytes,
     /// From before connecting to the last byte of the body.
     pub elapsed_ns: u64,
+    /// How many redirects were followed. After one, the status says nothing about the request that was asked for.
+    pub hops: u32,
 }
 
 /// Why there is no response.
@@ -210,7 +230,7 @@ pub enum HttpError {
     /// Nobody answered; nothing was sent.
     #[error("{0}")]
     Connect(String),
-    /// Something was sent, and no whole answer came.
+    /// Something was sent (be it that a redirect was followed), and no whole answer came.
     #[error("{0}")]
     Lost(String),
     /// No whole answer within the request's own time (`sent` says whether anything had left).
@@ -219,9 +239,9 @@ pub enum HttpError {
     /// The attempt was cancelled before a whole answer came (`sent` says whether anything had left).
     #[error("cancelled before an answer came")]
     Cancelled { why: Cancelled, sent: bool },
-    /// The body is longer than allowed.
-    #[error("the body is longer than {0} bytes")]
-    TooLong(usize),
+    /// An answer came, after so many redirects, and its body is longer than allowed.
+    #[error("status {status}, but the body is longer than {limit} bytes")]
+    TooLong { limit: usize, status: u16, hops: u32 },
 }
 
 /// Plain TCP.
@@ -234,10 +254,12 @@ pub trait Net: Send + Sync {
 /// project; an absolute one goes where it says. Symbolic links are followed: what one points to is read or replaced, and
 /// it stays a link. One that points nowhere is an error.
 pub trait Files: Send + Sync {
-    /// The whole content.
-    fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
+    /// The whole content of a regular file of at most so many bytes.
+    fn read<'a>(&'a self, path: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
     /// Writes beside and renames, so that a reader sees the old content or the new, and an error leaves the old one.
-    /// `mode` as in chmod; without it a file keeps the one that it has, and a new one gets what the umask leaves.
+    /// `mode` as in chmod; without it a file keeps the one that it has, and a new one gets what the umask leaves. A file
+    /// that is replaced keeps its owner and group; where that is not permitted, or it has other names (hard links) that
+    /// would keep the old content, it is an error.
     fn write<'a>(
         &'a self,
         path: &'a str,
@@ -257,6 +279,8 @@ pub trait Files: Send + Sync {
 pub enum FileError {
     #[error("{0}: no such file")]
     NotFound(String),
+    #[error("{path}: longer than {most} bytes")]
+    TooLong { path: String, most: usize },
     #[error("{0}")]
     Other(String),
 }

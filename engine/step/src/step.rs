@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{Call, Change, Context, Declaration, Failure, Map, Outcome, Value, Verdict, World};
+use crate::{Call, Change, Context, Declaration, Failure, FailureKind, Map, Outcome, Value, Verdict, World};
 
 /// A boxed future; the contract names no executor.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,8 +35,14 @@ pub trait Step: Send + Sync {
     }
 
     /// Brings back what was there before; tolerates an effect that is only partially there, and one that is already undone.
+    /// A step type that declares an undo has one of its own; without it nothing is undone, and the attempt says so.
     fn undo<'a>(&'a self, _call: &'a Call, _ctx: &'a dyn Context) -> BoxFuture<'a, Outcome> {
-        Box::pin(async { Outcome::Done(Default::default()) })
+        Box::pin(async {
+            Outcome::not_done(
+                FailureKind::Error,
+                "this step type declares an undo, and has none: nothing was undone",
+            )
+        })
     }
 
     /// What `run` would change, and how we know. Read-only.

@@ -34,7 +34,9 @@ step_type! {
     ///
     /// Before anything is changed, what is there (or that nothing is) is recorded, with its mode. The new content is
     /// written beside the file and renamed over it, so that nobody ever reads half of it. Without `mode`, a file keeps the
-    /// mode that it has, and a new one gets 0644.
+    /// mode that it has, and a new one gets 0644. A file that is replaced keeps its owner and group; where we may not give
+    /// it to them, and where it has other names (hard links) that would keep the old content, nothing is written. Only
+    /// regular files are: a pipe or a device is an error.
     ///
     /// **Undo** puts the recorded content and mode back, or deletes a file that was not there. If the file is neither as
     /// this step wrote it nor as it was before, somebody else has changed it since: the undo fails and touches nothing.
@@ -106,10 +108,21 @@ impl Step for Write {
     }
 
     fn simulate(&self, call: &Call, world: &mut World) -> Map {
-        let Ok(content) = given(call) else { return Map::new() };
-        let id = call.get("path").map(ToString::to_string).unwrap_or_default();
-        world.resources.insert(Resource { kind: "file".into(), id }, content.as_str().into());
-        Map::from([("bytes".into(), i64::try_from(content.len()).unwrap_or(i64::MAX).into())])
+        let resource = Resource {
+            kind: "file".into(),
+            id: call.get("path").map(ToString::to_string).unwrap_or_default(),
+        };
+        let (content, bytes) = match (call.get("from"), given(call)) {
+            // What stands in that file is not known here; that it is a copy of it is.
+            (Some(from), _) => (Map::from([("from".into(), from.clone())]).into(), Value::Null),
+            (None, Ok(text)) => {
+                let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX).into();
+                (Value::from(text), bytes)
+            }
+            (None, Err(_)) => return Map::new(),
+        };
+        let before = world.resources.insert(resource, content.clone());
+        Map::from([("changed".into(), (before != Some(content)).into()), ("bytes".into(), bytes)])
     }
 }
 
@@ -129,10 +142,9 @@ fn path(call: &Call) -> Result<&str, BadParam> {
 /// The file as it is.
 async fn read(path: &str, ctx: &dyn Context) -> Result<State, Failure> {
     let Some(mode) = ctx.files().mode(path).await.map_err(fault)? else { return Ok(State::Absent) };
-    match ctx.files().read(path).await {
-        Ok(content) if content.len() > LONGEST => {
-            let message =
-                format!("{path}: it is {} bytes long; more than {LONGEST} cannot be kept", content.len());
+    match ctx.files().read(path, LONGEST).await {
+        Err(error @ FileError::TooLong { .. }) => {
+            let message = format!("{error}; more cannot be kept");
             Err(Failure::new(FailureKind::Invalid, message).hint("use `run`, with a `rollback` of your own"))
         }
         Ok(content) => Ok(State::File { content, mode }),

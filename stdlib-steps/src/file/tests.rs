@@ -114,7 +114,7 @@ fn refusals_touch_nothing() {
     insta::assert_snapshot!(refusals.join("\n"), @r"
     `path`: `a/`: it names no file
     `path`: `a\0b`: it contains a NUL character
-    long: it is 1048577 bytes long; more than 1048576 cannot be kept
+    long: longer than 1048576 bytes; more cannot be kept
     ");
     let said = |params| {
         let call = prepared(&fake, &call(params));

@@ -54,8 +54,8 @@ pub(super) async fn look(call: &Call, ctx: &dyn Context) -> Result<Success, Outc
         Ok(response) => response,
         Err(error) => return Err(Outcome::Failed(exchange::failure(&request, &error).0)),
     };
-    let outputs = exchange::outputs(&response);
-    match expect.judge(&response) {
+    let outputs = exchange::outputs(&response, ctx);
+    match expect.judge(&response, ctx) {
         Ok(()) => {
             let note = format!("{} in {} ms", response.status, exchange::latency_ms(&response));
             Ok(Success { outputs, ..Success::default() }.note(note))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use runbook_step::{
-    BadParam, Call, Cancelled, Declaration, Failure, FailureKind, HttpError, HttpRequest, HttpResponse, Map,
-    Param, Type, Value,
+    BadParam, Call, Cancelled, Context, Declaration, Failure, FailureKind, HttpError, HttpRequest,
+    HttpResponse, Map, Param, Type, Value,
 };
 
 /// Bytes of a body that become the output `body`.
@@ -22,7 +22,7 @@ pub(crate) fn declare_request(it: Declaration) -> Declaration {
     .param(
         Param::optional("redirects", Type::integer_in(0, 20))
             .default(0)
-            .doc("How many redirects to follow. Without it a redirect is the answer."),
+            .doc("How many redirects to follow. Without it a redirect is the answer. One to another server is not followed with a secret, nor with a method that changes something."),
     )
     .param(
         Param::optional("timeout", Type::positive_duration())
@@ -90,15 +90,17 @@ pub(crate) fn target(request: &HttpRequest) -> String {
 }
 
 /// The outputs of [`declare_response`].
-pub(crate) fn outputs(response: &HttpResponse) -> Map {
-    let body = &response.body[..response.body.len().min(EXCERPT)];
+pub(crate) fn outputs(response: &HttpResponse, ctx: &dyn Context) -> Map {
+    // Hidden before it is cut: nobody would recognise half a secret.
+    let mut body = ctx.hide(&String::from_utf8_lossy(&response.body));
+    body.truncate(body.floor_char_boundary(EXCERPT));
     let json = if response.body.len() <= LONGEST_JSON { json(response) } else { None };
     let headers: Map =
         response.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     Map::from([
         ("status".into(), response.status.into()),
         ("headers".into(), headers.into()),
-        ("body".into(), String::from_utf8_lossy(body).into_owned().into()),
+        ("body".into(), body.into()),
         ("json".into(), json.into()),
         ("latency".into(), latency_ms(response).into()),
     ])
@@ -123,11 +125,11 @@ pub(crate) fn failure(request: &HttpRequest, error: &HttpError) -> (Failure, boo
         HttpError::Timeout { sent, .. } => (FailureKind::Timeout, *sent),
         HttpError::Cancelled { why: Cancelled::Timeout, sent } => (FailureKind::Timeout, *sent),
         HttpError::Cancelled { why: Cancelled::Run, sent } => (FailureKind::Cancelled, *sent),
-        HttpError::TooLong(_) => (FailureKind::Error, true),
+        HttpError::TooLong { .. } => (FailureKind::Error, true),
     };
     let failure = Failure::new(kind, format!("{}: {error}", target(request)));
     let failure = match error {
-        HttpError::TooLong(_) => failure.hint("raise `max_body`"),
+        HttpError::TooLong { .. } => failure.hint("raise `max_body`"),
         _ => failure,
     };
     (failure, sent)
@@ -138,6 +140,9 @@ pub(crate) fn redirect_hint(request: &HttpRequest, response: &HttpResponse) -> O
     let location = response.headers.get("location").filter(|_| (300..400).contains(&response.status))?;
     Some(match request.redirects {
         0 => format!("it redirects to {location}; ask there, or set `redirects`"),
+        most if response.hops < most => format!(
+            "it redirects to {location}; to another server neither secrets nor changes are sent on: ask there"
+        ),
         followed => format!("after {followed} redirects it redirects to {location}"),
     })
 }

@@ -1,9 +1,12 @@
 //! What is wanted of an answer, and where an answer differs.
 
 use regex::Regex;
-use runbook_step::{BadParam, Comparison, Field, HttpResponse, Map, Path, Quantity, Type, Value};
+use runbook_step::{BadParam, Comparison, Context, Field, HttpResponse, Map, Path, Quantity, Type, Value};
 
 use super::exchange::{json, latency_ms};
+
+/// Hides secrets in a text: what is quoted goes through it before it is cut.
+type Hide<'a> = &'a dyn Fn(&str) -> String;
 
 /// `expect:`, taken apart.
 pub(crate) struct Expect {
@@ -32,6 +35,13 @@ pub(crate) struct Mismatch {
     pub(crate) message: String,
     /// The status is one of the differences.
     pub(crate) status: bool,
+}
+
+impl Mismatch {
+    /// Only the status differs.
+    pub(crate) fn of_status(response: &HttpResponse, wanted: &str, ctx: &dyn Context) -> Mismatch {
+        Mismatch { message: status_difference(response, wanted, &|text| ctx.hide(text)), status: true }
+    }
 }
 
 /// The type of `expect.status` alone.
@@ -111,7 +121,8 @@ impl Expect {
     }
 
     /// Whether the answer is as wanted; if not, every difference.
-    pub(crate) fn judge(&self, response: &HttpResponse) -> Result<(), Mismatch> {
+    pub(crate) fn judge(&self, response: &HttpResponse, ctx: &dyn Context) -> Result<(), Mismatch> {
+        let hide = &|text: &str| ctx.hide(text);
         let mut differences = Vec::new();
         let status = response.status;
         let status_differs = match self.status.as_slice() {
@@ -121,18 +132,18 @@ impl Expect {
         if status_differs {
             let wanted: Vec<_> = self.status.iter().map(|StatusRange(_, _, text)| text.as_str()).collect();
             let wanted = if wanted.is_empty() { "2xx".to_owned() } else { wanted.join(" or ") };
-            differences.push(status_difference(response, &wanted));
+            differences.push(status_difference(response, &wanted, hide));
         }
         differences.extend(
             self.headers.iter().filter_map(|(name, wanted)| header_difference(response, name, wanted)),
         );
         if !self.contains.is_empty() || self.matches.is_some() {
-            differences.extend(self.body_differences(&String::from_utf8_lossy(&response.body)));
+            differences.extend(self.body_differences(&String::from_utf8_lossy(&response.body), hide));
         }
         if !self.json.is_empty() {
             match json(response) {
-                Some(found) => json_differences(&self.json, &found, &mut differences),
-                None => differences.push(format!("body is not JSON: {}", quoted(&response.body))),
+                Some(found) => json_differences(&self.json, &found, hide, &mut differences),
+                None => differences.push(format!("body is not JSON: {}", quoted(&response.body, hide))),
             }
         }
         if let Some(wanted) = self.latency.as_ref().filter(|wanted| !wanted.holds(latency_ms(response))) {
@@ -144,14 +155,14 @@ impl Expect {
         }
     }
 
-    fn body_differences(&self, body: &str) -> Vec<String> {
+    fn body_differences(&self, body: &str, hide: Hide<'_>) -> Vec<String> {
         let missing = self.contains.iter().filter(|text| !body.contains(text.as_str()));
         let mut differences: Vec<_> = missing.map(|text| format!("body lacks {text:?}")).collect();
         if let Some(regex) = self.matches.as_ref().filter(|regex| !regex.is_match(body)) {
             differences.push(format!("body does not match `{regex}`"));
         }
         if let Some(last) = differences.last_mut() {
-            last.push_str(&format!(", it is {}", quoted(body.as_bytes())));
+            last.push_str(&format!(", it is {}", quoted(body.as_bytes(), hide)));
         }
         differences
     }
@@ -226,34 +237,34 @@ fn header_difference(response: &HttpResponse, name: &str, wanted: &HeaderWanted)
     }
 }
 
-fn json_differences(wanted: &[(Path, Value)], found: &Value, differences: &mut Vec<String>) {
+fn json_differences(wanted: &[(Path, Value)], found: &Value, hide: Hide<'_>, differences: &mut Vec<String>) {
     for (path, wanted) in wanted {
         let place = match path.to_string() {
             path if path.is_empty() || path.starts_with('[') => format!("json{path}"),
             path => format!("json.{path}"),
         };
         match found.at(path) {
-            Some(found) => subset(&place, wanted, found, differences),
-            None => differences.push(format!("{place} is missing, wanted {}", literal(wanted))),
+            Some(found) => subset(&place, wanted, found, hide, differences),
+            None => differences.push(format!("{place} is missing, wanted {}", literal(wanted, hide))),
         }
     }
 }
 
 /// Every name in a wanted map must be there, and its value as wanted; a list must be of the same length.
-fn subset(place: &str, wanted: &Value, found: &Value, differences: &mut Vec<String>) {
+fn subset(place: &str, wanted: &Value, found: &Value, hide: Hide<'_>, differences: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Map(wanted), Value::Map(found)) => {
             for (name, wanted) in wanted {
                 let place = format!("{place}.{name}");
                 match found.get(name) {
-                    Some(found) => subset(&place, wanted, found, differences),
-                    None => differences.push(format!("{place} is missing, wanted {}", literal(wanted))),
+                    Some(found) => subset(&place, wanted, found, hide, differences),
+                    None => differences.push(format!("{place} is missing, wanted {}", literal(wanted, hide))),
                 }
             }
         }
         (Value::List(wanted), Value::List(found)) if wanted.len() == found.len() => {
             for (index, (wanted, found)) in wanted.iter().zip(found).enumerate() {
-                subset(&format!("{place}[{index}]"), wanted, found, differences);
+                subset(&format!("{place}[{index}]"), wanted, found, hide, differences);
             }
         }
         (Value::Str(text), Value::Int(_) | Value::Float(_)) => {
@@ -261,40 +272,40 @@ fn subset(place: &str, wanted: &Value, found: &Value, differences: &mut Vec<Stri
             match Comparison::parse(text, Quantity::Number) {
                 Ok(comparison) if comparison.holds(number) => {}
                 Ok(comparison) => differences.push(format!("{place} = {found}, wanted {comparison}")),
-                Err(_) => differences.push(format!("{place} = {found}, wanted {}", literal(wanted))),
+                Err(_) => differences.push(format!("{place} = {found}, wanted {}", literal(wanted, hide))),
             }
         }
         (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_))
             if wanted.as_float() == found.as_float() => {}
         (wanted, found) if wanted == found => {}
         (wanted, found) => {
-            differences.push(format!("{place} = {}, wanted {}", literal(found), literal(wanted)))
+            differences.push(format!("{place} = {}, wanted {}", literal(found, hide), literal(wanted, hide)))
         }
     }
 }
 
 /// A status that is not the one that is wanted, and what the server says about it.
-pub(crate) fn status_difference(response: &HttpResponse, wanted: &str) -> String {
-    format!("status = {}, wanted {wanted}{}", response.status, said(&response.body))
+fn status_difference(response: &HttpResponse, wanted: &str, hide: Hide<'_>) -> String {
+    format!("status = {}, wanted {wanted}{}", response.status, said(&response.body, hide))
 }
 
 /// What a server says about a status, if it says it to machines or in plain text.
-fn said(body: &[u8]) -> String {
+fn said(body: &[u8], hide: Hide<'_>) -> String {
     match body.trim_ascii() {
         [] | [b'<', ..] => String::new(),
-        body => format!(", saying {}", quoted(body)),
+        body => format!(", saying {}", quoted(body, hide)),
     }
 }
 
 /// A value as JSON, cut where it is long.
-fn literal(value: &Value) -> String {
-    cut(&value.to_plain_json().to_string())
+fn literal(value: &Value, hide: Hide<'_>) -> String {
+    cut(&hide(&value.to_plain_json().to_string()))
 }
 
 /// The beginning of a body, on one line.
-fn quoted(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(512)]);
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+fn quoted(body: &[u8], hide: Hide<'_>) -> String {
+    let text = hide(&String::from_utf8_lossy(body));
+    let line = text[..text.floor_char_boundary(512)].split_whitespace().collect::<Vec<_>>().join(" ");
     format!("`{}`", cut(&line).replace(char::is_control, "\u{fffd}"))
 }
 
@@ -358,12 +369,12 @@ mod tests {
         #[test]
         fn a_value_is_what_is_wanted_of_itself_and_one_spoiled_leaf_is_one_difference(value in json(), pick in any::<usize>()) {
             let mut differences = Vec::new();
-            subset("json", &value, &value, &mut differences);
+            subset("json", &value, &value, &str::to_owned, &mut differences);
             prop_assert!(differences.is_empty(), "{differences:?}");
             let count = leaves(&value);
             if count > 0 {
                 let found = spoiled(&value, &mut (pick % count));
-                subset("json", &value, &found, &mut differences);
+                subset("json", &value, &found, &str::to_owned, &mut differences);
                 prop_assert_eq!(differences.len(), 1, "{:?}", differences);
                 prop_assert!(differences[0].contains("SPOILED"));
             }

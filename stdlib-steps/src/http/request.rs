@@ -2,13 +2,13 @@
 
 use runbook_step::{
     BadParam, BoxFuture, Call, Change, ChangeSource, Choice, Context, Declaration, Failure, FailureKind,
-    HttpBody, HttpRequest, HttpResponse, Idempotence, Map, Outcome, Param, Resource, Step, Success, Type,
-    World, step_type,
+    HttpBody, HttpError, HttpRequest, HttpResponse, Idempotence, Map, Outcome, Param, Resource, Step,
+    Success, Type, Value, World, step_type,
 };
 
 use super::check::simulate;
 use super::exchange::{self, declare_request, declare_response};
-use super::expect::{Expect, expect_type};
+use super::expect::{Expect, Mismatch, expect_type};
 
 step_type! {
     /// Sends an HTTP request.
@@ -34,16 +34,16 @@ step_type! {
     /// say `rollback:`, or use [`http.resource`](http.resource.md), which puts back what was there.
     ///
     /// **How it ends.** Nobody answers: nothing happened. A status by which the receiver itself says that it did not do it
-    /// (400, 401, 403, 404, 405, 406, 410 to 417, 421 to 424, 426, 428, 429, 431, 451): nothing happened. Any other answer
-    /// that is not wanted: failed. An answer that was lost, or did not come in time, after the request had left: in doubt,
-    /// unless the method may be repeated (GET, HEAD, OPTIONS, PUT, DELETE); then failed. Every request that is not GET, HEAD
-    /// or OPTIONS carries the header `Idempotency-Key`, the same in each attempt, so that a receiver which honours it does
-    /// the work once.
+    /// (400 to 407, 410 to 417, 421 to 424, 426, 428, 429, 431, 451): nothing happened. Any other answer that is not wanted,
+    /// or one whose body is longer than `max_body`: failed. An answer that was lost, or did not come in time, after the
+    /// request had left: in doubt, whatever the method; with `effect: read`, failed. Every request that is not GET, HEAD or
+    /// OPTIONS carries the header `Idempotency-Key`, the same in each attempt, so that a receiver which honours it does the
+    /// work once.
+    ///
+    /// Once a redirect was followed, the request that you meant has been answered, and how the next one ends says nothing
+    /// about it: then no status means that nothing happened, and a server that cannot be reached leaves it in doubt.
     pub struct Request = "http.request", declare;
 }
-
-/// Methods whose repetition does what one request does (RFC 9110, 9.2.2).
-const REPEATABLE: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 
 fn declare(it: Declaration) -> Declaration {
     let methods = Type::one_of(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -88,7 +88,20 @@ impl Step for Request {
         })
     }
 
-    fn simulate(&self, call: &Call, _world: &mut World) -> Map {
+    fn simulate(&self, call: &Call, world: &mut World) -> Map {
+        if let Ok(request) = request(call)
+            && !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        {
+            // What it is now only its receiver knows; that it is another than before can be told.
+            let resource = Resource { kind: "http".into(), id: request.url.to_string() };
+            let sent = match request.body {
+                HttpBody::Empty => Value::Null,
+                HttpBody::Text(body) | HttpBody::Json(body) => body,
+                HttpBody::Form(fields) => fields.into(),
+            };
+            let change = Map::from([("method".into(), request.method.into()), ("sent".into(), sent)]);
+            world.resources.insert(resource, change.into());
+        }
         simulate(call)
     }
 }
@@ -114,21 +127,27 @@ async fn send(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         Ok(response) => response,
         Err(error) => return Err(unanswered(&request, &error)),
     };
-    match expect.judge(&response) {
+    match expect.judge(&response, ctx) {
         Ok(()) => {
             let note = format!("{} in {} ms", response.status, exchange::latency_ms(&response));
-            Ok(Success { outputs: exchange::outputs(&response), ..Success::default() }.note(note))
+            Ok(Success { outputs: exchange::outputs(&response, ctx), ..Success::default() }.note(note))
         }
-        Err(mismatch) => Err(unwanted(&request, &response, mismatch.message, mismatch.status)),
+        Err(mismatch) => Err(unwanted(&request, &response, mismatch, ctx)),
     }
 }
 
-/// No answer: whether anything happened depends on what had left, and on whether it may be repeated.
-pub(crate) fn unanswered(request: &HttpRequest, error: &runbook_step::HttpError) -> Outcome {
-    match exchange::failure(request, error) {
-        (failure, false) => Outcome::NotDone(failure),
-        (failure, true) if REPEATABLE.contains(&request.method.as_str()) => Outcome::Failed(failure),
-        (failure, true) => Outcome::Unknown(failure),
+/// No answer that can be used: whether anything happened depends on what had left, or on the status if there was one.
+pub(crate) fn unanswered(request: &HttpRequest, error: &HttpError) -> Outcome {
+    match (error, exchange::failure(request, error)) {
+        (HttpError::TooLong { status, hops, .. }, (failure, _)) => {
+            if refused(*status, *hops) {
+                Outcome::NotDone(failure)
+            } else {
+                Outcome::Failed(failure)
+            }
+        }
+        (_, (failure, false)) => Outcome::NotDone(failure),
+        (_, (failure, true)) => Outcome::Unknown(failure),
     }
 }
 
@@ -136,22 +155,27 @@ pub(crate) fn unanswered(request: &HttpRequest, error: &runbook_step::HttpError)
 pub(crate) fn unwanted(
     request: &HttpRequest,
     response: &HttpResponse,
-    differences: String,
-    status: bool,
+    mismatch: Mismatch,
+    ctx: &dyn Context,
 ) -> Outcome {
+    let Mismatch { message: differences, status } = mismatch;
     let kind = if status { FailureKind::Http(response.status) } else { FailureKind::Check };
     let message = format!("{}: {differences}", exchange::target(request));
-    let mut failure = Failure::new(kind, message).outputs(exchange::outputs(response));
+    let mut failure = Failure::new(kind, message).outputs(exchange::outputs(response, ctx));
     if let Some(hint) = exchange::redirect_hint(request, response).filter(|_| status) {
         failure = failure.hint(hint);
     }
-    if status && refused(response.status) { Outcome::NotDone(failure) } else { Outcome::Failed(failure) }
+    if status && refused(response.status, response.hops) {
+        Outcome::NotDone(failure)
+    } else {
+        Outcome::Failed(failure)
+    }
 }
 
 /// Statuses by which the receiver says that it did not act. Not among them: 408, 409 and 425, which may speak of another
-/// request with the same key that is still under way.
-fn refused(status: u16) -> bool {
-    matches!(status, 400..=407 | 410..=417 | 421..=424 | 426 | 428 | 429 | 431 | 451)
+/// request with the same key that is still under way. After a redirect a status speaks of another request altogether.
+fn refused(status: u16, hops: u32) -> bool {
+    hops == 0 && matches!(status, 400..=407 | 410..=417 | 421..=424 | 426 | 428 | 429 | 431 | 451)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use runbook_step::{
     format_duration, step_type,
 };
 
-use self::state::State;
+use self::state::{State, difference, foreign_field, is_restored, restored};
 use super::exchange;
-use super::expect::status_difference;
+use super::expect::Mismatch;
 use super::request::{unanswered, unwanted};
 
 step_type! {
@@ -32,15 +32,23 @@ step_type! {
     /// ```
     ///
     /// The resource is one that a GET reads and a PUT writes (`method` changes the latter). `desired` says what its
-    /// representation must have; the GET may show more. `absent: true` deletes it.
+    /// representation must have; it may have more, and that stays: a PUT or POST sends the representation that is there
+    /// with the desired fields in it, a PATCH only those fields. `absent: true` deletes it.
     ///
-    /// **What it does.** Before anything is changed it reads the resource and records what is there: those fields that
-    /// `desired` names, or those that `fields` names. Then it sends the PUT or DELETE, and reads until the change shows, for
-    /// at most `within`.
+    /// **What it does.** Before anything is changed it reads the resource and records the whole representation. Then it
+    /// sends the PUT or DELETE, and reads until the change shows, for at most `within`.
     ///
-    /// **Undo.** It reads the resource again. If it is as this step made it, or partly so, the representation that was
-    /// recorded is put back; what was absent is deleted. If it is as it was, there is nothing to do. If it is neither,
-    /// somebody else has changed it since: the undo fails, says what it found, and touches nothing.
+    /// **Undo.** It reads the resource again.
+    ///
+    /// - What it changed is set back field by field: each desired field gets the value that was recorded, or is removed if
+    ///   there was none (a PATCH sends `null` for it), and what others have changed besides stays. It fails if the change
+    ///   does not show afterwards.
+    /// - What was absent is deleted, unless it has become more than this step made it. Where the server adds fields of its
+    ///   own that change (a process id, a time), say in `fields` which ones count.
+    /// - What this step deleted is put back whole.
+    ///
+    /// If it is as it was, there is nothing to do. If a field is neither as it was nor as this step made it, somebody else
+    /// has changed it since: the undo fails, says what it found, and touches nothing.
     ///
     /// **In doubt** it reads the resource: if it is as wanted, the step is done, else it is simply sent again.
     ///
@@ -59,7 +67,7 @@ fn declare(it: Declaration) -> Declaration {
         .choice(Choice::ExactlyOne, &["desired", "absent"])
         .param(
             Param::optional("fields", Type::list(Type::string())).doc(
-                "Names that are recorded and put back. Default: those of `desired`; with `absent`, all.",
+                "Names that are compared, besides those of `desired`, to tell whether somebody else has changed the resource before it is deleted, and whether it is back. Default: all.",
             ),
         )
         .param(
@@ -82,7 +90,7 @@ fn declare(it: Declaration) -> Declaration {
                 .doc("How long to go on reading until the change shows."),
         )
         .output("changed", Type::Boolean, "Whether it was different before.")
-        .output("before", Type::Any, "What was recorded; `null` if there was nothing.")
+        .output("before", Type::Any, "The whole representation that was recorded; `null` if there was none.")
         .output("now", Type::Any, "The whole representation, read after the change; `null` if there is none.")
         .writes_resource("http", &["url"])
 }
@@ -100,9 +108,8 @@ impl Step for Resource {
 
     fn prepare<'a>(&'a self, call: &'a Call, ctx: &'a dyn Context) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
-            let wish = State::wanted(call)?;
-            let now = read(call, ctx).await?;
-            Ok(wish.part_of(call, &now).to_value())
+            State::wanted(call)?;
+            Ok(read(call, ctx).await?.to_value())
         })
     }
 
@@ -154,22 +161,34 @@ impl Step for Resource {
     fn simulate(&self, call: &Call, world: &mut World) -> Map {
         let Ok(wish) = State::wanted(call) else { return Map::new() };
         let resource = runbook_step::Resource { kind: "http".into(), id: url(call) };
-        match &wish {
-            State::Is(fields) => drop(world.resources.insert(resource, fields.clone().into())),
-            State::Absent => drop(world.resources.insert(resource, Value::Null)),
-        }
-        Map::new()
+        let before = match world.resources.get(&resource) {
+            Some(Value::Map(fields)) => State::Is(fields.clone()),
+            _ => State::Absent,
+        };
+        let now = wish.applied_to(&before);
+        world.resources.insert(resource, now.clone().into_fields());
+        Map::from([
+            ("changed".into(), (now != before).into()),
+            ("before".into(), before.into_fields()),
+            ("now".into(), now.into_fields()),
+        ])
     }
 }
 
 async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     let wish = State::wanted(call)?;
-    write(call, ctx, &wish).await?;
-    let now = settled(call, ctx, &wish).await?;
+    let sent = match (&wish, call.str("method")?) {
+        (State::Absent, _) | (_, "PATCH") => wish.clone(),
+        // What such a request leaves out may be gone afterwards.
+        _ => wish.applied_to(&read(call, ctx).await.map_err(Outcome::NotDone)?),
+    };
+    write(call, ctx, &sent).await?;
+    let now = settled(call, ctx, &wish.to_string(), |now| wish.shows_in(now)).await?;
     let outputs = outputs(call, &wish, &now);
+    let before = State::from_value(&call.prepared).unwrap_or(State::Absent);
     let note = match outputs.get("changed") {
         Some(Value::Bool(false)) => format!("was {wish} already"),
-        _ => format!("{} → {wish}", State::from_value(&call.prepared).unwrap_or(State::Absent)),
+        _ => format!("{} → {wish}", wish.part_of(call, &before)),
     };
     Ok(Success { outputs, ..Success::default() }.note(note))
 }
@@ -180,22 +199,51 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         return Err(Outcome::not_done(FailureKind::Error, "what was there before was not recorded"));
     };
     let now = read(call, ctx).await.map_err(Outcome::NotDone)?;
-    if before.shows_in(&now) {
-        return Ok(Success::default().note(format!("is {before} already")));
-    }
-    if !now.lies_between(&before, &wish) {
+    let shown = wish.part_of(call, &before);
+    let was_already = || Ok(Success::default().note(format!("is {shown} already")));
+    let foreign = |why: &str| {
         let message = format!(
-            "{} is {}: neither what this step made it ({wish}) nor what it was before ({before}); it was not touched",
+            "{} is {}: neither what this step made it ({wish}) nor what it was before ({shown}){why}; it was not touched",
             url(call),
             wish.part_of(call, &now)
         );
-        let failure =
-            Failure::new(FailureKind::Error, message).hint("somebody else has changed it since; look first");
-        return Err(Outcome::NotDone(failure));
+        let hint = "somebody else has changed it since; look first (fields that the server changes by itself are left \
+                    out if `fields` names those that count)";
+        Outcome::NotDone(Failure::new(FailureKind::Error, message).hint(hint))
+    };
+    match (&before, &wish, &now) {
+        (State::Absent, _, State::Absent) => return was_already(),
+        (State::Absent, State::Is(wanted), State::Is(fields)) => {
+            let made = call.outputs.as_ref().and_then(|outputs| outputs.get("now")?.as_map());
+            let counts = |name: &str| wish.counts(call, name);
+            if let Some(name) = foreign_field(fields, made.unwrap_or(wanted), counts) {
+                return Err(foreign(&format!(" (look at `{name}`)")));
+            }
+            write(call, ctx, &State::Absent).await?;
+            settled(call, ctx, "absent", |now| *now == State::Absent).await?;
+        }
+        (State::Is(before), State::Is(wanted), State::Is(fields)) => {
+            let restored =
+                restored(fields, wanted, before).map_err(|name| foreign(&format!(" (look at `{name}`)")))?;
+            if restored == *fields {
+                return was_already();
+            }
+            let sent = match call.str("method")? {
+                "PATCH" => difference(fields, &restored),
+                _ => restored,
+            };
+            write(call, ctx, &State::Is(sent)).await?;
+            let back = |now: &State| matches!(now, State::Is(now) if is_restored(now, wanted, before));
+            settled(call, ctx, &format!("{shown} again"), back).await?;
+        }
+        (State::Is(_), State::Absent, State::Absent) => {
+            write(call, ctx, &before).await?;
+            settled(call, ctx, &format!("{shown} again"), |now| shown.shows_in(now)).await?;
+        }
+        (State::Is(_), State::Absent, State::Is(_)) if shown.shows_in(&now) => return was_already(),
+        _ => return Err(foreign("")),
     }
-    write(call, ctx, &before).await?;
-    settled(call, ctx, &before).await?;
-    Ok(Success::default().note(format!("{wish} → {before}")))
+    Ok(Success::default().note(format!("{wish} → {shown}")))
 }
 
 /// Reads the resource.
@@ -207,7 +255,8 @@ async fn read(call: &Call, ctx: &dyn Context) -> Result<State, Failure> {
     }
     let fault = |kind, what: String| Failure::new(kind, format!("{}: {what}", exchange::target(&request)));
     if !(200..300).contains(&response.status) {
-        return Err(fault(FailureKind::Http(response.status), status_difference(&response, "2xx")));
+        let difference = Mismatch::of_status(&response, "2xx", ctx).message;
+        return Err(fault(FailureKind::Http(response.status), difference));
     }
     match exchange::json(&response) {
         Some(Value::Map(fields)) => Ok(State::Is(fields)),
@@ -230,24 +279,27 @@ async fn write(call: &Call, ctx: &dyn Context, state: &State) -> Result<(), Outc
     match ctx.http().send(&request).await {
         Ok(response) if (200..300).contains(&response.status) => Ok(()),
         Ok(response) if *state == State::Absent && GONE.contains(&response.status) => Ok(()),
-        Ok(response) => {
-            let difference = status_difference(&response, "2xx");
-            Err(unwanted(&request, &response, difference, true))
-        }
+        Ok(response) => Err(unwanted(&request, &response, Mismatch::of_status(&response, "2xx", ctx), ctx)),
         Err(error) => Err(unanswered(&request, &error)),
     }
 }
 
-/// Reads until the resource is so.
-async fn settled(call: &Call, ctx: &dyn Context, state: &State) -> Result<State, Outcome> {
+/// Reads until the resource is as it is wanted.
+async fn settled(
+    call: &Call,
+    ctx: &dyn Context,
+    wanted: &str,
+    holds: impl Fn(&State) -> bool,
+) -> Result<State, Outcome> {
+    let wish = State::wanted(call)?;
     let within = call.duration("within")?;
     let start = ctx.monotonic_ns();
     loop {
         let seen = read(call, ctx).await;
         let said = match seen {
-            Ok(now) if state.shows_in(&now) => return Ok(now),
+            Ok(now) if holds(&now) => return Ok(now),
             Ok(now) => {
-                format!("{} was accepted, but it is {}, wanted {state}", url(call), state.part_of(call, &now))
+                format!("{} was accepted, but it is {}, wanted {wanted}", url(call), wish.part_of(call, &now))
             }
             Err(failure) => format!("{} was accepted, but it cannot be read: {}", url(call), failure.message),
         };

@@ -152,7 +152,7 @@ enum Shot {
 
 async fn shot(ctx: &dyn Context, request: &HttpRequest, expect: &Expect) -> Shot {
     match ctx.http().send(request).await {
-        Ok(response) => match expect.judge(&response) {
+        Ok(response) => match expect.judge(&response, ctx) {
             Ok(()) => Shot::Answered { latency_ns: response.elapsed_ns },
             Err(mismatch) => {
                 let message = format!("{}: {}", exchange::target(request), mismatch.message);

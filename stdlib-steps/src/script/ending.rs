@@ -1,17 +1,24 @@
 //! How a program ended, as an outcome.
 
 use runbook_step::{
-    Call, Cancelled, Failure, FailureKind, Map, Outcome, ProcessError, ProcessExit, Success, Value,
+    Call, Cancelled, Context, Failure, FailureKind, Map, Outcome, ProcessError, ProcessExit, Success, Type,
+    TypeError, Value,
 };
 
 use super::wants_json;
 
 /// What became of it.
-pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>) -> Outcome {
+pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>, ctx: &dyn Context) -> Outcome {
     let exit = match ended {
         Ok(exit) => exit,
-        Err(ProcessError { message, hint }) => {
-            return Outcome::NotDone(Failure { hint, ..Failure::new(FailureKind::Error, message) });
+        Err(ProcessError { message, hint, started, cancelled }) => {
+            let kind = match cancelled {
+                None => FailureKind::Error,
+                Some(Cancelled::Timeout) => FailureKind::Timeout,
+                Some(Cancelled::Run) => FailureKind::Cancelled,
+            };
+            let failure = Failure { hint, ..Failure::new(kind, message) };
+            return if started { Outcome::Unknown(failure) } else { Outcome::NotDone(failure) };
         }
     };
     if let Some(why) = exit.cancelled {
@@ -22,9 +29,9 @@ pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>) -> 
         return Outcome::Unknown(Failure::new(kind, with_last_words(&format!("stopped: {why}"), &exit)));
     }
     match (exit.code, exit.signal) {
-        (Some(0), _) => succeeded(call, &exit),
+        (Some(0), _) => succeeded(call, &exit, ctx),
         (Some(code), _) => {
-            let mut outputs = declared_outputs(call, &exit).0;
+            let mut outputs = declared_outputs(call, &exit, ctx).0;
             outputs.insert("exit_code".into(), code.into());
             let message = with_last_words(&format!("exit code {code}"), &exit);
             Outcome::Failed(Failure::new(FailureKind::Exit(code), message).outputs(outputs))
@@ -38,8 +45,8 @@ pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>) -> 
     }
 }
 
-fn succeeded(call: &Call, exit: &ProcessExit) -> Outcome {
-    let (mut outputs, faults) = declared_outputs(call, exit);
+fn succeeded(call: &Call, exit: &ProcessExit, ctx: &dyn Context) -> Outcome {
+    let (mut outputs, faults) = declared_outputs(call, exit, ctx);
     outputs.insert("exit_code".into(), 0.into());
     if faults.is_empty() {
         return Outcome::Done(Success { outputs, ..Success::default() });
@@ -49,7 +56,7 @@ fn succeeded(call: &Call, exit: &ProcessExit) -> Outcome {
 }
 
 /// The outputs that the step in the file declares, and what is wrong with them.
-fn declared_outputs(call: &Call, exit: &ProcessExit) -> (Map, Vec<String>) {
+fn declared_outputs(call: &Call, exit: &ProcessExit, ctx: &dyn Context) -> (Map, Vec<String>) {
     let mut outputs = Map::new();
     if call.declared.is_empty() && !wants_json(call) {
         return (outputs, Vec::new());
@@ -60,9 +67,14 @@ fn declared_outputs(call: &Call, exit: &ProcessExit) -> (Map, Vec<String>) {
     };
     let mut faults = Vec::new();
     for (name, ty) in &call.declared {
+        // The message quotes the beginning of what is wrong, so secrets in that are hidden first.
         let typed = match returned.get(name) {
-            Some(Returned::Text(text)) => ty.parse(text),
-            Some(Returned::Data(value)) => ty.coerce(value.clone()),
+            Some(Returned::Text(text)) => {
+                ty.parse(text).map_err(|_| ty.parse(&ctx.hide(text)).err().unwrap_or_else(|| wanted(ty)))
+            }
+            Some(Returned::Data(value)) => ty
+                .coerce(value.clone())
+                .map_err(|_| ty.coerce(hidden(value, ctx)).err().unwrap_or_else(|| wanted(ty))),
             None => {
                 faults.push(format!("did not return the output `{name}`"));
                 continue;
@@ -98,7 +110,25 @@ fn returned(call: &Call, exit: &ProcessExit) -> Result<std::collections::BTreeMa
         Ok(other) => {
             Err(format!("its standard output is {}, not a JSON object", Value::from_json(other).kind()))
         }
+        Err(_) if exit.stdout_cut => Err("its standard output is too long to be taken as JSON".into()),
         Err(error) => Err(format!("its standard output is not JSON: {error}")),
+    }
+}
+
+/// What to say where only the secret in a value is wrong with it.
+fn wanted(ty: &Type) -> TypeError {
+    TypeError { path: String::new(), message: format!("wanted {ty}, and it is not") }
+}
+
+/// The value with secrets hidden in its texts.
+fn hidden(value: &Value, ctx: &dyn Context) -> Value {
+    match value {
+        Value::Str(text) => ctx.hide(text).into(),
+        Value::List(items) => Value::List(items.iter().map(|item| hidden(item, ctx)).collect()),
+        Value::Map(fields) => {
+            Value::Map(fields.iter().map(|(name, field)| (ctx.hide(name), hidden(field, ctx))).collect())
+        }
+        plain => plain.clone(),
     }
 }
 

@@ -30,6 +30,9 @@ fn declare_process(it: Declaration) -> Declaration {
 
 /// The request for a program with its arguments, with what the parameters of [`declare_process`] say.
 fn request(call: &Call, argv: Vec<String>) -> Result<ProcessRequest, BadParam> {
+    if call.declared.contains_key("exit_code") {
+        return Err(BadParam::new("outputs", "`exit_code` is the program's exit code; choose another name"));
+    }
     let env = match call.get("env") {
         Some(_) => {
             call.map("env")?.iter().map(|(name, value)| variable(name, value)).collect::<Result<_, _>>()?

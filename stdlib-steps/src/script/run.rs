@@ -77,7 +77,7 @@ impl Step for Run {
     fn run<'a>(&'a self, call: &'a Call, ctx: &'a dyn Context) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             match process(call) {
-                Ok(request) => ending::outcome(call, ctx.processes().run(&request).await),
+                Ok(request) => ending::outcome(call, ctx.processes().run(&request).await, ctx),
                 Err(error) => error.into(),
             }
         })

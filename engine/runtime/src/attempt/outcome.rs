@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use runbook_kernel::Effect;
 use runbook_plan::{PlanNode, Work};
-use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Type};
+use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Type, Value};
 use runbook_wire::{Body, Result as Ending, Task};
 use serde_json::Value as Json;
 
@@ -33,11 +33,18 @@ impl Declared {
     }
 
     /// The outputs in their types, or what is wrong with them. A null is an output that is not there.
-    fn check(&self, outputs: Map) -> Result<Map, String> {
-        let convert = |(name, value): (String, runbook_step::Value)| match self.types.get(&name) {
-            Some(ty) if !value.is_null() => match ty.coerce(value) {
+    fn check(&self, outputs: Map, mask: &Mask) -> Result<Map, String> {
+        let convert = |(name, value): (String, Value)| match self.types.get(&name) {
+            Some(ty) if !value.is_null() => match ty.coerce(value.clone()) {
                 Ok(value) => Ok((name, value)),
-                Err(error) => Err(format!("output `{name}` is not what was declared: {error}")),
+                Err(_) => {
+                    // The message quotes the beginning of what is wrong: nobody would recognise half a secret in it.
+                    let mut json = value.to_json();
+                    mask.json(&mut json);
+                    let error = ty.coerce(Value::from_json(json)).err();
+                    let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+                    Err(format!("output `{name}` is not what was declared{error}"))
+                }
             },
             _ => Ok((name, value)),
         };
@@ -104,10 +111,12 @@ impl Ended {
         mask: &Mask,
     ) -> Result<Body, String> {
         let (outputs, note, warning, why) = match outcome {
-            Outcome::Done(success) => (declared.check(success.outputs)?, success.note, success.warning, None),
+            Outcome::Done(success) => {
+                (declared.check(success.outputs, mask)?, success.note, success.warning, None)
+            }
             Outcome::Failed(failure) | Outcome::NotDone(failure) | Outcome::Unknown(failure) => {
                 // What is known of a failure is only information: what does not fit is left out.
-                let outputs = declared.check(failure.outputs).unwrap_or_default();
+                let outputs = declared.check(failure.outputs, mask).unwrap_or_default();
                 let why = super::failure(failure.kind, failure.message, failure.hint);
                 (outputs, None, None, Some(why))
             }

@@ -149,18 +149,24 @@ impl Attempts {
             let Ready { step, call, context } = &ready;
             let prepared = match earlier {
                 Some(intent) => Ok(intent.prepared.clone()),
-                None => match tokio::time::timeout(time, step.prepare(call, context)).await {
-                    Ok(prepared) => prepared.map_err(|failure| Unready {
-                        kind: failure.kind,
-                        message: failure.message,
-                        hint: failure.hint,
-                    }),
-                    Err(_) => Err(Unready {
-                        kind: FailureKind::Timeout,
-                        message: "looking at what is there now took too long".into(),
-                        hint: None,
-                    }),
-                },
+                None => {
+                    let stopped =
+                        |kind, message: &str| Err(Unready { kind, message: message.into(), hint: None });
+                    tokio::select! {
+                        biased;
+                        prepared = step.prepare(call, context) => prepared.map_err(|failure| Unready {
+                            kind: failure.kind,
+                            message: failure.message,
+                            hint: failure.hint,
+                        }),
+                        _ = context.cancel.cancelled() => {
+                            stopped(FailureKind::Cancelled, "told to stop while it looked at what is there now")
+                        }
+                        () = tokio::time::sleep(time) => {
+                            stopped(FailureKind::Timeout, "looking at what is there now took too long")
+                        }
+                    }
+                }
             };
             let prepared = match prepared {
                 Ok(prepared) => check::all_hold(&asserts).await.map(|()| prepared),

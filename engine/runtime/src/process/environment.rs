@@ -37,7 +37,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 /// The absolute path of a program: as it stands if it has a slash, else the first of that name in PATH. (A bare name
 /// in a cleared environment would cost a `fork` of the whole process, and would be looked up in *our* PATH.)
 pub(crate) fn program(name: &str, environment: &Environment, cwd: &Path) -> Result<PathBuf, ProcessError> {
-    let not_found = |hint| ProcessError { message: format!("{name}: no such program"), hint };
+    let not_found = |hint| ProcessError { hint, ..ProcessError::new(format!("{name}: no such program")) };
     if name.is_empty() {
         return Err(not_found(None));
     }

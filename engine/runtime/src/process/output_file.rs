@@ -2,29 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-/// More is not read.
-const LIMIT: u64 = 1 << 20;
+use crate::files::{read_regular, words};
 
-/// Reads the file and removes it. A script that returns nothing leaves none.
+/// More is not read.
+const LIMIT: usize = 1 << 20;
+
+/// Reads the file and removes it. A script that returns nothing leaves none. Blocks; what a script puts there may be
+/// anything.
 pub(crate) fn take(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let file = match fs::File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        other => other.map_err(|error| format!("$RUNBOOK_OUTPUT: {error}"))?,
-    };
-    let mut text = String::new();
-    let read = file.take(LIMIT + 1).read_to_string(&mut text);
+    let read = read_regular(path, LIMIT);
     // Left over, it would only cost space: the folder goes with the run.
     let _ = fs::remove_file(path);
     match read {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err("$RUNBOOK_OUTPUT is not UTF-8".into())
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(format!("$RUNBOOK_OUTPUT: {}", words(&error))),
+        Ok(None) => Err(format!("$RUNBOOK_OUTPUT is longer than {LIMIT} bytes")),
+        Ok(Some(bytes)) => {
+            let text = String::from_utf8(bytes).map_err(|_| "$RUNBOOK_OUTPUT is not UTF-8")?;
+            parse(&text)
         }
-        Err(error) => Err(format!("$RUNBOOK_OUTPUT: {error}")),
-        Ok(read) if read as u64 > LIMIT => Err(format!("$RUNBOOK_OUTPUT is longer than {LIMIT} bytes")),
-        Ok(_) => parse(&text),
     }
 }
 
@@ -104,5 +103,15 @@ mod tests {
             assert!(!path.exists());
         }
         assert_eq!(take(&path).unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_refused_without_waiting_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+        assert_eq!(take(&path).unwrap_err(), "$RUNBOOK_OUTPUT: not a regular file");
+        fs::create_dir(&path).unwrap();
+        assert_eq!(take(&path).unwrap_err(), "$RUNBOOK_OUTPUT: is a directory");
     }
 }

@@ -92,6 +92,7 @@ pub fn exit(code: i32, stdout: &str, stderr: &str) -> Answer<Result<ProcessExit,
         signal: None,
         cancelled: None,
         stdout: stdout.to_owned(),
+        stdout_cut: false,
         stderr_tail: stderr.to_owned(),
         outputs: Ok(BTreeMap::new()),
     }))

@@ -95,6 +95,11 @@ impl Context for Fake {
         lock(&self.seen).progress.push(line.to_owned());
     }
 
+    fn hide(&self, text: &str) -> String {
+        let secrets = self.secrets.values();
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+
     fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
             let mut text = String::new();
@@ -119,7 +124,7 @@ impl Processes for Fake {
             let Some(handler) = &self.process else {
                 let program = request.argv.first().map_or("", String::as_str);
                 let message = format!("{program}: No such file or directory");
-                return Err(ProcessError { message, hint: None });
+                return Err(ProcessError::new(message));
             };
             match self.answer(handler(request), None).await {
                 Ok(end) => end,
@@ -131,6 +136,7 @@ impl Processes for Fake {
                         Ended::Timeout => Cancelled::Timeout,
                     }),
                     stdout: String::new(),
+                    stdout_cut: false,
                     stderr_tail: String::new(),
                     outputs: Ok(Default::default()),
                 }),
@@ -151,7 +157,8 @@ impl Http for Fake {
                 Ok(Ok(response)) => {
                     let longest = if request.max_body == 0 { 1 << 20 } else { request.max_body };
                     if response.body.len() > longest {
-                        return Err(HttpError::TooLong(longest));
+                        let HttpResponse { status, hops, .. } = response;
+                        return Err(HttpError::TooLong { limit: longest, status, hops });
                     }
                     Ok(HttpResponse { elapsed_ns: self.clock.now_ns() - start, ..response })
                 }
@@ -179,10 +186,14 @@ impl Net for Fake {
 }
 
 impl Files for Fake {
-    fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
+    fn read<'a>(&'a self, path: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
         Box::pin(async move {
             let files = lock(&self.files);
-            files.get(path).map(|file| file.content.clone()).ok_or_else(|| FileError::NotFound(path.into()))
+            let file = files.get(path).ok_or_else(|| FileError::NotFound(path.into()))?;
+            match file.content.len() > most {
+                true => Err(FileError::TooLong { path: path.into(), most }),
+                false => Ok(file.content.clone()),
+            }
         })
     }
 

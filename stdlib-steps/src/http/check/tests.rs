@@ -107,7 +107,7 @@ fn no_answer_is_never_a_pass_and_says_why() {
     timeout GET http://shop/health: no answer
     cancelled GET http://shop/health: cancelled before an answer came
     lost GET http://shop/health: connection reset by peer
-    error GET http://shop/health: the body is longer than 1048576 bytes
+    error GET http://shop/health: status 200, but the body is longer than 1048576 bytes
     ");
 }
 

@@ -48,9 +48,9 @@ fn what_is_known_after_each_ending() {
     not_done connect POST http://shop/orders: connection refused
     not_done timeout POST http://shop/orders: no connection within 10s
     unknown lost POST http://shop/orders: connection reset by peer
-    failed lost PUT http://shop/orders: connection reset by peer
+    unknown lost PUT http://shop/orders: connection reset by peer
     unknown timeout PATCH http://shop/orders: no answer
-    failed timeout GET http://shop/orders: no answer
+    unknown timeout GET http://shop/orders: no answer
     unknown cancelled POST http://shop/orders: cancelled before an answer came
     done
     not_done http:403 POST http://shop/orders: status = 403, wanted 2xx, saying `{"error": "not now"}`

@@ -22,22 +22,31 @@ impl State {
         }
     }
 
-    /// The part of a state that is recorded and compared: the fields that `fields` names, or those that are wanted; all
-    /// of them if nothing is.
+    /// Whether a field counts when states are compared: one that is wanted, or that `fields` names; without `fields`
+    /// every one.
+    pub(super) fn counts(&self, call: &Call, name: &str) -> bool {
+        let wanted = matches!(self, State::Is(wanted) if wanted.contains_key(name));
+        let named = call.get("fields").and_then(Value::as_list);
+        wanted || named.is_none_or(|named| named.iter().any(|named| named.as_str() == Some(name)))
+    }
+
+    /// The part of a state that messages show: what is wanted, and what `fields` names; all of it where nothing is wanted.
     pub(super) fn part_of(&self, call: &Call, whole: &State) -> State {
         let State::Is(whole) = whole else { return State::Absent };
-        let named = call.get("fields").and_then(Value::as_list);
-        let mattering = |name: &String| match (named, self) {
-            (Some(named), State::Is(wanted)) => {
-                wanted.contains_key(name) || named.iter().any(|named| named.as_str() == Some(name))
-            }
-            (Some(named), State::Absent) => named.iter().any(|named| named.as_str() == Some(name)),
-            (None, State::Is(wanted)) => wanted.contains_key(name),
-            (None, State::Absent) => true,
+        let shown = |name: &str| match (self, call.get("fields")) {
+            (State::Is(wanted), None) => wanted.contains_key(name),
+            _ => self.counts(call, name),
         };
-        State::Is(
-            whole.iter().filter(|(name, _)| mattering(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
-        )
+        let part = whole.iter().filter(|(name, _)| shown(name));
+        State::Is(part.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// The state that comes of it if this one is wanted: what is there, with the wanted fields in it.
+    pub(super) fn applied_to(&self, there: &State) -> State {
+        match (self, there) {
+            (State::Is(wanted), State::Is(there)) => State::Is(merged(there, wanted)),
+            (wanted, _) => wanted.clone(),
+        }
     }
 
     /// Whether a resource in that state has all that this one says.
@@ -49,26 +58,6 @@ impl State {
             }
             _ => false,
         }
-    }
-
-    /// Whether a resource in this state is on the way between two others: each field that they name is as in one of them.
-    pub(super) fn lies_between(&self, before: &State, after: &State) -> bool {
-        let State::Is(now) = self else { return *before == State::Absent || *after == State::Absent };
-        let sides: Vec<&Map> = [before, after]
-            .into_iter()
-            .filter_map(|side| match side {
-                State::Is(fields) => Some(fields),
-                State::Absent => None,
-            })
-            .collect();
-        let mut names = sides.iter().flat_map(|side| side.keys());
-        names.all(|name| {
-            sides.iter().any(|side| match (side.get(name), now.get(name)) {
-                (Some(side), Some(now)) => contains(now, side),
-                (None, None) => true,
-                _ => false,
-            })
-        })
     }
 
     /// As it is recorded.
@@ -95,6 +84,69 @@ impl State {
             State::Absent => Value::Null,
             State::Is(fields) => fields.into(),
         }
+    }
+}
+
+fn merged(there: &Map, wanted: &Map) -> Map {
+    let mut all = there.clone();
+    for (name, wanted) in wanted {
+        let value = match (there.get(name), wanted) {
+            (Some(Value::Map(there)), Value::Map(wanted)) => merged(there, wanted).into(),
+            _ => wanted.clone(),
+        };
+        all.insert(name.clone(), value);
+    }
+    all
+}
+
+/// What is there, with each wanted field as it was before. `Err` names a field that is neither as it was wanted nor as it
+/// was before.
+pub(super) fn restored(now: &Map, wanted: &Map, before: &Map) -> Result<Map, String> {
+    let mut all = now.clone();
+    for (name, wanted) in wanted {
+        let value = match (now.get(name), before.get(name), wanted) {
+            (Some(Value::Map(now)), Some(Value::Map(before)), Value::Map(wanted)) => {
+                let inside = restored(now, wanted, before).map_err(|inside| format!("{name}.{inside}"))?;
+                Some(inside.into())
+            }
+            (now, before, _) if same(now, before) => continue,
+            (now, before, wanted) if same(now, Some(wanted)) => before.cloned(),
+            _ => return Err(name.clone()),
+        };
+        match value {
+            Some(value) => drop(all.insert(name.clone(), value)),
+            None => drop(all.remove(name)),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether each wanted field is as it was before.
+pub(super) fn is_restored(now: &Map, wanted: &Map, before: &Map) -> bool {
+    restored(now, wanted, before).is_ok_and(|restored| restored == *now)
+}
+
+/// What a PATCH sends to make one of the other: `null` for what has to go.
+pub(super) fn difference(now: &Map, restored: &Map) -> Map {
+    let gone =
+        now.keys().filter(|name| !restored.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let changed = restored.iter().filter(|(name, value)| now.get(*name) != Some(*value));
+    changed.map(|(name, value)| (name.clone(), value.clone())).chain(gone).collect()
+}
+
+/// A field of a resource that is not as it was made.
+pub(super) fn foreign_field<'a>(
+    now: &'a Map,
+    made: &Map,
+    counts: impl Fn(&str) -> bool,
+) -> Option<&'a String> {
+    now.iter().find(|(name, value)| counts(name) && !same(Some(value), made.get(*name))).map(|(name, _)| name)
+}
+
+fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => contains(one, other) && contains(other, one),
+        (one, other) => one == other,
     }
 }
 
@@ -130,21 +182,16 @@ mod tests {
 
     use super::*;
 
-    /// Fields of a small world, so that states meet: absent, or each of three fields absent or one of two values.
-    fn state() -> impl Strategy<Value = State> {
-        let field = prop::option::of(0i64..2);
-        let fields = prop::collection::vec(field, 3).prop_map(|values| {
+    /// Fields of a small world, so that they meet: each of three absent or one of three values.
+    fn fields() -> impl Strategy<Value = Map> {
+        prop::collection::vec(prop::option::of(0i64..3), 3).prop_map(|values| {
             let named = ["a", "b", "c"].into_iter().zip(values);
-            State::Is(named.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect())
-        });
-        prop_oneof![1 => Just(State::Absent), 6 => fields]
+            named.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+        })
     }
 
-    fn field<'a>(state: &'a State, name: &str) -> Option<&'a Value> {
-        match state {
-            State::Absent => None,
-            State::Is(fields) => fields.get(name),
-        }
+    fn state() -> impl Strategy<Value = State> {
+        prop_oneof![1 => Just(State::Absent), 6 => fields().prop_map(State::Is)]
     }
 
     proptest! {
@@ -154,26 +201,26 @@ mod tests {
             prop_assert_eq!(State::from_value(&stored), Some(state));
         }
 
+        /// Whatever else is there stays, and each wanted field is as it was.
         #[test]
-        fn both_ends_lie_between(before in state(), after in state()) {
-            prop_assert!(before.lies_between(&before, &after));
-            prop_assert!(after.lies_between(&before, &after));
+        fn what_was_made_is_unmade(before in fields(), wanted in fields()) {
+            let made = merged(&before, &wanted);
+            prop_assert_eq!(restored(&made, &wanted, &before), Ok(before.clone()));
+            prop_assert!(is_restored(&before, &wanted, &before));
+            let mut more = made;
+            more.insert("precious".into(), 7.into());
+            let mut kept = before.clone();
+            kept.insert("precious".into(), 7.into());
+            prop_assert_eq!(restored(&more, &wanted, &before), Ok(kept));
         }
 
-        /// Field by field: what either end names must be as at one of the ends.
+        /// Field by field: what is wanted must be as it was made, or as it was.
         #[test]
-        fn a_third_value_does_not(before in state(), after in state(), now in state()) {
-            let is = |state: &State| matches!(state, State::Is(_));
-            let wanted = match (is(&now), is(&before), is(&after)) {
-                (false, true, true) => false,
-                (false, ..) => true,
-                (true, ..) => ["a", "b", "c"].into_iter().all(|name| {
-                    let ends: Vec<_> = [&before, &after].into_iter().filter(|end| is(end)).collect();
-                    let named = ends.iter().any(|end| field(end, name).is_some());
-                    !named || ends.iter().any(|end| field(end, name) == field(&now, name))
-                }),
-            };
-            prop_assert_eq!(now.lies_between(&before, &after), wanted);
+        fn a_third_value_is_somebody_elses(before in fields(), wanted in fields(), now in fields()) {
+            let ours = wanted.iter().all(|(name, wanted)| {
+                now.get(name) == Some(wanted) || now.get(name) == before.get(name)
+            });
+            prop_assert_eq!(restored(&now, &wanted, &before).is_ok(), ours);
         }
 
         #[test]

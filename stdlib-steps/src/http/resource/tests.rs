@@ -27,6 +27,10 @@ impl Server {
         *self.0.lock().unwrap() = state;
     }
 
+    fn value(&self) -> serde_json::Value {
+        self.0.lock().unwrap().clone().unwrap_or_default()
+    }
+
     fn state(&self) -> String {
         self.0.lock().unwrap().as_ref().map_or("absent".into(), ToString::to_string)
     }
@@ -42,6 +46,14 @@ impl Server {
                 }
                 None => response(404, "nothing here"),
             },
+            ("PATCH", HttpBody::Json(body)) => {
+                let mut merged = state.clone().unwrap_or_else(|| json!({}));
+                for (name, value) in body.to_json().as_object().unwrap() {
+                    merged[name.as_str()] = value.clone();
+                }
+                *state = Some(merged);
+                response(200, "")
+            }
             ("PUT", HttpBody::Json(body)) => {
                 *state = Some(body.to_json());
                 response(200, "")
@@ -82,6 +94,7 @@ fn round(server: &Server, call: &Call) -> String {
     let ran = fake.block_on(Resource.run(&call, &fake));
     let after = server.state();
     let again = fake.block_on(Resource.verify(&call, &fake));
+    let call = Call { outputs: Some(ran.outputs().clone()), ..call };
     let undone = fake.block_on(Resource.undo(&call, &fake));
     let undone_again = fake.block_on(Resource.undo(&call, &fake));
     let outputs = Value::from(ran.outputs().clone());
@@ -103,12 +116,12 @@ fn changes_and_puts_back() {
     let server = Server::with(json!({"colour": "blue", "owner": "ana"}));
     insta::assert_snapshot!(round(&server, &call(json!({"desired": {"colour": "green"}}))), @r#"
     done {"colour":"blue"} → {"colour":"green"}
-      {"before":{"colour":"blue"},"changed":true,"now":{"colour":"green","since":"today"}}
-      {"colour":"green"}
+      {"before":{"colour":"blue","owner":"ana","since":"today"},"changed":true,"now":{"colour":"green","owner":"ana","since":"today"}}
+      {"colour":"green","owner":"ana","since":"today"}
     done {"colour":"green"} → {"colour":"blue"}
-      {"colour":"blue"}
+      {"colour":"blue","owner":"ana","since":"today"}
     done is {"colour":"blue"} already
-    GET PUT GET GET GET PUT GET GET
+    GET GET PUT GET GET GET PUT GET GET
     "#);
 }
 
@@ -121,7 +134,7 @@ fn creates_and_deletes() {
     done {"colour":"green"} → absent
       absent
     done is absent already
-    GET PUT GET GET GET DELETE GET GET
+    GET GET PUT GET GET GET DELETE GET GET
     "#);
 }
 
@@ -131,10 +144,10 @@ fn deletes_and_creates_again() {
     let call = call(json!({"absent": true, "fields": ["version", "behaviour"]}));
     insta::assert_snapshot!(round(&server, &call), @r#"
     done {"behaviour":"slow","version":"v1"} → absent
-      {"before":{"behaviour":"slow","version":"v1"},"changed":true,"now":null}
+      {"before":{"behaviour":"slow","pid":7,"since":"today","version":"v1"},"changed":true,"now":null}
       absent
     done absent → {"behaviour":"slow","version":"v1"}
-      {"behaviour":"slow","version":"v1"}
+      {"behaviour":"slow","pid":7,"since":"today","version":"v1"}
     done is {"behaviour":"slow","version":"v1"} already
     GET DELETE GET GET GET PUT GET GET
     "#);
@@ -145,12 +158,12 @@ fn what_is_already_so_stays_so() {
     let server = Server::with(json!({"colour": "green"}));
     insta::assert_snapshot!(round(&server, &call(json!({"desired": {"colour": "green"}}))), @r#"
     done was {"colour":"green"} already
-      {"before":{"colour":"green"},"changed":false,"now":{"colour":"green","since":"today"}}
-      {"colour":"green"}
+      {"before":{"colour":"green","since":"today"},"changed":false,"now":{"colour":"green","since":"today"}}
+      {"colour":"green","since":"today"}
     done is {"colour":"green"} already
-      {"colour":"green"}
+      {"colour":"green","since":"today"}
     done is {"colour":"green"} already
-    GET PUT GET GET GET GET
+    GET GET PUT GET GET GET GET
     "#);
 }
 
@@ -161,7 +174,7 @@ fn undo_never_overwrites_what_somebody_else_did() {
     let call = prepared(&fake, &call(json!({"desired": {"colour": "green", "weight": 5}})));
     fake.block_on(Resource.run(&call, &fake));
     server.set(Some(json!({"colour": "red", "weight": 5})));
-    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"not_done error http://router/live is {"colour":"red","weight":5}: neither what this step made it ({"colour":"green","weight":5}) nor what it was before ({"colour":"blue","weight":1}); it was not touched"#);
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"not_done error http://router/live is {"colour":"red","weight":5}: neither what this step made it ({"colour":"green","weight":5}) nor what it was before ({"colour":"blue","weight":1}) (look at `colour`); it was not touched"#);
     // Half done is ours.
     server.set(Some(json!({"colour": "green", "weight": 1})));
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"done {"colour":"green","weight":5} → {"colour":"blue","weight":1}"#);
@@ -170,6 +183,50 @@ fn undo_never_overwrites_what_somebody_else_did() {
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"not_done error http://router/live is absent: neither what this step made it ({"colour":"green","weight":5}) nor what it was before ({"colour":"blue","weight":1}); it was not touched"#);
     let unprepared = Call { prepared: Value::Null, ..call };
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&unprepared, &fake))), @"not_done error what was there before was not recorded");
+}
+
+#[test]
+fn an_undo_that_leaves_a_field_behind_is_not_done() {
+    let server = Server::with(json!({"keep": 1}));
+    let fake = server.fake();
+    let call = prepared(&fake, &call(json!({"desired": {"b": 2}, "method": "PATCH", "within": "1s"})));
+    fake.block_on(Resource.run(&call, &fake));
+    // This server takes `null` for a value.
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"failed check http://router/live was accepted, but it is {"b":null}, wanted {} again (after 1s)"#);
+    assert_eq!(server.value(), json!({"b": null, "keep": 1}));
+}
+
+#[test]
+fn a_put_keeps_what_else_is_there_and_so_does_its_undo() {
+    let server = Server::with(json!({"b": 1, "other": "precious"}));
+    let fake = server.fake();
+    let call = prepared(&fake, &call(json!({"desired": {"b": 2, "c": 3}})));
+    fake.block_on(Resource.run(&call, &fake));
+    assert_eq!(server.value(), json!({"b": 2, "c": 3, "other": "precious", "since": "today"}));
+    server.set(Some(json!({"b": 2, "c": 3, "other": "precious", "new": true})));
+    assert!(matches!(fake.block_on(Resource.undo(&call, &fake)), Outcome::Done(_)));
+    assert_eq!(server.value(), json!({"b": 1, "new": true, "other": "precious", "since": "today"}));
+}
+
+#[test]
+fn what_somebody_has_added_to_is_not_deleted() {
+    let server = Server::default();
+    let fake = server.fake();
+    let made = |params: serde_json::Value| {
+        server.set(None);
+        let mut call = prepared(&fake, &call(params));
+        let outcome = fake.block_on(Resource.run(&call, &fake));
+        call.outputs = Some(outcome.outputs().clone());
+        server.set(Some(json!({"a": 1, "precious": 1})));
+        call
+    };
+    let whole = made(json!({"desired": {"a": 1}}));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&whole, &fake))), @r#"not_done error http://router/live is {"a":1}: neither what this step made it ({"a":1}) nor what it was before (absent) (look at `precious`); it was not touched"#);
+    assert_eq!(server.value(), json!({"a": 1, "precious": 1}));
+    // Told that only `a` counts.
+    let narrow = made(json!({"desired": {"a": 1}, "fields": ["a"]}));
+    assert!(matches!(fake.block_on(Resource.undo(&narrow, &fake)), Outcome::Done(_)));
+    assert_eq!(server.state(), "absent");
 }
 
 #[test]
@@ -191,7 +248,13 @@ fn an_accepted_change_that_does_not_show_is_a_failure() {
 
 #[test]
 fn refusals_are_in_the_servers_words() {
-    let refusing = |status| Fake::new().on_http(move |_| response(status, "{\"error\": \"blue is live\"}"));
+    let refused = |status| response(status, "{\"error\": \"blue is live\"}");
+    let refusing = |status| {
+        Fake::new().on_http(move |request| match request.method.as_str() {
+            "GET" => response(200, "{}"),
+            _ => refused(status),
+        })
+    };
     let call = call(json!({"desired": {"colour": "green"}}));
     let said = |fake: &Fake| told(&fake.block_on(Resource.run(&call, fake)));
     let endings = [said(&refusing(409)), said(&refusing(403)), said(&refusing(500)), said(&Fake::new())];
@@ -199,9 +262,9 @@ fn refusals_are_in_the_servers_words() {
     failed http:409 PUT http://router/live: status = 409, wanted 2xx, saying `{"error": "blue is live"}`
     not_done http:403 PUT http://router/live: status = 403, wanted 2xx, saying `{"error": "blue is live"}`
     failed http:500 PUT http://router/live: status = 500, wanted 2xx, saying `{"error": "blue is live"}`
-    not_done connect PUT http://router/live: connection refused
+    not_done connect GET http://router/live: connection refused
     "#);
-    let fake = refusing(500);
+    let fake = Fake::new().on_http(move |_| refused(500));
     insta::assert_snapshot!(fake.block_on(Resource.prepare(&call, &fake)).unwrap_err().message, @r#"GET http://router/live: status = 500, wanted 2xx, saying `{"error": "blue is live"}`"#);
 }
 

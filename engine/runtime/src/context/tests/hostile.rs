@@ -88,6 +88,19 @@ async fn answer(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
                 "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: /loop\r\ncontent-length: 0\r\n\r\n";
             stream.write_all(answer.as_bytes()).await
         }
+        // `/303/HOST/PATH`: elsewhere.
+        path if path.starts_with("/30") => {
+            let (status, to) = path[1..].split_once('/').unwrap_or_default();
+            let answer = format!(
+                "HTTP/1.1 {status} Elsewhere\r\nconnection: close\r\nlocation: http://{to}\r\ncontent-length: 0\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await
+        }
+        "/missing" => {
+            stream
+                .write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                .await
+        }
         "/garbage" => stream.write_all(b"\x00\x01 this is no HTTP\r\n\r\n").await,
         "/broken" => {
             let body = "{\"error\": \"no database\"}";

@@ -137,8 +137,8 @@ async fn a_check_is_never_passed_by_a_server_on_a_bad_day() {
     /drip failed timeout: GET http://SERVER/drip: no whole answer in time
     /reset failed lost: GET http://SERVER/reset: connection reset by peer
     /half failed lost: GET http://SERVER/half: end of file before message length reached
-    /endless failed error: GET http://SERVER/endless: the body is longer than 1048576 bytes
-    /loop failed lost: GET http://SERVER/loop: too many redirects
+    /endless failed error: GET http://SERVER/endless: status 200, but the body is longer than 1048576 bytes
+    /loop failed http:302: GET http://SERVER/loop: status = 302, wanted 2xx
     /garbage failed lost: GET http://SERVER/garbage: invalid HTTP version parsed
     /broken failed http:503: GET http://SERVER/broken: status = 503, wanted 2xx, saying `{"error": "no database"}`
     /fine done
@@ -165,12 +165,89 @@ async fn a_write_is_in_doubt_exactly_if_it_may_have_arrived() {
     /drip unknown timeout: POST http://SERVER/drip: no whole answer in time
     /reset unknown lost: POST http://SERVER/reset: connection reset by peer
     /half unknown lost: POST http://SERVER/half: end of file before message length reached
-    /endless unknown error: POST http://SERVER/endless: the body is longer than 1048576 bytes
+    /endless failed error: POST http://SERVER/endless: status 200, but the body is longer than 1048576 bytes
     /garbage unknown lost: POST http://SERVER/garbage: invalid HTTP version parsed
     /broken failed http:503: POST http://SERVER/broken: status = 503, wanted 2xx, saying `{"error": "no database"}`
     /fine done
     not_done connect: POST http://SERVER/: connection refused
     "#);
+}
+
+#[tokio::test]
+async fn after_a_redirect_nothing_is_provably_not_done() {
+    let (world, server) = (World::new(), Hostile::start().await);
+    let (nobody, here) = (nobody().await.to_string(), server.address.to_string());
+    let mut told = Vec::new();
+    for path in [
+        format!("/303/{nobody}/"),
+        format!("/303/{here}/missing"),
+        format!("/303/{here}/hang"),
+        format!("/307/{here}/fine"),
+        format!("/303/{here}/fine"),
+    ] {
+        let params = json!({"url": server.url(&path), "method": "POST", "json": {"n": 1}, "redirects": 3, "timeout": "300ms"});
+        let ended = world.told("http.request", params).await;
+        told.push(ended.replace(&here, "SERVER").replace(&nobody, "NOBODY"));
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    unknown lost: POST http://SERVER/303/NOBODY/: after a redirect: connection refused
+    failed http:404: POST http://SERVER/303/SERVER/missing: status = 404, wanted 2xx
+    unknown timeout: POST http://SERVER/303/SERVER/hang: no answer in time
+    done
+    done
+    ");
+    let heads = server.heads.lock().unwrap().clone();
+    let last: Vec<_> = heads[heads.len() - 3..].iter().map(|head| head.split(' ').next().unwrap()).collect();
+    // 307 keeps the method, 303 asks for what came of it, without body and key.
+    assert_eq!(last, ["POST", "POST", "GET"]);
+    assert!(
+        heads[heads.len() - 3].contains("idempotency-key")
+            && !heads[heads.len() - 1].contains("idempotency-key")
+    );
+}
+
+#[tokio::test]
+async fn neither_a_secret_nor_a_write_is_sent_on_to_another_server() {
+    let (world, server, other) = (World::new(), Hostile::start().await, Hostile::start().await);
+    let away = server.url(&format!("/307/{}/fine", other.address));
+    let get = world.call("http.check", json!({"url": away, "redirects": 3, "headers": {"x-token": "x"}}));
+    let mut secret = get.clone();
+    let token: Value = Secret::named("canary").into();
+    secret.params.insert("headers".into(), Map::from([("x-token".into(), token)]).into());
+    let check = world.registry.get("http.check").unwrap();
+    let outcome = check.run(&secret, &world.context).await;
+    let failure = outcome.failure().unwrap();
+    assert!(
+        failure.hint.as_ref().unwrap().contains("neither secrets nor changes are sent on"),
+        "{failure:?}"
+    );
+    let post = json!({"url": away, "redirects": 3, "method": "POST", "json": {"n": 1}});
+    assert!(matches!(world.run("http.request", post).await, Outcome::Failed(_)));
+    assert!(other.heads.lock().unwrap().is_empty());
+    assert!(matches!(check.run(&get, &world.context).await, Outcome::Done(_)));
+    assert_eq!(other.heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_quoted_is_hidden_before_it_is_cut() {
+    let world = World::new();
+    world.context.shared.mask.hide("s3cr3t-canary");
+    let script = format!("echo n={}s3cr3t-canary >> \"$RUNBOOK_OUTPUT\"", "x".repeat(54));
+    let mut call = world.call("run", json!({"script": script}));
+    call.declared = BTreeMap::from([("n".into(), runbook_step::Type::integer())]);
+    let outcome = world.registry.get("run").unwrap().run(&call, &world.context).await;
+    let message = &outcome.failure().unwrap().message;
+    assert!(message.contains("xxx***") && !message.contains("s3c"), "{message}");
+}
+
+#[tokio::test]
+async fn a_pipe_in_place_of_the_outputs_holds_nobody_up() {
+    let world = World::new();
+    let mut call = world.call("run", json!({"script": "mkfifo \"$RUNBOOK_OUTPUT\""}));
+    call.declared = BTreeMap::from([("n".into(), runbook_step::Type::integer())]);
+    let outcome = world.registry.get("run").unwrap().run(&call, &world.context).await;
+    let message = &outcome.failure().unwrap().message;
+    assert_eq!(message, "it ended well, but its outputs cannot be read: $RUNBOOK_OUTPUT: not a regular file");
 }
 
 #[tokio::test]
@@ -328,7 +405,7 @@ async fn a_file_is_written_and_put_back() {
     insta::assert_snapshot!(told.join("\n"), @"
     no/such/folder/file no/such/folder/file: its folder does not exist
     ../outside ../outside: it leads out of the project; write the whole path if that is meant
-    . .: Is a directory
+    . .: is a directory
     log/below/a/file log/below/a/file: its folder does not exist
     ");
 }
@@ -351,6 +428,6 @@ async fn a_script_whose_program_was_changed_does_not_start() {
     std::fs::remove_file(&program).unwrap();
     assert_eq!(
         world.told("run", script).await,
-        "not_done error: five.sh: No such file or directory (os error 2)"
+        "not_done error: five.sh: No such file or directory"
     );
 }
