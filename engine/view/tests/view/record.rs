@@ -63,7 +63,13 @@ pub(crate) fn succeeded() -> Scene {
     outputs.insert("version".into(), json!("v1.1.0"));
     outputs.entry("deployment".into()).or_default()["evidence"] =
         json!({"live_colour": "green", "live_version": "v1.1.0"});
-    g.s.push(Body::Finished { forward: "succeeded".into(), rollback: "none".into(), exit_code: 0, outputs });
+    g.s.push(Body::Finished {
+        forward: "succeeded".into(),
+        rollback: "none".into(),
+        exit_code: 0,
+        outputs,
+        no_outputs: BTreeMap::new(),
+    });
     g.s
 }
 
@@ -491,7 +497,7 @@ fn json_says_what_the_report_says() {
       ]
     }
     "#);
-    insta::assert_snapshot!(all.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" "), @"version run runbook file plan environment requester unattended engine forward rollback status finished interrupted exit_code began ended elapsed_ms resumes executor last_event counts inputs outputs locks steps on_failure after_pivot finally revert undone left needed_no_undo failures questions answers required_outputs next headline decisions timeline");
+    insta::assert_snapshot!(all.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" "), @"version run runbook file plan environment requester unattended engine forward rollback status finished interrupted exit_code began ended elapsed_ms resumes executor last_event counts inputs outputs no_outputs locks lock_held steps on_failure after_pivot finally revert undone left needed_no_undo failures questions answers required_outputs next headline decisions timeline");
 }
 
 #[test]

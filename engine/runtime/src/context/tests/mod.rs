@@ -56,6 +56,7 @@ impl World {
                 linger: Duration::from_millis(200),
                 drain: Duration::from_millis(50),
             },
+            processes: std::sync::atomic::AtomicU64::new(0),
             live,
             spawned,
         };
