@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use runbook_wire::Message;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::bell::Nudge;
+use crate::bell::{Heard, Nudge};
 use crate::journal::Journal;
 use crate::store::StoreError;
 
@@ -85,17 +85,19 @@ impl Journal {
     /// If the journal cannot be read, or there is no such entry.
     pub fn fate(&self, run: &str, entry: i64, timeout: Duration) -> Result<Fate, StoreError> {
         let begun = Instant::now();
+        // Subscribe before looking, so that nothing is decided unheard between the two; and once, because each time rings.
+        let mut subscription = self.subscribe(run)?;
         loop {
-            // Subscribe before looking, so that nothing is decided unheard between the two.
-            let subscription = self.subscribe(run)?;
             let fate = self.fate_now(entry)?;
             let left = timeout.saturating_sub(begun.elapsed());
-            match subscription {
-                Some(mut subscription) if fate == Fate::Waiting && !left.is_zero() => {
-                    subscription.wait(left)?
+            match &mut subscription {
+                Some(open) if fate == Fate::Waiting && !left.is_zero() => {
+                    if open.wait(left)? == Heard::Gone {
+                        subscription = self.subscribe(run)?;
+                    }
                 }
                 _ => return Ok(fate),
-            };
+            }
         }
     }
 

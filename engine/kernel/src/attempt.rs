@@ -17,7 +17,6 @@ pub(crate) enum Outcome {
     Entered,
     Items(u32),
     Branch(u32),
-    GateClosed(TaskId),
 }
 
 impl Kernel {
@@ -52,7 +51,6 @@ impl Kernel {
                 self.ledger.worked(id);
                 self.leave(task, End::Skipped);
             }
-            (Outcome::GateClosed(gate), _) => self.gate_closed(task, gate),
             (Outcome::Started, Kind::Action) => {
                 self.begin(task, node);
                 self.tasks[task].state = State::Running;

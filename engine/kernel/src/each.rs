@@ -158,7 +158,7 @@ impl Kernel {
         run.between = None;
         let halted = run.halted;
         match cause {
-            Some(_) => self.fail_each(task, Cause::Between),
+            Some(cause) => self.fail_each(task, cause.around(Cause::Between)),
             None if !halted => self.next_batch(task),
             None => {}
         }
@@ -210,7 +210,7 @@ impl Kernel {
     }
 
     /// Counts a failed item; whether that fails the whole.
-    pub(crate) fn item_failed(&mut self, task: TaskIx) -> bool {
+    pub(crate) fn item_failed(&mut self, task: TaskIx, cause: Cause) -> bool {
         let Some(run) = self.tasks[task].each_mut() else { return false };
         run.failures += 1;
         run.batch_failures += 1;
@@ -218,7 +218,7 @@ impl Kernel {
             || run.batches.get(run.batch).is_some_and(|batch| run.batch_failures > batch.max_failures);
         if exceeded {
             let mut bodies = Vec::new();
-            self.halt_each(task, Some(Cause::TooManyFailures), &mut bodies);
+            self.halt_each(task, Some(cause), &mut bodies);
             self.stop_scopes(bodies);
         }
         exceeded
@@ -233,7 +233,7 @@ impl Kernel {
         self.halt_each(task, Some(cause), &mut bodies);
         self.stop_scopes(bodies);
         if !self.survives(task, cause) {
-            self.fail_scope(self.tasks[task].scope, Cause::Inside(cause.class()));
+            self.fail_scope(self.tasks[task].scope, cause.around(Cause::Inside(cause.class())));
         }
     }
 

@@ -51,8 +51,8 @@ pub enum Fact {
         task: TaskId,
         attempt: u32,
     },
-    /// Answer to `Prepare`: a gate that had been passed no longer holds (an approval expired, a window closed). The gate
-    /// waits again and the task prepares again once it is passed.
+    /// Answer to `Prepare` or to `Perform`, which had provably no effect then: a gate that had been passed no longer holds
+    /// (an approval expired, a window closed). The gate waits again and the task prepares again once it is passed.
     GateClosed {
         task: TaskId,
         attempt: u32,
@@ -86,9 +86,17 @@ pub enum Fact {
         about: About,
         answer: Answer,
     },
-    /// Somebody wants the run to end under its failure policy. Also ends a pause. Absorbed once the forward part is over:
+    /// Somebody wants the run to end under its failure policy. Also ends a pause. Of a run that had ended it calls the
+    /// rollback off as long as that only looks what is still there; otherwise it is absorbed once the forward part is over:
     /// a rollback is not stopped by it.
     CancelRequested,
+    /// Another run holds what this one needs before it starts (a named lock): nothing is prepared until `Admitted`. Absorbed
+    /// once anything has begun.
+    Barred,
+    Admitted,
+    /// What the run needs before it starts is not to be had: it ends, without `finally`, since nothing started. Absorbed
+    /// once anything has begun.
+    Refused,
     /// Nothing new starts until `Unpaused`: what was only being prepared is abandoned and prepared again then.
     Paused,
     Unpaused,

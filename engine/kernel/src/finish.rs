@@ -12,6 +12,8 @@ use crate::{Answer, TimerPurpose};
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) paused: bool,
+    /// It may not start yet, or was never let to.
+    pub(crate) barred: bool,
     /// The last place in the order of starting.
     pub(crate) begun: u32,
     /// The last incarnation; 0 is everybody's first.
@@ -39,6 +41,8 @@ pub enum Forward {
     SucceededWithFailures,
     Failed,
     Cancelled,
+    /// It was not let start: see [`crate::Fact::Refused`].
+    Refused,
 }
 
 /// How the rollback of a run stands.
@@ -106,6 +110,31 @@ impl Kernel {
     /// Nothing new starts: what was only being prepared goes back to where it was.
     pub(crate) fn pause(&mut self) {
         self.run.paused = true;
+        self.withdraw_prepares();
+    }
+
+    /// Nothing is prepared yet.
+    pub(crate) fn bar(&mut self) {
+        if self.untouched() {
+            self.run.barred = true;
+            self.withdraw_prepares();
+        }
+    }
+
+    /// It ends, and nothing of it has started.
+    pub(crate) fn refuse(&mut self) {
+        if let Some(root) = self.tasks[RUN].inner.filter(|_| self.untouched()) {
+            self.run.barred = true;
+            self.fail_scope(root, Cause::Refused);
+        }
+    }
+
+    /// Whether the run goes forward and nothing of it has begun, so that it may still be kept from starting.
+    pub fn untouched(&self) -> bool {
+        self.phase() == Phase::Forward && self.run.begun == 1
+    }
+
+    fn withdraw_prepares(&mut self) {
         for id in self.ledger.abandon_prepares() {
             let Some(task) = self.task_at(id) else { continue };
             let row = &mut self.tasks[task];
@@ -118,8 +147,10 @@ impl Kernel {
     }
 
     pub(crate) fn cancel(&mut self) {
-        if self.run_stage() != Some(Stage::Body) {
-            return;
+        match self.run_stage() {
+            Some(Stage::Body) => {}
+            Some(Stage::Drift) => return self.call_off(),
+            _ => return,
         }
         self.run.paused = false;
         if let Some(root) = self.tasks[RUN].inner {
@@ -133,9 +164,11 @@ impl Kernel {
         self.run.forward = Some(match self.tasks[RUN].cause {
             _ if !failed => Forward::Succeeded,
             Some(Cause::Cancelled) => Forward::Cancelled,
+            Some(Cause::Refused) => Forward::Refused,
             _ => Forward::Failed,
         });
-        self.run.rollback = failed.then(|| self.undo_summary());
+        let rolls_back = failed && self.run.forward != Some(Forward::Refused);
+        self.run.rollback = rolls_back.then(|| self.undo_summary());
     }
 
     pub(crate) fn finish(&mut self) {
@@ -145,7 +178,8 @@ impl Kernel {
 
     pub(crate) fn finished(&mut self) {
         if self.ledger.finished() {
-            let failed = matches!(self.run.forward, Some(Forward::Failed | Forward::Cancelled));
+            let failed =
+                matches!(self.run.forward, Some(Forward::Failed | Forward::Cancelled | Forward::Refused));
             self.tasks[RUN].state = State::Ended(if failed { End::Failed } else { End::Done });
         }
     }

@@ -256,7 +256,8 @@ impl Kernel {
         if task == RUN {
             self.settle_run(end);
         }
-        match self.take_finally(task) {
+        // Where nothing was let start there is nothing to put in order.
+        match self.take_finally(task).filter(|_| task != RUN || !self.run.barred) {
             Some(finally) => self.run_beside(task, Stage::Finally(end), finally),
             None => self.concluded(task, end),
         }

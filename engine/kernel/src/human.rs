@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::kernel::{Kernel, RUN};
+use crate::ledger::Work;
 use crate::program::{Human, Kind};
-use crate::task::{Cause, End, Stage, State, TaskIx};
+use crate::task::{Cause, End, Marks, Stage, State, TaskIx};
 use crate::{About, Answer, FailureClass, PersonId, TaskId, TimerPurpose};
 
 impl Kernel {
@@ -65,12 +66,20 @@ impl Kernel {
     }
 
     /// A gate that this task had passed is closed: it waits again, and so does the task.
-    pub(crate) fn gate_closed(&mut self, task: TaskIx, gate: TaskId) {
-        let id = self.tasks[task].id;
+    pub(crate) fn gate_closed(&mut self, id: TaskId, attempt: u32, gate: TaskId) {
+        let Some(task) = self.task_at(id) else { return };
+        match self.ledger.work(id) {
+            Some(Work::Prepare { attempt: expected }) if expected == attempt => {}
+            // Found right before the effect: it did not come to that.
+            Some(Work::Perform { attempt: expected, .. }) if expected == attempt => self.uncross(task),
+            _ => return,
+        }
         self.ledger.worked(id);
+        self.ledger.unwatch(id);
         self.ledger.disarm(id, TimerPurpose::Deadline);
-        let reopened = self.task_at(gate).filter(|gate| *gate != task && self.reopen(*gate));
-        match reopened {
+        let Marks { expired, tripped, .. } = self.tasks[task].marks;
+        let gate = self.task_at(gate).filter(|gate| *gate != task && !expired && tripped.is_none());
+        match gate.filter(|gate| self.reopen(*gate)) {
             Some(gate) => {
                 self.tasks[task].state = State::Held;
                 self.tasks[task].tries -= 1;

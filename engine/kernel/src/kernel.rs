@@ -114,15 +114,16 @@ impl Kernel {
             Fact::Items { task, attempt, count } => self.prepared(task, attempt, Outcome::Items(count)),
             Fact::Branch { task, attempt, case } => self.prepared(task, attempt, Outcome::Branch(case)),
             Fact::Started { task, attempt } => self.prepared(task, attempt, Outcome::Started),
-            Fact::GateClosed { task, attempt, gate } => {
-                self.prepared(task, attempt, Outcome::GateClosed(gate));
-            }
+            Fact::GateClosed { task, attempt, gate } => self.gate_closed(task, attempt, gate),
             Fact::Ended { task, attempt, how } => self.ended(task, attempt, how),
             Fact::Checked { task, probe, round, seen } => self.checked(task, probe, round, seen),
             Fact::Closed { task, attempt, ok } => self.closed(task, attempt, ok),
             Fact::Fired { timer } => self.fired(timer),
             Fact::Answered { about, answer } => self.answered(about, answer),
             Fact::CancelRequested => self.cancel(),
+            Fact::Barred => self.bar(),
+            Fact::Admitted => self.run.barred = false,
+            Fact::Refused => self.refuse(),
             Fact::Paused => self.pause(),
             Fact::Unpaused => self.run.paused = false,
             Fact::RollbackRequested { to } => self.reverse(to),
@@ -148,7 +149,7 @@ impl Kernel {
     /// Prepares what is ready, as far as there are slots; whether anything follows from that.
     fn start_ready(&mut self) -> bool {
         let limit = self.chart.program.max_parallel.max(1);
-        while !self.run.paused && self.ledger.busy() < limit {
+        while !self.run.paused && !self.run.barred && self.ledger.busy() < limit {
             let Some(task) = self.ready.pop_front() else { break };
             if self.tasks[task].state == State::Ready && self.gates_passed(task) {
                 self.prepare(task);

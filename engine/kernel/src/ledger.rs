@@ -3,7 +3,7 @@
 //! Nothing else remembers what was asked for: an answer that matches no entry is late or a duplicate and is absorbed
 //! at this door, and what a resumed run must issue again is simply what is still written here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{About, Command, Ms, Probe, TaskId, Timer, TimerPurpose};
 
@@ -257,6 +257,18 @@ impl Ledger {
     /// Ends all that goes on for a task.
     pub(crate) fn release(&mut self, task: TaskId) {
         self.drop_where(task, |_| true);
+    }
+
+    /// Ends all that goes on.
+    pub(crate) fn release_all(&mut self) {
+        let tasks: BTreeSet<TaskId> = self.entries.keys().map(|(task, _)| *task).collect();
+        tasks.into_iter().for_each(|task| self.release(task));
+    }
+
+    /// Tasks whose probe looks, or will when that is due.
+    pub(crate) fn polled(&self, probe: Probe) -> Vec<TaskId> {
+        let looks = [Item::Check(probe), Item::Timer(TimerPurpose::Poll(probe))];
+        self.entries.keys().filter(|(_, item)| looks.contains(item)).map(|(task, _)| *task).collect()
     }
 
     /// Ends every `Prepare` that is out; whose they were.

@@ -32,17 +32,15 @@ impl Kernel {
             TimerPurpose::Timeout => self.time_over(task),
             TimerPurpose::Wait => self.wait_over(task),
             TimerPurpose::Poll(probe) => self.ledger.check(timer.task, probe),
-            TimerPurpose::GiveUp(Some(_)) => {
-                self.ledger.release(timer.task);
-                self.failed(task, Cause::TimedOut);
-            }
+            TimerPurpose::GiveUp(Some(_)) => self.until_over(task),
             TimerPurpose::GiveUp(None) => self.fail_human(task, Cause::Expired),
         }
     }
 
     pub(crate) fn begin_until(&mut self, task: TaskIx, poll: Poll) {
         let id = self.tasks[task].id;
-        self.tasks[task].detail().held_since = None;
+        let detail = self.tasks[task].detail();
+        (detail.held_since, detail.unseen, detail.overdue) = (None, false, false);
         let give_up = self.now.saturating_add(poll.timeout);
         self.ledger.arm(id, TimerPurpose::GiveUp(Some(Probe::Until)), give_up);
         self.ledger.check(id, Probe::Until);
@@ -52,7 +50,13 @@ impl Kernel {
         let id = self.tasks[task].id;
         let Kind::WaitUntil(poll) = self.chart.node(id.node).kind else { return };
         let now = self.now;
-        let held_since = &mut self.tasks[task].detail().held_since;
+        let detail = self.tasks[task].detail();
+        detail.unseen = false;
+        if detail.overdue && seen != Seen::Pass {
+            self.give_up(task);
+            return;
+        }
+        let held_since = &mut detail.held_since;
         let mut next = now.saturating_add(poll.every.max(1));
         if seen == Seen::Pass {
             let held_until = held_since.get_or_insert(now).saturating_add(poll.hold);
@@ -67,6 +71,21 @@ impl Kernel {
         self.ledger.arm(id, TimerPurpose::Poll(Probe::Until), next);
     }
 
+    /// The time of `wait.until` is over. Nobody gives up without a look at what became of it while nobody watched; what
+    /// holds then may go on to hold as long as it has to.
+    fn until_over(&mut self, task: TaskIx) {
+        let detail = self.tasks[task].detail();
+        detail.overdue = detail.unseen;
+        if !detail.overdue {
+            self.give_up(task);
+        }
+    }
+
+    fn give_up(&mut self, task: TaskIx) {
+        self.ledger.release(self.tasks[task].id);
+        self.failed(task, Cause::TimedOut);
+    }
+
     /// Time passed that no executor watched: what was to be observed throughout was not.
     pub(crate) fn unobserved(&mut self, gap: Ms) {
         for (id, due) in self.ledger.armed(TimerPurpose::Wait) {
@@ -76,9 +95,10 @@ impl Kernel {
                 self.unsee(task);
             }
         }
-        for (id, _) in self.ledger.armed(TimerPurpose::GiveUp(Some(Probe::Until))) {
+        for id in self.ledger.polled(Probe::Until) {
             let Some(task) = self.task_at(id) else { continue };
-            self.tasks[task].detail().held_since = None;
+            let detail = self.tasks[task].detail();
+            (detail.held_since, detail.unseen) = (None, true);
         }
     }
 }

@@ -94,6 +94,11 @@ impl Kernel {
         })
     }
 
+    /// Whether the run failed because a person said no, or nobody answered in time.
+    pub fn denied(&self) -> bool {
+        matches!(self.tasks[RUN].cause, Some(Cause::Rejected | Cause::Expired | Cause::Denied(_)))
+    }
+
     /// The incarnation of a task, from 0: a number that rises when a group around it begins anew.
     pub fn incarnation(&self, id: TaskId) -> u32 {
         self.task_at(id).map_or(0, |task| self.tasks[task].incarnation)

@@ -148,6 +148,13 @@ impl Kernel {
         self.drift_settled();
     }
 
+    /// Somebody called the rollback off while it only looked.
+    pub(crate) fn call_off(&mut self) {
+        self.ledger.release_all();
+        self.run.reversal = None;
+        self.finish();
+    }
+
     fn drift_settled(&mut self) {
         if let Some(reversal) = self.run.reversal.as_mut() {
             reversal.open -= 1;

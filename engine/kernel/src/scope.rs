@@ -239,12 +239,12 @@ impl Kernel {
             if matches!(self.frames[frame].role, FrameRole::Item(_)) && self.frames[frame].body == Some(scope)
             {
                 self.frames[frame].item = ItemState::Failed;
-                if !self.item_failed(owner) {
+                cause = cause.around(Cause::TooManyFailures);
+                if !self.item_failed(owner, cause) {
                     return;
                 }
-                cause = Cause::TooManyFailures;
             } else {
-                cause = Cause::Inside(cause.class());
+                cause = cause.around(Cause::Inside(cause.class()));
             }
             if self.survives(owner, cause) {
                 return;

@@ -15,6 +15,7 @@
 //! | `Running` | `Ended(Done)` | `Verifying` if the file asks for it, `Warned`, or `Ended(Done)` |
 //! | | `Ended(Unknown)` of a write | `Verifying`, else as `on_in_doubt` says |
 //! | | `Ended(Failed, NotDone)`, a probe or a person gave up | a failed attempt |
+//! | | `GateClosed` | `Held`, as when preparing |
 //! | `Verifying` | match | `Warned`, `Ended(Done)` |
 //! | | mismatch after done | a failed attempt |
 //! | | mismatch in doubt: proven absent | a failed attempt, without effect |
@@ -107,6 +108,10 @@ pub(crate) struct Detail {
     pub(crate) watches: Vec<Watch>,
     /// `wait.until`: since when it has held without a break.
     pub(crate) held_since: Option<Ms>,
+    /// `wait.until`: nobody has looked since nobody watched.
+    pub(crate) unseen: bool,
+    /// `wait.until`: its time is over but for such a look.
+    pub(crate) overdue: bool,
     /// `wait.for` is over but for a guard that has not been seen yet.
     pub(crate) elapsed: bool,
     /// Tasks that wait for this gate to be passed again.
@@ -232,6 +237,8 @@ pub enum Cause {
     Expired,
     /// Something inside failed, first of this class.
     Inside(FailureClass),
+    /// A person said no to something inside, or nobody answered it in time.
+    Denied(FailureClass),
     /// More items failed than `max_failures` tolerates.
     TooManyFailures,
     /// The checks between two batches failed.
@@ -246,13 +253,15 @@ pub enum Cause {
     Compensated,
     /// The run was cancelled.
     Cancelled,
+    /// The run was not let start.
+    Refused,
 }
 
 impl Cause {
     /// The class that `retry.only` of a group is held against.
     pub(crate) fn class(self) -> FailureClass {
         match self {
-            Cause::Attempt(class) | Cause::Inside(class) => class,
+            Cause::Attempt(class) | Cause::Inside(class) | Cause::Denied(class) => class,
             Cause::Mismatch | Cause::Warning | Cause::Guard(_) => FailureClass::Check,
             Cause::TimedOut | Cause::Expired => FailureClass::Timeout,
             Cause::Cancelled => FailureClass::Cancelled,
@@ -262,7 +271,16 @@ impl Cause {
             | Cause::Gate
             | Cause::Outputs
             | Cause::Undo
-            | Cause::Compensated => FailureClass::Error,
+            | Cause::Compensated
+            | Cause::Refused => FailureClass::Error,
+        }
+    }
+
+    /// What it is for the composite around: a failure of this class inside, or as many as are not tolerated.
+    pub(crate) fn around(self, otherwise: Cause) -> Cause {
+        match self {
+            Cause::Rejected | Cause::Expired | Cause::Denied(_) => Cause::Denied(otherwise.class()),
+            _ => otherwise,
         }
     }
 }

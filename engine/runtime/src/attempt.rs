@@ -28,6 +28,12 @@ use crate::resolve::View;
 /// How long a step may go on after it was told to stop, beyond the grace of its processes.
 const LAST_TIME: Duration = Duration::from_secs(5);
 
+/// The most that the outputs of an attempt, a group or a run may come to, as JSON.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// How deep a value may be nested. A record is a few levels deeper, and has its own limit.
+const DEEPEST: usize = 100;
+
 /// One attempt's time where the plan says none.
 const DEFAULT_TIME: u64 = 24 * 60 * 60 * 1000;
 
@@ -98,9 +104,13 @@ impl Attempts {
         let effect = view.plan.program.nodes[index(task.node)].effect;
         let name = view.name(task);
         let mask = self.shared.mask.clone();
-        let ready = self.still_open(view, task).and_then(|()| {
-            Ok((self.ready(view, task, attempt, cancel)?, self.asserts(view, task, attempt, cancel)?))
-        });
+        let gates = self.gates(view, task);
+        if let Some(closed) = gates.closed(&name, attempt) {
+            return Answer::now(closed);
+        }
+        let ready = self
+            .ready(view, task, attempt, cancel)
+            .and_then(|ready| Ok((ready, self.asserts(view, task, attempt, cancel)?)));
         let (ready, asserts) = match ready {
             Ok(ready) => ready,
             Err(unready) => return Answer::now(outcome::unready(name, attempt, unready, &mask)),
@@ -112,6 +122,10 @@ impl Attempts {
         Answer::later(async move {
             if let Err(unready) = check::all_hold(&asserts).await {
                 return outcome::unready(name, attempt, unready, &mask);
+            }
+            // Looking at the target takes time.
+            if let Some(closed) = gates.closed(&name, attempt) {
+                return closed;
             }
             let Ready { step, call, context } = &ready;
             let running = if undo { step.undo(call, context) } else { step.run(call, context) };
@@ -193,10 +207,13 @@ impl Attempts {
         }
     }
 
-    /// The idempotency key: the same for every attempt of this incarnation, across resumes.
+    /// The idempotency key: the same for every attempt of this incarnation, across resumes. The run's id alone is short,
+    /// and another journal may have given it too.
     fn key(view: View<'_>, task: &Task, incarnation: u32) -> String {
         let mut hasher = blake3::Hasher::new();
-        for part in [view.facts.run.as_str(), &task.path, &incarnation.to_string()] {
+        // A step and an undo may go by the same path; they are never the same node.
+        let [seed, node] = [view.facts.seed, task.node.into()].map(|number: u64| format!("{number:x}"));
+        for part in [view.facts.run.as_str(), &seed, &node, &task.path, &incarnation.to_string()] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -282,7 +299,24 @@ fn ending(outcome: &Outcome) -> Ending {
     }
 }
 
-/// A value for a record, as large as it may be.
-fn size_of(values: &BTreeMap<String, Json>) -> usize {
-    values.values().map(|value| value.to_string().len()).sum()
+/// Whether values can be recorded: they come to at most so many bytes as JSON, and are not nested too deep to be read
+/// again. If not, why.
+fn keepable(values: &BTreeMap<String, Json>, most: usize) -> Result<(), String> {
+    if let Some((name, _)) = values.iter().find(|(_, value)| nested(value) > DEEPEST) {
+        return Err(format!("hold `{name}`, which is nested deeper than {DEEPEST} levels"));
+    }
+    let size: usize = values.values().map(|value| value.to_string().len()).sum();
+    if size > most {
+        return Err(format!("come to {size} bytes; at most {most} are kept"));
+    }
+    Ok(())
+}
+
+/// How deep the lists and maps of a value are nested.
+fn nested(value: &Json) -> usize {
+    match value {
+        Json::Array(items) => 1 + items.iter().map(nested).max().unwrap_or(0),
+        Json::Object(entries) => 1 + entries.values().map(nested).max().unwrap_or(0),
+        _ => 0,
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use runbook_plan::Invocation;
 use runbook_step::{
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     /// Where for moments the files are that scripts return outputs through.
     pub(crate) outputs: PathBuf,
     pub(crate) patience: Patience,
+    /// How many processes were started.
+    pub(crate) processes: AtomicU64,
     pub(crate) live: mpsc::Sender<Live>,
     pub(crate) spawned: mpsc::UnboundedSender<Spawned>,
 }
@@ -107,10 +110,16 @@ impl AttemptContext {
             let pinned = self.shared.pinned.get(path)?;
             match read_regular(&self.shared.root.join(path), pinned.len()) {
                 Ok(Some(content)) if content == *pinned => None,
-                Ok(_) => Some(ProcessError {
-                    hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
-                    ..ProcessError::new(format!("{path}: not the program that was planned"))
-                }),
+                Ok(found) => {
+                    let (planned, now) = (short_digest(pinned), found.as_deref().map(short_digest));
+                    let now = now.map_or_else(|| "is longer now".to_owned(), |now| format!("is {now} now"));
+                    Some(ProcessError {
+                        hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+                        ..ProcessError::new(format!(
+                            "{path}: not the program that was planned: its digest was {planned}, and {now}"
+                        ))
+                    })
+                }
                 Err(error) => Some(ProcessError::new(format!("{path}: {}", words(&error)))),
             }
         })
@@ -127,8 +136,11 @@ impl AttemptContext {
         }
     }
 
+    /// The file through which a process returns outputs. Its own: the guards and probes of a step run beside it.
     fn output_path(&self) -> PathBuf {
-        self.shared.outputs.join(format!("{}-{}-{}.out", self.task.frame, self.task.node, self.attempt))
+        let number = self.shared.processes.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{}-{}-{number}.out", self.task.frame, self.task.node, self.attempt);
+        self.shared.outputs.join(name)
     }
 
     async fn launch(&self, request: &ProcessRequest, output: &Path) -> Result<Launch, ProcessError> {
@@ -172,6 +184,11 @@ impl AttemptContext {
             stdin: request.stdin.as_ref().map(|text| text.clone().into_bytes()),
         })
     }
+}
+
+/// Enough of a content's digest to tell two versions apart.
+fn short_digest(content: &[u8]) -> String {
+    blake3::hash(content).to_hex()[..12].to_owned()
 }
 
 /// Without `.` and `..`, by the text alone.
@@ -249,6 +266,8 @@ impl Processes for AttemptContext {
     fn run<'a>(&'a self, request: &'a ProcessRequest) -> BoxFuture<'a, Result<ProcessExit, ProcessError>> {
         Box::pin(async move {
             let output = self.output_path();
+            // One of that name is what an executor that died has left.
+            output_file::forget(&output);
             let launch = self.launch(request, &output).await?;
             let mask = &self.shared.mask;
             let mut watch = Watched {

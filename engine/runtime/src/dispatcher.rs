@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use runbook_journal::{Executor, Fault, Journal, Wake};
-use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId};
+use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
 use runbook_plan::Plan;
 use runbook_step::Registry;
 use runbook_wire::{Body, Message, Record};
@@ -53,7 +53,7 @@ enum Happening {
     Live(Live),
     /// Somebody in this process wants something.
     Controlled(Controlled),
-    /// A timer is due: [`Dispatcher::settle`] finds it.
+    /// A timer is due.
     Due,
 }
 
@@ -108,6 +108,10 @@ pub(crate) struct Dispatcher<'o> {
     /// Who waits for this event to be on disk.
     replies: VecDeque<(u64, oneshot::Sender<Result<(), Refusal>>)>,
     locks: Locks,
+    /// What this execution was for cannot be done: another run holds a lock.
+    turned_away: Option<String>,
+    /// The last entry of the inbox that was taken or refused, whether or not that is on disk yet. They rise.
+    heard: i64,
     answers: Answers,
     unattended: bool,
     stop: Option<Stop>,
@@ -141,6 +145,8 @@ impl<'o> Dispatcher<'o> {
             fresh: Vec::new(),
             unseen: VecDeque::new(),
             replies: VecDeque::new(),
+            turned_away: None,
+            heard: 0,
             unattended: beginning.unattended,
             stop: None,
             fault: None,
@@ -155,13 +161,21 @@ impl<'o> Dispatcher<'o> {
         if let Some(complaint) = self.answers.complaint.take() {
             self.observer.warning(&complaint);
         }
+        for unknown in self.answers.unknown(&self.plan) {
+            self.observer.warning(&unknown);
+        }
         self.begin = begin;
         if self.facts.finished.is_none() {
             self.begin_now();
         }
+        // What was due while nobody executed the run is so before anything else is asked of it.
+        self.due();
         for message in requests {
             if let Err(refusal) = self.obey(&message) {
-                self.observer.warning(&refusal.message);
+                match self.locks.denied.take() {
+                    Some(reason) => self.turned_away = Some(reason),
+                    None => self.observer.warning(&refusal.message),
+                }
             }
         }
         self.read_inbox();
@@ -203,7 +217,9 @@ impl<'o> Dispatcher<'o> {
         }
     }
 
+    /// What is due comes first: an answer after the last moment is late, whenever we hear of it.
     fn handle(&mut self, happening: Happening) {
+        self.due();
         match happening {
             Happening::Done(job, body) => self.done(job, body),
             Happening::Journal(Wake::Durable(seq)) => self.reached(seq),
@@ -259,7 +275,13 @@ impl<'o> Dispatcher<'o> {
                 if let Some(fact) = fact {
                     let mut commands = Vec::new();
                     self.kernel.step(Event { at, fact }, &mut commands);
-                    self.queue.extend(commands);
+                    for command in commands {
+                        match command {
+                            Command::Arm { timer, due } => self.timers.arm(timer, due),
+                            Command::Disarm { timer } => self.timers.disarm(timer),
+                            _ => self.queue.push_back(command),
+                        }
+                    }
                 }
                 if self.fresh.len() >= MOST_FRESH {
                     self.flush(&[]);
@@ -283,7 +305,6 @@ impl<'o> Dispatcher<'o> {
 
     /// Performs commands until nothing more follows at this moment, then hands the records to the journal.
     fn settle(&mut self) {
-        self.due();
         loop {
             while let Some(command) = self.queue.pop_front() {
                 self.perform(command);
@@ -302,7 +323,8 @@ impl<'o> Dispatcher<'o> {
             return;
         }
         match command {
-            Command::Prepare { .. } if !self.locks.taken() => self.locks.hold_back(command),
+            // It was withdrawn before we came to it.
+            Command::Prepare { task, attempt } if !self.is_preparing(task, attempt) => {}
             Command::Perform { task, .. }
                 if needs_barrier(&self.plan, task) && self.durable < self.facts.last_seq =>
             {
@@ -313,14 +335,19 @@ impl<'o> Dispatcher<'o> {
                 let body = self.attempts.close(self.view(), task, attempt);
                 self.record(body);
             }
-            Command::Arm { timer, due } => self.timers.arm(timer, due),
-            Command::Disarm { timer } => self.timers.disarm(timer),
+            // These are done as they come.
+            Command::Arm { .. } | Command::Disarm { .. } => {}
             Command::Ask { about } => self.asks.push(about),
             Command::Withdraw { about } => self.asks.retain(|ask| *ask != about),
             Command::Abandon { task } => self.abandon(task),
             Command::Interrupt { task } => self.interrupt(task),
             Command::Finish => self.finish(),
         }
+    }
+
+    fn is_preparing(&self, task: TaskId, attempt: u32) -> bool {
+        let task = self.kernel.task(task);
+        task.is_some_and(|task| task.state == TaskState::Preparing && task.attempt == attempt)
     }
 
     fn start(&mut self, command: Command) {
@@ -387,7 +414,6 @@ impl<'o> Dispatcher<'o> {
         let gone =
             |command: &Command| jobs::task_of(*command) == Some(task) && !outstanding.contains(command);
         self.held.retain(|(_, command)| !gone(command));
-        self.locks.drop_held_back(gone);
         self.jobs.abandon(gone);
     }
 
@@ -405,7 +431,7 @@ impl<'o> Dispatcher<'o> {
     }
 
     fn next_due(&self) -> Option<Ms> {
-        [self.timers.next(), self.locks.deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.lock_deadline()].into_iter().flatten().min()
     }
 
     /// Timers that are due are facts.
@@ -414,7 +440,7 @@ impl<'o> Dispatcher<'o> {
         if self.stop.is_some() || self.next_due().is_none_or(|due| due > now) {
             return;
         }
-        if self.locks.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.lock_deadline().is_some_and(|deadline| deadline <= now) {
             self.take_locks();
         }
         while let Some(timer) = self.timers.take(now) {
@@ -433,6 +459,10 @@ impl<'o> Dispatcher<'o> {
                 self.record(Body::Asked { about, question, show, deadline_wall_ms });
             }
             for message in self.answers.to(self.view(), about) {
+                // More answers than were needed are no fault.
+                if !self.kernel.questions().contains(&about) {
+                    break;
+                }
                 if let Err(refusal) = self.obey(&message) {
                     self.observer.warning(&format!("answers file: {}", refusal.message));
                 }

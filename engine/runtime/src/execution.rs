@@ -5,9 +5,10 @@ mod error;
 mod open;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use runbook_journal::Wake;
-use runbook_kernel::{Event, Fact, Kernel};
+use runbook_kernel::{Command, Event, Fact, Kernel};
 use runbook_wire::{Body, Message};
 use tokio::sync::mpsc;
 
@@ -133,14 +134,14 @@ impl Execution {
         let Some(inner) = &mut self.inner else {
             return Err(Refusal { message: "the execution is over".into(), hint: None });
         };
-        // As this executor will find it: what was under way is in doubt by then.
-        let mut kernel = inner.kernel.clone();
-        if inner.facts.last_seq > 0 && inner.facts.finished.is_none() {
-            kernel.step(Event { at: inner.elapsed_ms, fact: Fact::Resumed { gap: 0 } }, &mut Vec::new());
+        let [before, now] = inner.as_it_will_be();
+        if let Err(refusal) = inner.accepts(&now, &message) {
+            // It comes too late for something whose time is over. That takes effect at the next command, and this is
+            // one: the run goes on from there, and says why it did not do what it was asked.
+            if inner.accepts(&before, &message).is_err() {
+                return Err(refusal);
+            }
         }
-        let view =
-            View { plan: &inner.plan, registry: &inner.host.registry, kernel: &kernel, facts: &inner.facts };
-        people::accept(view, &message)?;
         inner.requests.push(message);
         Ok(())
     }
@@ -180,6 +181,7 @@ impl Execution {
             outputs: logs::output_folder(&logs),
             logs,
             patience: Patience::default(),
+            processes: AtomicU64::new(0),
             live: live_to,
             spawned: spawned_to,
         });
@@ -199,6 +201,35 @@ impl Execution {
             clock,
         };
         Dispatcher::new(beginning, observer).run(inner.begin, inner.requests).await
+    }
+}
+
+impl Inner {
+    /// The run as this executor finds it: what was under way is in doubt by then; and once what is overdue has happened.
+    fn as_it_will_be(&self) -> [Kernel; 2] {
+        let mut kernel = self.kernel.clone();
+        if self.facts.last_seq == 0 || self.facts.finished.is_some() {
+            return [kernel.clone(), kernel];
+        }
+        let clock = RunClock::new(self.host.clock, self.elapsed_ms, self.since);
+        let at = clock.elapsed_ms();
+        let gap = self.elapsed_ms.saturating_sub(self.facts.last_elapsed_ms);
+        let step = |kernel: &mut Kernel, fact: Fact| kernel.step(Event { at, fact }, &mut Vec::new());
+        step(&mut kernel, Fact::Resumed { gap });
+        let before = kernel.clone();
+        let overdue = |command| match command {
+            Command::Arm { timer, due } if due <= at => Some(timer),
+            _ => None,
+        };
+        while let Some(timer) = kernel.outstanding().into_iter().find_map(overdue) {
+            step(&mut kernel, Fact::Fired { timer });
+        }
+        [before, kernel]
+    }
+
+    fn accepts(&self, kernel: &Kernel, message: &Message) -> Result<(), Refusal> {
+        let view = View { plan: &self.plan, registry: &self.host.registry, kernel, facts: &self.facts };
+        people::accept(view, message).map(drop)
     }
 }
 

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use runbook_kernel::{self as kernel, About, Fact, Kind, NodeId, PersonId, TaskId, Timer};
+use runbook_kernel::{self as kernel, About, Fact, Ms, NodeId, PersonId, TaskId, Timer};
 use runbook_plan::{Plan, Work};
 use runbook_step::{Map, Registry, Type, Value};
-use runbook_wire::{Answer, Body, Person, Record, Result as Ending};
+use runbook_wire::{Answer, Body, Grade, Person, Record, Result as Ending};
 use serde_json::Value as Json;
 
 use crate::leftovers::Leftover;
@@ -20,6 +20,7 @@ pub(crate) struct Facts {
     registry: Arc<Registry>,
     pub(crate) run: String,
     pub(crate) created_ms: u64,
+    pub(crate) seed: u64,
     /// By their number; 0 is the one who started the run.
     people: Vec<Person>,
     tasks: HashMap<TaskId, TaskFacts>,
@@ -27,12 +28,44 @@ pub(crate) struct Facts {
     leftovers: BTreeMap<(TaskId, u32), Leftover>,
     /// Questions that were recorded and not answered since, and the event that put them.
     asked: Vec<(About, u64)>,
-    /// Somebody rejected an approval, or nobody answered in time.
-    pub(crate) rejected: bool,
+    /// The lock that the run waits for before it starts.
+    pub(crate) awaited: Option<Awaited>,
+    /// The run was not let start.
+    pub(crate) refused: Option<Refused>,
     pub(crate) finished: Option<i32>,
+    /// Declared outputs of the run could not be computed.
+    pub(crate) lacks_outputs: bool,
     pub(crate) last_seq: u64,
     pub(crate) last_wall_ms: u64,
     pub(crate) last_elapsed_ms: u64,
+}
+
+/// A lock that another run holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    name: String,
+    holder: String,
+    /// When to give up, in run-elapsed time.
+    pub(crate) until: Ms,
+}
+
+impl Awaited {
+    pub(crate) fn is(&self, name: &str, holder: &str) -> bool {
+        self.name == name && self.holder == holder
+    }
+}
+
+/// Why a run was not let start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) reason: String,
+    /// It is as it should be.
+    pub(crate) skip: bool,
+}
+
+/// That another run holds a lock, in words.
+pub(crate) fn held_by(lock: &str, run: &str, reason: &str) -> String {
+    format!("lock `{lock}` is held by run {run} ({reason})")
 }
 
 /// What has been recorded of a task.
@@ -49,6 +82,8 @@ pub(crate) struct TaskFacts {
     /// Why its last attempt did not succeed.
     pub(crate) failure: Option<String>,
     pub(crate) warning: Option<String>,
+    /// What the last look at its effect said.
+    pub(crate) verified: Option<(Grade, String)>,
     /// Of an approval: who, and when.
     pub(crate) votes: Vec<(PersonId, u64)>,
     /// Of a checklist: items that are done.
@@ -79,12 +114,15 @@ impl Facts {
             registry,
             run: String::new(),
             created_ms: 0,
+            seed: 0,
             people: Vec::new(),
             tasks: HashMap::new(),
             leftovers: BTreeMap::new(),
             asked: Vec::new(),
-            rejected: false,
+            awaited: None,
+            refused: None,
             finished: None,
+            lacks_outputs: false,
             last_seq: 0,
             last_wall_ms: 0,
             last_elapsed_ms: 0,
@@ -128,10 +166,27 @@ impl Facts {
             Body::RunCreated { run, requester, seed, .. } => {
                 self.run.clone_from(run);
                 self.created_ms = record.wall_ms;
+                self.seed = *seed;
                 self.intern(requester);
                 Fact::Began { seed: *seed }
             }
             Body::ExecutorStarted { resumed: true, gap_ms, .. } => Fact::Resumed { gap: *gap_ms },
+            Body::LockAwaited { name, holder, until_wall_ms, .. } => {
+                let left = until_wall_ms.saturating_sub(record.wall_ms);
+                let until = record.elapsed_ms.saturating_add(left);
+                self.awaited = Some(Awaited { name: name.clone(), holder: holder.clone(), until });
+                Fact::Barred
+            }
+            Body::LockRefused { name, holder, reason, skip, .. } => {
+                let late = if self.awaited.take().is_some() { ", and was not freed in time" } else { "" };
+                let reason = format!("{}{late}", held_by(name, holder, reason));
+                self.refused = Some(Refused { reason, skip: *skip });
+                Fact::Refused
+            }
+            Body::LockTaken { .. } => {
+                self.awaited = None;
+                Fact::Admitted
+            }
             Body::Skipped { task, attempt, .. } => {
                 let task = self.known_task(task)?;
                 self.entry(task).outputs.clear();
@@ -196,13 +251,16 @@ impl Facts {
                     how: record::ended(*result, failure.as_ref(), warning.is_some()),
                 }
             }
-            Body::GateClosed { task, attempt, gate, .. } => Fact::GateClosed {
-                task: self.known_task(task)?,
-                attempt: *attempt,
-                gate: self.known_task(gate)?,
-            },
-            Body::Checked { task, probe, round, grade, outputs, .. } => {
+            Body::GateClosed { task, attempt, gate, .. } => {
                 let task = self.known_task(task)?;
+                self.leftovers.remove(&(task, *attempt));
+                Fact::GateClosed { task, attempt: *attempt, gate: self.known_task(gate)? }
+            }
+            Body::Checked { task, probe, round, grade, message, outputs } => {
+                let task = self.known_task(task)?;
+                if *probe == runbook_wire::Probe::Verify {
+                    self.entry(task).verified = Some((*grade, message.clone()));
+                }
                 if !outputs.is_empty() {
                     self.entry(task).outputs = decode_outputs(outputs)?;
                 }
@@ -226,11 +284,7 @@ impl Facts {
             }
             Body::Fired { task, timer } => {
                 let task = record::id(task);
-                let timer = Timer { task, purpose: record::purpose_back(*timer) };
-                if timer.purpose == kernel::TimerPurpose::GiveUp(None) && self.is_human(task) {
-                    self.rejected = true;
-                }
-                Fact::Fired { timer }
+                Fact::Fired { timer: Timer { task, purpose: record::purpose_back(*timer) } }
             }
             Body::Asked { about, .. } => {
                 let about = record::about_back(about);
@@ -250,8 +304,9 @@ impl Facts {
                 let to = to.as_ref().map(|task| self.known_task(task)).transpose()?;
                 Fact::RollbackRequested { to }
             }
-            Body::Finished { exit_code, .. } => {
+            Body::Finished { exit_code, no_outputs, .. } => {
                 self.finished = Some(*exit_code);
+                self.lacks_outputs = !no_outputs.is_empty();
                 Fact::Finished
             }
             _ => return Ok(None),
@@ -267,10 +322,7 @@ impl Facts {
                 self.entry(task).votes.push((person, wall_ms));
                 kernel::Answer::Approve(person)
             }
-            Answer::Reject => {
-                self.rejected = true;
-                kernel::Answer::Reject(person)
-            }
+            Answer::Reject => kernel::Answer::Reject(person),
             Answer::Value { value } => {
                 let About::Human(task) = about else { return None };
                 let value = decode_any(value).ok()?;
@@ -330,11 +382,6 @@ impl Facts {
         } else {
             Err(format!("there is no node {}", task.node))
         }
-    }
-
-    fn is_human(&self, task: TaskId) -> bool {
-        let node = self.plan.program.nodes.get(task.node.0 as usize);
-        node.is_some_and(|node| matches!(node.kind, Kind::Human(_)))
     }
 
     fn decode_params(&self, task: TaskId, params: &BTreeMap<String, Json>) -> Result<Map, String> {

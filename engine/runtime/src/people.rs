@@ -1,6 +1,6 @@
 //! What people want, as records: answers and requests are checked here, once, whichever way they come.
 
-use runbook_kernel::{self as kernel, About, Kind, PersonId, Phase, TaskId};
+use runbook_kernel::{self as kernel, About, Cause, Kind, PersonId, Phase, TaskId};
 use runbook_plan::{ApprovalSpec, ChecklistItemSpec, PromptSpec, Work};
 use runbook_step::Value;
 use runbook_wire::{Answer, Body, Message, Person, Request, Via};
@@ -21,7 +21,10 @@ pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal>
             answered(view, by, about, answer, *via, comment.clone())
         }
         Request::Cancel { reason } => match status.phase {
-            Phase::New | Phase::Forward => Ok(Body::CancelRequested { by, reason: reason.clone() }),
+            // Of a rollback that only looks what is still there: nothing was undone.
+            Phase::New | Phase::Forward | Phase::Drift => {
+                Ok(Body::CancelRequested { by, reason: reason.clone() })
+            }
             Phase::Stopping => refuse("the run is being stopped already"),
             Phase::Ended => refuse("the run has ended"),
             Phase::Finally | Phase::Finishing => refuse("nothing is left to cancel: the run is finishing"),
@@ -95,6 +98,9 @@ fn asked(view: View<'_>, step: Option<&str>, question: Option<u64>) -> Result<Ve
         });
     }
     if seen.is_empty() {
+        if let Some(step) = step.filter(|step| expired(view, step)) {
+            return refuse(format!("nobody answered `{step}` in time: it has expired"));
+        }
         let place = step.map_or_else(|| "about the run itself".to_owned(), |step| format!("at `{step}`"));
         let others: Vec<String> = open
             .iter()
@@ -119,8 +125,23 @@ fn answered(
     comment: Option<String>,
 ) -> Result<Body, Refusal> {
     let fitting = asked.iter().map(|about| fit(view, *about, answer, &by).map(|answer| (*about, answer)));
-    let (about, answer) = first_ok(fitting)?;
-    Ok(Body::Answered { about: record::about(about, &|task| view.name(task)), answer, by, via, comment })
+    let (about, fitted) = first_ok(fitting)?;
+    // What was refused is said where the rejection is.
+    let comment = match (answer, &fitted) {
+        (Answer::Item { item, .. }, Answer::Reject) => {
+            let why = comment.map_or_else(String::new, |comment| format!(": {comment}"));
+            Some(format!("item `{item}` does not hold{why}"))
+        }
+        _ => comment,
+    };
+    let about = record::about(about, &|task| view.name(task));
+    Ok(Body::Answered { about, answer: fitted, by, via, comment })
+}
+
+/// Whether a question at this step was not answered in time.
+fn expired(view: View<'_>, step: &str) -> bool {
+    let is_so = |task: TaskId| view.kernel.task(task).is_some_and(|task| task.cause == Some(Cause::Expired));
+    find(view, step).is_ok_and(is_so)
 }
 
 fn first_ok<T>(results: impl Iterator<Item = Result<T, Refusal>>) -> Result<T, Refusal> {
@@ -209,6 +230,8 @@ fn tick(items: &[ChecklistItemSpec], answer: &Answer) -> Result<Answer, Refusal>
     };
     let evidence = evidence.as_deref().map(str::trim).filter(|text| !text.is_empty());
     match &spec.evidence {
+        // Without a required item the checklist cannot be completed: that ends it.
+        _ if !*done && spec.required => Ok(Answer::Reject),
         Some(wanted) if *done && evidence.is_none() => Err(Refusal {
             message: format!("item `{item}` needs evidence: {wanted}"),
             hint: Some(format!("--tick {item} --evidence TEXT")),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use runbook_kernel::{About, TaskId};
 use runbook_plan::Work;
 use runbook_step::Value;
+use runbook_wire::Grade;
 use serde_json::Value as Json;
 
 use crate::facts::index;
@@ -35,10 +36,21 @@ pub(crate) fn question(view: View<'_>, about: About) -> (String, BTreeMap<String
         About::AfterPivot => {
             "The run has failed after its point of no return. Keep it as it is, or try the failed steps again?".to_owned()
         }
-        About::Drift(task) => format!(
-            "Whether the effect of `{}` is still there cannot be told. Undo it all the same, or keep it?",
-            path(task)
-        ),
+        About::Drift(task) => {
+            let looked = view.plan.program.nodes[index(task.node)].verify.is_some();
+            let seen = view.facts.task(task).and_then(|facts| facts.verified.as_ref()).filter(|_| looked);
+            let why = |message: &str| if message.is_empty() { String::new() } else { format!(": {message}") };
+            let found = match seen {
+                Some((Grade::Fail, message)) => {
+                    format!("The effect of `{}` is not there any more{}.", path(task), why(message))
+                }
+                Some((_, message)) => {
+                    format!("Whether the effect of `{}` is still there cannot be told{}.", path(task), why(message))
+                }
+                None => format!("`{}` has no `verify` that could tell whether its effect is still there.", path(task)),
+            };
+            format!("{found} Undo it all the same, or keep it?")
+        }
     };
     (text, BTreeMap::new())
 }

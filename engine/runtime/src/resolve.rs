@@ -289,6 +289,7 @@ pub(crate) fn forward_word(forward: Forward) -> &'static str {
         Forward::SucceededWithFailures => "succeeded_with_failures",
         Forward::Failed => "failed",
         Forward::Cancelled => "cancelled",
+        Forward::Refused => "locked",
     }
 }
 

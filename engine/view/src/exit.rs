@@ -16,7 +16,7 @@ pub fn exit_meaning(code: i32) -> String {
         23 => "in doubt".into(),
         24 => "waiting for a person".into(),
         25 => "rejected or expired".into(),
-        30 => "a lock is held by somebody else".into(),
+        30 => "a lock is held by another run".into(),
         31 => "journal fault".into(),
         129..=192 => format!("the executor stopped on signal {}, the run is unfinished", code - 128),
         _ => format!("exit code {code}"),
@@ -40,6 +40,8 @@ pub fn standing(forward: Forward, rollback: Rollback) -> String {
         Forward::Cancelled => "cancelled",
         Forward::Succeeded => "succeeded",
         Forward::SucceededWithFailures => "succeeded with failures",
+        Forward::Locked => "locked",
+        Forward::Skipped => "skipped",
     };
     let rollback = match rollback {
         Rollback::None => return forward.to_owned(),

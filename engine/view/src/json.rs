@@ -50,9 +50,13 @@ pub fn show(run: &Run, now: Now) -> Value {
         "counts": counts(&summary),
         "inputs": run.created.as_ref().map(|c| readable(&c.inputs)),
         "outputs": run.finished.as_ref().map(|f| readable(&f.outputs)),
+        "no_outputs": run.finished.as_ref().map(|f| &f.no_outputs),
         "locks": run.locks.iter().map(|l| json!({
             "name": l.name, "taken": time(Some(l.taken)), "released": time(l.released),
         })).collect::<Vec<_>>(),
+        "lock_held": run.lock_held.as_ref().map(|l| json!({
+            "name": l.name, "holder": l.holder, "reason": l.reason, "since_ms": l.since_ms, "until_ms": l.until_ms,
+        })),
         "steps": nodes(&tree.steps),
         "on_failure": nodes(&tree.first),
         "after_pivot": nodes(&tree.after_pivot),

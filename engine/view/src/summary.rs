@@ -2,7 +2,7 @@
 
 use runbook_wire::{Policy, Promise, Via};
 
-use crate::{Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers};
+use crate::{Forward, Node, Now, Question, Rollback, Run, Stamp, Status, Tree, Undoing, answers};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -205,6 +205,17 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
     if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
+    }
+    if let Some(held) = &run.lock_held {
+        next.push(one("what holds the lock", format!("runbook show {}", held.holder)));
+        let again =
+            run.created.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
+        if let Some(created) = again {
+            let environment =
+                created.environment.as_ref().map_or_else(String::new, |name| format!(" -e {}", quote(name)));
+            let command = format!("runbook exec {}{environment}", quote(&created.file));
+            next.push(one("run it again, with its inputs", command));
+        }
     }
     if run.finished.is_some() {
         if let Some(failed) = first_failure(tree) {

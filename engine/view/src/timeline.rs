@@ -73,6 +73,18 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             );
         }
         Body::ExecutorStopped { reason } => say(Milestone, Tone::Warn, "", format!("stopped: {reason}")),
+        Body::LockAwaited { since_wall_ms, until_wall_ms, .. } => {
+            let held = run.lock_held.as_ref().map_or_else(String::new, crate::LockHeld::words);
+            let time = |ms: &u64| moment::date_time(*ms, zone);
+            let text =
+                format!("waits: {held} since {}; gives up at {}", time(since_wall_ms), time(until_wall_ms));
+            say(Milestone, Tone::Warn, "", text);
+        }
+        Body::LockRefused { skip, .. } => {
+            let held = run.lock_held.as_ref().map_or_else(String::new, crate::LockHeld::words);
+            let (tone, word) = if *skip { (Tone::Warn, "skipped") } else { (Tone::Fail, "locked") };
+            say(Milestone, tone, "", format!("{word}: {held}"));
+        }
         Body::LockTaken { name } => say(Detail, Tone::Dim, "", format!("lock {name} taken")),
         Body::LockReleased { name } => say(Detail, Tone::Dim, "", format!("lock {name} released")),
         Body::Skipped { task, reason, .. } => say(Step, Tone::Dim, &task.path, format!("skipped: {reason}")),
@@ -179,7 +191,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             let to = to.as_ref().map_or_else(String::new, |t| format!(" down to {}", t.path));
             say(Milestone, Tone::Warn, "", format!("rollback{to} asked for by {}", by.name));
         }
-        Body::Finished { exit_code, .. } => {
+        Body::Finished { exit_code, no_outputs, .. } => {
             let tree = crate::Tree::of(run);
             let tone = if *exit_code == 0 { Tone::Ok } else { Tone::Fail };
             let standing = crate::standing(tree.forward, tree.rollback);
@@ -189,6 +201,9 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 "",
                 format!("{standing} in {} (exit {exit_code})", moment::clock(record.elapsed_ms)),
             );
+            for (name, why) in no_outputs {
+                say(Milestone, Tone::Warn, "", format!("outputs: {name} could not be computed: {why}"));
+            }
         }
         _ => {}
     }

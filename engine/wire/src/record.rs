@@ -76,6 +76,26 @@ pub enum Body {
     ExecutorStopped {
         reason: String,
     },
+    /// Another run holds a named lock, and nothing starts before it is free.
+    LockAwaited {
+        name: String,
+        /// Id of the run that holds it, why it does, and since when.
+        holder: String,
+        reason: String,
+        since_wall_ms: u64,
+        /// When this run gives up.
+        until_wall_ms: u64,
+    },
+    /// Another run holds a named lock: the run ends, and nothing of it has started.
+    LockRefused {
+        name: String,
+        /// Id of the run that holds it, why it does, and since when.
+        holder: String,
+        reason: String,
+        since_wall_ms: u64,
+        /// `if_held: skip`: that is as it should be.
+        skip: bool,
+    },
     LockTaken {
         name: String,
     },
@@ -208,12 +228,16 @@ pub enum Body {
     },
     /// The last event of a run, until somebody asks for a rollback.
     Finished {
-        /// `succeeded`, `succeeded_with_failures`, `failed`, `cancelled`.
+        /// `succeeded`, `succeeded_with_failures`, `failed`, `cancelled`; `locked` or `skipped` where a named lock was
+        /// held by another run.
         forward: String,
         /// `none`, `nothing_to_undo`, `complete`, `incomplete`, `declined`.
         rollback: String,
         exit_code: i32,
         outputs: BTreeMap<String, Value>,
+        /// Outputs that could not be computed, null among `outputs`, and why.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        no_outputs: BTreeMap<String, String>,
     },
 }
 
@@ -223,6 +247,8 @@ impl Body {
         "run_created",
         "executor_started",
         "executor_stopped",
+        "lock_awaited",
+        "lock_refused",
         "lock_taken",
         "lock_released",
         "skipped",
@@ -251,6 +277,8 @@ impl Body {
             Body::RunCreated { .. } => "run_created",
             Body::ExecutorStarted { .. } => "executor_started",
             Body::ExecutorStopped { .. } => "executor_stopped",
+            Body::LockAwaited { .. } => "lock_awaited",
+            Body::LockRefused { .. } => "lock_refused",
             Body::LockTaken { .. } => "lock_taken",
             Body::LockReleased { .. } => "lock_released",
             Body::Skipped { .. } => "skipped",

@@ -56,6 +56,7 @@ fn an_unfinished_run_of_every_format_can_be_finished() {
                 rollback: "complete".into(),
                 exit_code: 20,
                 outputs: [].into(),
+                no_outputs: [].into(),
             },
         };
         executor.append_taking(&[last], &[inbox[0].id]).unwrap();

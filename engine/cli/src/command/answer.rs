@@ -55,7 +55,7 @@ pub(crate) struct Answer {
     /// Tick this checklist item.
     #[arg(long, group = "answer", value_name = "ITEM")]
     tick: Option<String>,
-    /// Say that this checklist item does not hold, which ends the checklist.
+    /// Say that this checklist item does not hold; if it is required, that rejects the checklist.
     #[arg(long, group = "answer", value_name = "ITEM")]
     refuse: Option<String>,
     /// What shows that the item holds: text, a link.

@@ -54,11 +54,16 @@ fn a_message_wakes_the_executor_and_its_sender_sees_what_became_of_it() {
         let fates = [first, second].map(|entry| sender.fate("k7f3q", entry, PATIENCE).unwrap());
         (sender, fates)
     });
+    // To leave something rings, and so does each look at what became of it: once, however often there is news.
+    for _ in ["left", "looked", "waits"] {
+        hears.recv_timeout(PATIENCE).unwrap();
+    }
     executor.append_taking(&[record(2, 1, fact(2)), record(3, 1, fact(3))], &[first]).unwrap();
     executor.refuse(second, "the run is over").unwrap();
     let (sender, fates) = waits.join().unwrap();
     assert_eq!(fates, [Fate::Taken { seq: 3 }, Fate::Refused { reason: "the run is over".into() }]);
     assert_eq!(journal.inbox("k7f3q").unwrap(), []);
+    assert!(hears.try_iter().count() <= 1, "the second wait");
 
     drop(executor);
     let (third, nudge) = sender.leave("k7f3q", &message("three"), 9).unwrap();

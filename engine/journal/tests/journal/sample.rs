@@ -42,6 +42,7 @@ pub(crate) fn finished() -> Body {
         rollback: "none".to_owned(),
         exit_code: 0,
         outputs: BTreeMap::new(),
+        no_outputs: BTreeMap::new(),
     }
 }
 

@@ -52,6 +52,11 @@ impl Simulation {
     pub(crate) fn run(&mut self) -> Result<(), String> {
         if self.events.is_empty() {
             self.feed(Fact::Began { seed: 11 })?;
+            if self.once_in(self.mischief.pause) {
+                self.feed(Fact::Barred)?;
+                self.crash()?;
+                self.feed(Fact::Admitted)?;
+            }
         }
         while self.advance()? {}
         Ok(())
@@ -156,7 +161,14 @@ impl Simulation {
             Fact::Answered { about, .. } => {
                 self.world.open.iter().any(|(command, _)| *command == Command::Ask { about })
             }
-            Fact::CancelRequested | Fact::Paused | Fact::Unpaused | Fact::Resumed { .. } | Fact::Finished => true,
+            Fact::CancelRequested
+            | Fact::Barred
+            | Fact::Admitted
+            | Fact::Refused
+            | Fact::Paused
+            | Fact::Unpaused
+            | Fact::Resumed { .. }
+            | Fact::Finished => true,
             _ => false,
         };
         if fits {

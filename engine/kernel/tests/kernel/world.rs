@@ -59,7 +59,7 @@ pub(crate) struct World {
     probes: BTreeMap<(Place, Probe), u32>,
     /// Whether the effect of a write is there.
     pub(crate) applied: BTreeSet<Place>,
-    gates_closed: BTreeSet<Place>,
+    gates_closed: BTreeSet<(Place, &'static str)>,
     asked: BTreeMap<String, u32>,
     pub(crate) interrupted: BTreeSet<TaskId>,
 }
@@ -221,6 +221,11 @@ impl World {
             Command::Prepare { task, attempt } => self.prepare(task, attempt, kernel),
             Command::Perform { task, attempt } => {
                 let place = self.place(task, kernel);
+                if self.interrupted.contains(&task) {
+                    // It ends in another way.
+                } else if let Some(gate) = self.closed_gate(&place, "gate at the effect", task, kernel) {
+                    return Fact::GateClosed { task, attempt, gate };
+                }
                 let mut deed = self.deed(&place);
                 if self.interrupted.remove(&task) {
                     deed = if self.roll(&(&place, "stop")).is_multiple_of(2) {
@@ -265,7 +270,6 @@ impl World {
 
     fn prepare(&mut self, task: TaskId, attempt: u32, kernel: &Kernel) -> Fact {
         let place = self.place(task, kernel);
-        let node = &self.program.nodes[task.node.0 as usize];
         if self.roll(&(place.node, &place.items, "when")).is_multiple_of(12) {
             return Fact::Skipped { task, attempt };
         }
@@ -274,15 +278,10 @@ impl World {
             *self.attempts.entry(place).or_default() += 1;
             return Fact::Ended { task, attempt, how: Ended::Failed(FailureClass::Error) };
         }
-        if let Some(&gate) = node.gates.last()
-            && self.roll(&(&place, "gate")).is_multiple_of(6)
-            && let Some(gate) = kernel.visible(task, gate)
-            && kernel.task(gate).is_some_and(|view| view.state == runbook_kernel::TaskState::Done)
-            && self.gates_closed.insert(place.clone())
-        {
+        if let Some(gate) = self.closed_gate(&place, "gate", task, kernel) {
             return Fact::GateClosed { task, attempt, gate };
         }
-        match &node.kind {
+        match &self.program.nodes[task.node.0 as usize].kind {
             Kind::Action | Kind::WaitFor(_) | Kind::WaitUntil(_) | Kind::Human(_) => {
                 Fact::Started { task, attempt }
             }
@@ -293,6 +292,22 @@ impl World {
             }
             Kind::Each(_) => Fact::Items { task, attempt, count: self.items(task, kernel) },
         }
+    }
+
+    /// A gate that a task had passed, and finds closed, once each time that it looks.
+    fn closed_gate(
+        &mut self,
+        place: &Place,
+        when: &'static str,
+        task: TaskId,
+        kernel: &Kernel,
+    ) -> Option<TaskId> {
+        let gate = *self.program.nodes[task.node.0 as usize].gates.last()?;
+        let gate = kernel.visible(task, gate)?;
+        let closes = self.roll(&(place, when)).is_multiple_of(6)
+            && kernel.task(gate).is_some_and(|view| view.state == runbook_kernel::TaskState::Done)
+            && self.gates_closed.insert((place.clone(), when));
+        closes.then_some(gate)
     }
 
     /// How many items a `for_each` has.

@@ -7,7 +7,9 @@ use runbook_plan::{Invocation, Work};
 use runbook_step::{BoxFuture, Call, FailureKind, Map, Outcome, Verdict};
 use runbook_wire::{Body, Grade};
 
-use super::{Answer, Attempts, LAST_TIME, Log, Ready, Unready, bounded, outcome, render};
+use super::{
+    Answer, Attempts, LAST_TIME, Log, MOST_OUTPUT, Ready, Unready, bounded, keepable, outcome, render,
+};
 use crate::cancel::Cancel;
 use crate::context::AttemptContext;
 use crate::facts::index;
@@ -56,13 +58,21 @@ impl Attempts {
     ) -> Answer {
         let name = view.name(task);
         let mask = self.shared.mask.clone();
-        let body = move |seen: Seen| Body::Checked {
-            task: name,
-            probe: record::probe(probe),
-            round,
-            grade: seen.grade,
-            message: outcome::message(&seen.message, &mask),
-            outputs: outcome::masked(&seen.outputs, &mask),
+        let body = move |seen: Seen| {
+            let mut outputs = outcome::masked(&seen.outputs, &mask);
+            if keepable(&outputs, MOST_OUTPUT).is_err() {
+                // Whether the effect is there is what counts.
+                outputs.clear();
+            }
+            let message = outcome::message(&seen.message, &mask);
+            Body::Checked {
+                task: name,
+                probe: record::probe(probe),
+                round,
+                grade: seen.grade,
+                message,
+                outputs,
+            }
         };
         match self.probe(view, task, probe, cancel) {
             Ok(check) => Answer::later(async move { body(check.run().await) }),

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use runbook_kernel::TaskId;
 use runbook_plan::{Template, Work};
-use runbook_step::{FailureKind, Map, Value};
+use runbook_step::{Map, Value};
 use runbook_wire::Body;
 use serde_json::Value as Json;
 
-use super::{Attempts, Unready, failure, outcome};
+use super::{Attempts, MOST_OUTPUT, Unready, failure, keepable, outcome};
 use crate::facts::index;
 use crate::resolve::{Place, View};
 
@@ -38,25 +38,36 @@ impl Attempts {
         Body::Closed { task: name, attempt, outputs, failure }
     }
 
-    /// The run's own outputs. One that has no value (its step did not run) is null.
-    pub(crate) fn run_outputs(&self, view: View<'_>) -> BTreeMap<String, Json> {
+    /// The run's own outputs. One that cannot be computed is null; and why it cannot.
+    pub(crate) fn run_outputs(&self, view: View<'_>) -> (BTreeMap<String, Json>, BTreeMap<String, String>) {
         let place = view.outside();
-        let outputs = view.plan.outputs.iter().map(|(name, template)| {
-            let value = template.evaluate(&place).ok().filter(|value| !value.has_secret());
-            (name.clone(), value.unwrap_or_default())
-        });
-        outcome::masked(&outputs.collect(), &self.shared.mask)
+        let (mut outputs, mut why) = (Map::new(), BTreeMap::new());
+        for output in &view.plan.outputs {
+            let value = compute_one(view, &place, output).unwrap_or_else(|unready| {
+                why.insert(output.0.clone(), outcome::message(&unready.message, &self.shared.mask));
+                Value::Null
+            });
+            outputs.insert(output.0.clone(), value);
+        }
+        (outcome::masked(&outputs, &self.shared.mask), why)
     }
 }
 
 fn compute(view: View<'_>, place: &Place<'_>, outputs: &[(String, Template)]) -> Result<Map, Unready> {
-    let one = |(name, template): &(String, Template)| -> Result<(String, Value), Unready> {
-        let value = template.evaluate(place).map_err(|error| Unready::of_eval(view.plan, &error))?;
-        if value.has_secret() {
-            let message = format!("output `{name}` holds a secret, and outputs are recorded");
-            return Err(Unready { kind: FailureKind::Invalid, message, hint: None });
-        }
-        Ok((name.clone(), value))
-    };
+    let one = |output: &(String, Template)| Ok((output.0.clone(), compute_one(view, place, output)?));
     outputs.iter().map(one).collect()
+}
+
+fn compute_one(
+    view: View<'_>,
+    place: &Place<'_>,
+    (name, template): &(String, Template),
+) -> Result<Value, Unready> {
+    let value = template.evaluate(place).map_err(|error| Unready::of_eval(view.plan, &error))?;
+    if value.has_secret() {
+        return Err(Unready::invalid(format!("output `{name}` holds a secret, and outputs are recorded")));
+    }
+    let json = BTreeMap::from([(name.clone(), value.to_json())]);
+    keepable(&json, MOST_OUTPUT).map_err(|why| Unready::invalid(format!("its outputs {why}")))?;
+    Ok(value)
 }

@@ -2,39 +2,47 @@
 
 use runbook_kernel::TaskId;
 use runbook_plan::Work;
-use runbook_step::FailureKind;
-use runbook_wire::Body;
+use runbook_wire::{Body, Task};
 
-use super::{Attempts, Unready};
+use super::Attempts;
+use crate::clock::RunClock;
 use crate::facts::index;
 use crate::resolve::View;
 
+/// The gates that a task has passed, and how long they hold.
+pub(super) struct Gates {
+    clock: RunClock,
+    passed: Vec<Passed>,
+}
+
+struct Passed {
+    gate: Task,
+    /// Wall time, milliseconds since the Unix epoch.
+    until: u64,
+    valid_for: u64,
+}
+
 impl Attempts {
-    /// A gate that was passed and does not hold any more, as the answer to `Prepare`.
-    pub(super) fn closed_gate(&self, view: View<'_>, task: TaskId, attempt: u32) -> Option<Body> {
-        let (gate, reason) = self.closed(view, task)?;
-        Some(Body::GateClosed { task: view.name(task), attempt, gate: view.name(gate), reason })
-    }
-
-    /// The same right before the effect: nothing has happened yet, and the attempt ends so.
-    pub(super) fn still_open(&self, view: View<'_>, task: TaskId) -> Result<(), Unready> {
-        self.closed(view, task).map_or(Ok(()), |(_, reason)| {
-            Err(Unready { kind: FailureKind::Check, message: reason, hint: None })
-        })
-    }
-
-    fn closed(&self, view: View<'_>, task: TaskId) -> Option<(TaskId, String)> {
-        let now = self.shared.clock.wall_ms();
+    pub(super) fn gates(&self, view: View<'_>, task: TaskId) -> Gates {
         let gates = &view.plan.program.nodes[index(task.node)].gates;
-        gates.iter().filter_map(|gate| view.kernel.visible(task, *gate)).find_map(|gate| {
-            let node = &view.plan.nodes[index(gate.node)];
-            let Work::Approval(approval) = &node.work else { return None };
+        let passed = gates.iter().filter_map(|gate| view.kernel.visible(task, *gate)).filter_map(|gate| {
+            let Work::Approval(approval) = &view.plan.nodes[index(gate.node)].work else { return None };
             let valid_for = approval.valid_for?;
-            let passed = view.facts.task(gate)?.votes.iter().map(|(_, at)| *at).max()?;
-            (now > passed.saturating_add(valid_for)).then(|| {
-                let path = view.name(gate).path;
-                (gate, format!("the approval `{path}` was valid for {} s and has expired", valid_for / 1000))
-            })
-        })
+            let last = view.facts.task(gate)?.votes.iter().map(|(_, at)| *at).max()?;
+            Some(Passed { gate: view.name(gate), until: last.saturating_add(valid_for), valid_for })
+        });
+        Gates { clock: self.shared.clock, passed: passed.collect() }
+    }
+}
+
+impl Gates {
+    /// A gate that does not hold any more, as the answer to `Prepare` or `Perform`. To be asked right before the answer, or
+    /// the effect.
+    pub(super) fn closed(&self, task: &Task, attempt: u32) -> Option<Body> {
+        let now = self.clock.wall_ms();
+        let Passed { gate, valid_for, .. } = self.passed.iter().find(|passed| now > passed.until)?;
+        let reason =
+            format!("the approval `{}` was valid for {} s and has expired", gate.path, valid_for / 1000);
+        Some(Body::GateClosed { task: task.clone(), attempt, gate: gate.clone(), reason })
     }
 }

@@ -8,12 +8,9 @@ use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Type, Valu
 use runbook_wire::{Body, Result as Ending, Task};
 use serde_json::Value as Json;
 
-use super::{Unready, ending, failure, leaves_doubt, size_of, to_json};
+use super::{MOST_OUTPUT, Unready, ending, failure, keepable, leaves_doubt, to_json};
 use crate::logs::LogFile;
 use crate::mask::Mask;
-
-/// The most that an attempt's outputs may come to, as JSON.
-const MOST_OUTPUT: usize = 1 << 20;
 
 /// The longest message that is recorded, in bytes.
 const LONGEST_MESSAGE: usize = 8 << 10;
@@ -121,10 +118,11 @@ impl Ended {
                 (outputs, None, None, Some(why))
             }
         };
-        let outputs = masked(&outputs, mask);
-        let size = size_of(&outputs);
-        if size > MOST_OUTPUT {
-            return Err(format!("its outputs come to {size} bytes; at most {MOST_OUTPUT} are kept"));
+        let mut outputs = masked(&outputs, mask);
+        match keepable(&outputs, MOST_OUTPUT) {
+            Err(why) if result == Ending::Done => return Err(format!("its outputs {why}")),
+            Err(_) => outputs.clear(),
+            Ok(()) => {}
         }
         Ok(Body::Ended {
             task: self.task.clone(),

@@ -9,7 +9,7 @@ use runbook_step::{Call, FailureKind, Map, Value};
 use runbook_wire::{Body, Task};
 use serde_json::Value as Json;
 
-use super::{Answer, Attempts, Log, Ready, Unready, check, outcome, render, size_of, to_json};
+use super::{Answer, Attempts, Log, Ready, Unready, check, keepable, outcome, render, to_json};
 use crate::cancel::Cancel;
 use crate::facts::index;
 use crate::resolve::{View, WithItem};
@@ -56,7 +56,7 @@ impl Attempts {
             let reason = format!("`when: {}` is false", when.source);
             return Ok(Next::Body(Box::new(Body::Skipped { task: view.name(task), attempt, reason })));
         }
-        self.closed_gate(view, task, attempt).map_or_else(
+        self.gates(view, task).closed(&view.name(task), attempt).map_or_else(
             || match &node.work {
                 Work::Step(_) | Work::OwnUndo { .. } => self.step(view, task, attempt, cancel),
                 _ => self.composite(view, task, attempt).map(|body| Next::Body(Box::new(body))),
@@ -76,6 +76,8 @@ impl Attempts {
                 let module = view.plan.modules.iter().find(|module| module.caller == Some(task.node));
                 let module = module.ok_or_else(|| Unready::invalid("it calls nothing".into()))?;
                 let inputs = to_json(&call_inputs(view, task, module, inputs)?);
+                keepable(&inputs, MOST_PREPARED)
+                    .map_err(|why| Unready::invalid(format!("its inputs {why}")))?;
                 Body::Entered { task: name, attempt, inputs, title }
             }
             Work::Switch { on, labels, default, .. } => {
@@ -84,7 +86,10 @@ impl Attempts {
             }
             Work::Each { .. } => {
                 let (keys, items) = items(view, task, node)?;
-                Body::Items { task: name, attempt, keys, items: items.iter().map(Value::to_json).collect() }
+                let items: Vec<Json> = items.iter().map(Value::to_json).collect();
+                keepable(&keys.iter().cloned().zip(items.iter().cloned()).collect(), MOST_PREPARED)
+                    .map_err(|why| Unready::invalid(format!("its items {why}")))?;
+                Body::Items { task: name, attempt, keys, items }
             }
             _ => {
                 let params = self.shown(view, task, node)?;
@@ -145,6 +150,7 @@ impl Attempts {
         let title = self.title(view, task);
         let time = node.timeout.map_or(PREPARE_TIME, Duration::from_millis);
         let mask = self.shared.mask.clone();
+        let gates = self.gates(view, task);
         Answer::later(async move {
             let Ready { step, call, context } = &ready;
             let prepared = match earlier {
@@ -172,6 +178,10 @@ impl Attempts {
                 Ok(prepared) => check::all_hold(&asserts).await.map(|()| prepared),
                 Err(unready) => Err(unready),
             };
+            // Looking around takes time.
+            if let Some(closed) = gates.closed(&name, attempt) {
+                return closed;
+            }
             match prepared.and_then(|prepared| fits(&call.params, &prepared)) {
                 Ok((params, prepared)) => Body::Started {
                     task: name,
@@ -260,12 +270,10 @@ impl Attempts {
 
 fn fits(params: &Map, prepared: &Value) -> Result<(BTreeMap<String, Json>, Json), Unready> {
     let (params, prepared) = (to_json(params), prepared.to_json());
-    let size = size_of(&params) + prepared.to_string().len();
-    if size > MOST_PREPARED {
-        return Err(Unready::invalid(format!(
-            "its parameters and what its undo needs come to {size} bytes; at most {MOST_PREPARED} are kept"
-        )));
-    }
+    let mut all = params.clone();
+    all.insert("prepared".into(), prepared.clone());
+    keepable(&all, MOST_PREPARED)
+        .map_err(|why| Unready::invalid(format!("its parameters and what its undo needs {why}")))?;
     Ok((params, prepared))
 }
 

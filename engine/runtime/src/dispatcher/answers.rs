@@ -5,10 +5,11 @@
 //! the people who approve; a checklist by a map from its items to their evidence (`true` where none is wanted); a prompt
 //! by its value. Doubts and other decisions about what happened are not answered from a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use runbook_kernel::{About, TaskId};
+use runbook_kernel::{About, Kind, TaskId};
 use runbook_plan::{Plan, Work};
+use runbook_syntax::did_you_mean;
 use runbook_wire::{Answer, Message, Person, Request, Via};
 use serde_json::Value as Json;
 
@@ -37,6 +38,24 @@ impl Answers {
             },
         };
         Answers { by_path, person, complaint }
+    }
+
+    /// Answers for steps at which nobody is asked, each with what may have been meant.
+    pub(super) fn unknown(&self, plan: &Plan) -> Vec<String> {
+        let asking: BTreeSet<String> = (0..plan.nodes.len())
+            .filter(|node| matches!(plan.program.nodes[*node].kind, Kind::Human(_)))
+            .map(|node| path_in(plan, node))
+            .collect();
+        let known = |path: &&String| asking.contains(&without_keys(path));
+        self.by_path
+            .keys()
+            .filter(|path| !known(path))
+            .map(|path| {
+                let near = did_you_mean(path, asking.iter().map(String::as_str));
+                let near = near.map_or_else(String::new, |near| format!("; {near}"));
+                format!("answers file: nobody is asked at `{path}`{near}")
+            })
+            .collect()
     }
 
     /// The messages that answer a question.
@@ -82,6 +101,18 @@ impl Answers {
             (_, value) => vec![(ours(), Answer::Value { value: value.clone() })],
         }
     }
+}
+
+/// The path of a node, without the keys of items.
+fn path_in(plan: &Plan, node: usize) -> String {
+    let mut segments = Vec::new();
+    let mut at = plan.outline.entries.get(node);
+    while let Some(entry) = at {
+        segments.extend((!entry.segment.is_empty()).then_some(entry.segment.as_str()));
+        at = entry.parent.and_then(|parent| plan.outline.entries.get(parent as usize));
+    }
+    segments.reverse();
+    segments.join(".")
 }
 
 /// `broker[kafka4].signoff` as `broker.signoff`.

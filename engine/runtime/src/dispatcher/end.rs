@@ -3,7 +3,6 @@
 use runbook_kernel::{About, Command, Forward, Kind, Phase, Rollback, TimerPurpose};
 use runbook_wire::{Body, Result as Ending};
 
-use super::locking::Refused;
 use super::{Dispatcher, needs_barrier};
 use crate::execution::{Exit, Outcome};
 use crate::facts::task_of;
@@ -22,31 +21,42 @@ impl Dispatcher<'_> {
     /// `Finish`: everything is over.
     pub(super) fn finish(&mut self) {
         let status = self.kernel.status();
-        let exit = self.exit();
-        let outputs = self.attempts.run_outputs(self.view());
+        let (outputs, mut no_outputs) = self.attempts.run_outputs(self.view());
+        if !matches!(status.forward, Forward::Succeeded | Forward::SucceededWithFailures) {
+            // Of a run that did not come to its end nothing else is to be expected.
+            no_outputs.clear();
+        }
+        let forward = match (&self.facts.refused, status.forward) {
+            (Some(refused), Forward::Refused) if refused.skip => "skipped",
+            (_, Forward::Succeeded) if !no_outputs.is_empty() => forward_word(Forward::SucceededWithFailures),
+            (_, forward) => forward_word(forward),
+        };
+        let exit = self.exit(!no_outputs.is_empty());
         self.record(Body::Finished {
-            forward: forward_word(status.forward).to_owned(),
+            forward: forward.to_owned(),
             rollback: rollback_word(status.rollback).to_owned(),
             exit_code: exit.code(),
             outputs,
+            no_outputs,
         });
     }
 
-    fn exit(&self) -> Exit {
-        match &self.locks.refused {
-            Some(Refused::Held(_)) => return Exit::Locked,
-            Some(Refused::Skip(_)) => return Exit::Succeeded,
-            None => {}
-        }
+    /// `lacks`: declared outputs of the run could not be computed.
+    fn exit(&self, lacks: bool) -> Exit {
         let status = self.kernel.status();
         match (status.forward, status.rollback) {
+            (Forward::Refused, _) if self.facts.refused.as_ref().is_some_and(|refused| refused.skip) => {
+                Exit::Succeeded
+            }
+            (Forward::Refused, _) => Exit::Locked,
             (_, Rollback::Incomplete) => Exit::RollbackIncomplete,
             (Forward::SucceededWithFailures, Rollback::None) => Exit::SucceededWithFailures,
+            (Forward::Succeeded, Rollback::None) if lacks => Exit::SucceededWithFailures,
             (Forward::Succeeded, Rollback::None) => Exit::Succeeded,
             // A run that had succeeded was rolled back because somebody asked for that.
             (Forward::Succeeded | Forward::SucceededWithFailures, Rollback::Declined) => Exit::NotRolledBack,
             (Forward::Succeeded | Forward::SucceededWithFailures, _) => Exit::Succeeded,
-            (_, Rollback::Complete | Rollback::NothingToUndo) if self.facts.rejected => Exit::Rejected,
+            (_, Rollback::Complete | Rollback::NothingToUndo) if self.kernel.denied() => Exit::Rejected,
             (_, Rollback::Complete | Rollback::NothingToUndo) => Exit::RolledBack,
             _ => Exit::NotRolledBack,
         }
@@ -77,7 +87,7 @@ impl Dispatcher<'_> {
         self.stop_for(exit, reason);
     }
 
-    fn stop_for(&mut self, exit: Exit, reason: String) {
+    pub(super) fn stop_for(&mut self, exit: Exit, reason: String) {
         self.flush(&[]);
         self.stop = Some(Stop { exit, reason, recorded: false });
         self.queue.clear();
@@ -122,11 +132,11 @@ impl Dispatcher<'_> {
         if self.facts.finished.is_none() || !self.all_on_disk() {
             return None;
         }
-        let reason = match &self.locks.refused {
-            Some(Refused::Held(reason) | Refused::Skip(reason)) => Some(reason.clone()),
-            None => None,
-        };
-        Some(Outcome { run: self.facts.run.clone(), exit: self.exit(), reason })
+        if let Some(reason) = self.turned_away.clone() {
+            return Some(Outcome { run: self.facts.run.clone(), exit: Exit::Locked, reason: Some(reason) });
+        }
+        let reason = self.facts.refused.as_ref().map(|refused| refused.reason.clone());
+        Some(Outcome { run: self.facts.run.clone(), exit: self.exit(self.facts.lacks_outputs), reason })
     }
 
     fn all_on_disk(&self) -> bool {
@@ -154,7 +164,6 @@ impl Dispatcher<'_> {
             TimerPurpose::Deadline | TimerPurpose::Timeout => true,
         });
         only_people
-            && self.locks.taken()
             && self.held.is_empty()
             && self.queue.is_empty()
             && !self.kernel.questions().is_empty()

@@ -1,6 +1,6 @@
 //! What others want of the run: through the inbox, or from this process.
 
-use runbook_wire::Message;
+use runbook_wire::{Body, Message};
 
 use super::Dispatcher;
 use crate::control::{Controlled, Refusal};
@@ -9,9 +9,18 @@ use crate::people;
 impl Dispatcher<'_> {
     /// Does what a message asks for, or says why not.
     pub(super) fn obey(&mut self, message: &Message) -> Result<(), Refusal> {
-        let body = people::accept(self.view(), message)?;
+        let body = self.accept(message)?;
         self.record(body);
         Ok(())
+    }
+
+    /// What a message asks for, as far as it can be done now.
+    fn accept(&mut self, message: &Message) -> Result<Body, Refusal> {
+        let body = people::accept(self.view(), message)?;
+        if matches!(body, Body::RollbackRequested { .. }) {
+            self.lock_again()?;
+        }
+        Ok(body)
     }
 
     /// Takes what other commands have left.
@@ -24,8 +33,13 @@ impl Dispatcher<'_> {
             Err(error) => return self.observer.warning(&format!("the inbox cannot be read: {error}")),
         };
         for entry in entries {
+            // Its record may be on its way to the disk.
+            if entry.id <= self.heard {
+                continue;
+            }
+            self.heard = entry.id;
             let accepted = match &entry.message {
-                Ok(message) => people::accept(self.view(), message).map_err(|refusal| match refusal.hint {
+                Ok(message) => self.accept(message).map_err(|refusal| match refusal.hint {
                     Some(hint) => format!("{}\n{hint}", refusal.message),
                     None => refusal.message,
                 }),

@@ -33,8 +33,11 @@ impl Execution {
     /// or dropped.
     ///
     /// # Errors
-    /// If required inputs are missing, or the journal cannot be written.
+    /// If the plan was made to be looked at only, required inputs are missing, or the journal cannot be written.
     pub async fn create(mut host: Host, mut plan: Plan, new: NewRun) -> Result<Execution, ExecutionError> {
+        if plan.bundle.request.incomplete {
+            return Err(ExecutionError::Incomplete);
+        }
         if !plan.missing.is_empty() {
             return Err(ExecutionError::MissingInputs(plan.missing));
         }

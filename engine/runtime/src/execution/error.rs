@@ -23,6 +23,9 @@ pub enum ExecutionError {
     /// Required inputs have no value.
     #[error("no value for {}", .0.join(", "))]
     MissingInputs(Vec<String>),
+    /// It leaves open what it was not told.
+    #[error("the plan is incomplete: it was made to be looked at, and cannot be run")]
+    Incomplete,
     #[error("run {run} was begun by version {version} of runbook, whose runs this one does not continue")]
     OtherSemantics { run: String, version: String },
     #[error("run {run} cannot be planned again from what was stored: {reason}")]
@@ -39,9 +42,10 @@ impl ExecutionError {
     /// The process's exit code (DESIGN §6).
     pub fn exit_code(&self) -> i32 {
         match self {
-            ExecutionError::NoSuchRun(_) | ExecutionError::MissingInputs(_) | ExecutionError::Root { .. } => {
-                2
-            }
+            ExecutionError::NoSuchRun(_)
+            | ExecutionError::MissingInputs(_)
+            | ExecutionError::Incomplete
+            | ExecutionError::Root { .. } => 2,
             ExecutionError::Held { .. } => 30,
             ExecutionError::Journal(_)
             | ExecutionError::Store(_)

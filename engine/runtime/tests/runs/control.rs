@@ -188,3 +188,84 @@ async fn the_inbox_is_read_when_somebody_rings() {
     let Fate::Taken { seq } = fates[1] else { panic!("{fates:?}") };
     assert!(matches!(ran.records[seq as usize - 1].body, Body::CancelRequested { .. }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_only_looks_yet_is_called_off() {
+    let stage = Stage::default();
+    let world = steps(&stage);
+    let run = world.run().await.outcome.run;
+    stage.things().there.remove("c");
+    let mut execution = world.open(&run).await;
+    execution.request(ana(Request::Rollback { to: None })).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
+    let told = lines(&ran.records);
+    assert!(
+        told.contains("asked: The effect of `c` is not there any more: c is not there. Undo it all"),
+        "{told}"
+    );
+    let mut execution = world.open(&run).await;
+    execution.request(ana(Request::Cancel { reason: "not that".into() })).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::Succeeded, "{}", lines(&ran.records));
+    assert_eq!(stage.done(), ["do a", "do b", "do c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_of_the_run_that_cannot_be_computed_is_named_with_the_reason() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: outputs
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+outputs: {put: '${{ steps.a.outputs.put }}', per: '${{ 1 // steps.a.outputs.before }}'}
+",
+    );
+    let ran = world.run().await;
+    assert_eq!(ran.outcome.exit, Exit::SucceededWithFailures);
+    let told = lines(&ran.records);
+    assert!(
+        told.contains("finished succeeded_with_failures none 3 {\"per\":null,\"put\":\"a\"} no per: "),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_leaves_something_open_is_not_run() {
+    let world = steps(&Stage::default());
+    let plan = world.plan_of(runbook_plan::Request {
+        file: "main.yaml".into(),
+        incomplete: true,
+        ..Default::default()
+    });
+    let refused = runbook_runtime::Execution::create(world.host(), plan, Default::default()).await;
+    assert!(matches!(refused.err().unwrap(), runbook_runtime::ExecutionError::Incomplete));
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deep_to_be_recorded_fails_its_step() {
+    let stage = Stage::default();
+    let deep = format!("{}1{}", "[".repeat(101), "]".repeat(101));
+    let text = format!(
+        "
+apiVersion: runbook/v1
+name: deep
+steps:
+  - {{id: a, uses: stage.put, with: {{name: a}}}}
+  - id: deep
+    env: {{DEEP: '{{\"x\": {deep}}}'}}
+    run: printf %s \"$DEEP\"
+    stdout: json
+    effect: read
+    outputs: {{x: list}}
+"
+    );
+    let world = World::new(stage.registry()).file("main.yaml", &text);
+    let ran = world.run().await;
+    assert_eq!(ran.outcome.exit, Exit::RolledBack, "{:?}", ran.outcome);
+    let told = lines(&ran.records);
+    assert!(told.contains("its outputs hold `x`, which is nested deeper than 100 levels"), "{told}");
+}

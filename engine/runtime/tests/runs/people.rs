@@ -1,10 +1,11 @@
 //! People: who may answer what, answers from a file, waiting without anybody to ask.
 
+use runbook_journal::Journal;
 use runbook_runtime::{Execution, Exit, NewRun};
 use runbook_wire::{Answer, Body, Message, Person, Record, Request, Via};
 
 use crate::stage::{Stage, Way};
-use crate::world::{World, drive, lines};
+use crate::world::{World, drive, drive_with, lines};
 
 fn by(name: &str, step: Option<&str>, answer: Answer) -> Message {
     let step = step.map(str::to_owned);
@@ -261,4 +262,146 @@ async fn a_checklist_needs_its_evidence_and_a_prompt_its_type() {
         "{}",
         lines(&ran.records)
     );
+}
+
+const EXPIRING: &str = "
+apiVersion: runbook/v1
+name: expiring
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+  - {id: ok, approval: {timeout: 2s}}
+  - {id: b, uses: stage.put, with: {name: b}}
+";
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_too_late_is_late_though_nobody_watched() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", EXPIRING);
+    let host = world.host();
+    let clock = host.clock;
+    let run = world.run_as(host).await.outcome.run;
+    tokio::time::advance(std::time::Duration::from_secs(4)).await;
+    let mut host = world.host();
+    host.clock = clock;
+    let mut execution = Execution::open(host, &run).await.unwrap();
+    // It takes effect at this command, which then says why it could not do what it was asked.
+    execution.request(by("ben", Some("ok"), Answer::Approve)).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::Rejected);
+    assert_eq!(ran.warnings, ["nobody answered `ok` in time: it has expired"]);
+    assert_eq!(stage.done(), ["do a", "undo a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_refused_ends_the_checklist_if_it_is_required() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", ASKING);
+    let run = world.run().await.outcome.run;
+    let refuse = |item: &str| Answer::Item { item: item.to_owned(), done: false, evidence: None };
+    let mut execution = world.open(&run).await;
+    execution.request(by("ana", Some("ready"), refuse("maybe"))).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::WaitingForPerson);
+    let mut execution = world.open(&run).await;
+    execution.request(by("ana", Some("ready"), refuse("ops"))).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::Rejected);
+    let comment = ran.records.iter().find_map(|record| match &record.body {
+        Body::Answered { answer: Answer::Reject, comment, .. } => comment.clone(),
+        _ => None,
+    });
+    assert_eq!(comment.unwrap(), "item `ops` does not hold");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_was_put_up_with_is_not_why_a_run_failed() {
+    let stage = Stage::default();
+    stage.next("b", &[Way::Failed]);
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: tolerant
+steps:
+  - {id: hm, continue_on_error: true, prompt: {message: hm, timeout: 1s, type: string}}
+  - {id: rest, wait: {for: 2s}}
+  - {id: b, uses: stage.put, with: {name: b}}
+",
+    );
+    let mut host = world.host();
+    host.unattended = false;
+    assert_eq!(world.run_as(host).await.outcome.exit, Exit::RolledBack);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_may_hold_more_approvals_than_are_needed_and_no_unknown_steps() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", ASKING);
+    let mut host = world.host();
+    host.answers =
+        Some("ready: {dev: Ana, ops: true, maybe: true}\nsize: 3\nok: [ana, ben, cy]\nokk: [ana]\n".into());
+    let ran = world.run_as(host).await;
+    assert_eq!(ran.outcome.exit, Exit::Succeeded);
+    assert_eq!(ran.warnings, ["answers file: nobody is asked at `okk`; Did you mean `ok`?"]);
+}
+
+const CHECKED: &str = "
+apiVersion: runbook/v1
+name: checked
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+  - {id: ok, approval: {valid_for: 2s}}
+  - {id: b, uses: stage.put, with: {name: b}, assert_target: [{uses: stage.seen, with: {name: a}}]}
+";
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_expires_before_the_effect_is_asked_for_again() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", CHECKED);
+    let run = world.run().await.outcome.run;
+    let approve = async || {
+        let mut execution = world.open(&run).await;
+        execution.request(by("ben", Some("ok"), Answer::Approve)).unwrap();
+        drive(execution).await
+    };
+    // While it is prepared, then right before the effect.
+    stage.next("look a", &[Way::Slow, Way::Done, Way::Slow]);
+    let [prepared, begun] = [approve().await, approve().await];
+    assert_eq!([prepared.outcome.exit, begun.outcome.exit], [Exit::WaitingForPerson; 2]);
+    assert!(!lines(&prepared.records).contains("b started"));
+    insta::assert_snapshot!(lines(&begun.records), @r#"
+    executor resumed=true
+    answered by ben: Approve
+    b started
+    GateClosed { task: Task { frame: 0, node: 3, path: "b" }, attempt: 2, gate: Task { frame: 0, node: 2, path: "ok" }, reason: "the approval `ok` was valid for 2 s and has expired" }
+    ok started
+    asked: Approve `ok`? (1 person: anybody)
+    stopped: waiting for a person at `ok`
+    "#);
+    assert_eq!(approve().await.outcome.exit, Exit::Succeeded);
+    assert_eq!(stage.done(), ["do a", "do b"]);
+}
+
+#[tokio::test]
+async fn an_answer_is_recorded_once_however_often_it_rings() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file("main.yaml", ASKING);
+    let mut host = world.host();
+    host.unattended = false;
+    let execution = world.create(host).await;
+    let (run, control) = (execution.run().to_owned(), execution.control());
+    let other = Journal::open(&world.state()).unwrap();
+    let ran = drive_with(execution, move |record| match &record.body {
+        Body::Asked { .. } => {
+            let item = Answer::Item { item: "maybe".into(), done: true, evidence: None };
+            other.leave(&run, &by("ben", Some("ready"), item), 1).unwrap();
+            for _ in 0..50 {
+                other.nudge(&run).unwrap();
+            }
+        }
+        Body::Answered { .. } => control.stop(Some(15)),
+        _ => {}
+    })
+    .await;
+    let answers = ran.records.iter().filter(|record| matches!(record.body, Body::Answered { .. }));
+    assert_eq!(answers.count(), 1);
 }

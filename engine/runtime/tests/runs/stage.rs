@@ -40,6 +40,8 @@ pub(crate) enum Way {
     Hangs,
     /// Does not end at all.
     Deaf,
+    /// Takes three seconds to look.
+    Slow,
 }
 
 impl Stage {
@@ -172,6 +174,7 @@ impl Step for Put {
                     Outcome::failed(FailureKind::Cancelled, "cut short")
                 }
                 Way::Deaf => std::future::pending().await,
+                Way::Slow => unreachable!("only looking is slow"),
             }
         })
     }
@@ -223,6 +226,7 @@ impl Step for Look {
                     return Outcome::failed(FailureKind::Cancelled, "cut short");
                 }
                 Way::NotDone => return Outcome::not_done(FailureKind::Connect, "nobody answers"),
+                Way::Slow => ctx.sleep(3000).await,
                 Way::Warning => {
                     return Outcome::Done(Success {
                         warning: Some("not quite".into()),

@@ -98,7 +98,7 @@ impl World {
         self.plan_of(Request { file: file.to_owned(), environment, ..Request::default() })
     }
 
-    fn plan_of(&self, request: Request) -> Plan {
+    pub(crate) fn plan_of(&self, request: Request) -> Plan {
         let loader = Bundle { request: request.clone(), files: self.files.clone() };
         let planned = runbook_plan::plan(&request, &loader, &self.registry);
         planned.plan.unwrap_or_else(|| panic!("{:#?}", planned.diagnostics))
@@ -174,11 +174,21 @@ pub(crate) fn lines(records: &[Record]) -> String {
             Body::Fired { task, timer } => format!("{} fired {timer:?}", task.path),
             Body::Asked { question, .. } => format!("asked: {question}"),
             Body::Answered { answer, by, .. } => format!("answered by {}: {answer:?}", by.name),
-            Body::Finished { forward, rollback, exit_code, outputs } => {
+            Body::Finished { forward, rollback, exit_code, outputs, no_outputs } => {
+                let lacks: Vec<String> =
+                    no_outputs.iter().map(|(name, why)| format!(" no {name}: {why}")).collect();
                 format!(
-                    "finished {forward} {rollback} {exit_code} {}",
-                    serde_json::to_string(outputs).unwrap()
+                    "finished {forward} {rollback} {exit_code} {}{}",
+                    serde_json::to_string(outputs).unwrap(),
+                    lacks.concat()
                 )
+            }
+            Body::LockAwaited { name, holder, reason, until_wall_ms, .. } => {
+                let left = until_wall_ms - record.wall_ms;
+                format!("waits {left} ms for {name}, held by {holder} ({reason})")
+            }
+            Body::LockRefused { name, holder, reason, skip, .. } => {
+                format!("refused {name}, held by {holder} ({reason}), skip={skip}")
             }
             other => format!("{other:?}"),
         };

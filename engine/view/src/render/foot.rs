@@ -41,7 +41,12 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
     let tree = &page.tree;
     let run = tree.run;
     let zone = &page.style.zone;
-    let text = if let Some((by, reason, at)) = &run.cancel {
+    let refused =
+        run.lock_held.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
+    let text = if let Some(held) = refused {
+        let word = exit::standing(tree.forward, tree.rollback).to_uppercase();
+        format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words())
+    } else if let Some((by, reason, at)) = &run.cancel {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         format!("CANCELLED at {} by {}{why}.", moment::time_of_day(at.wall_ms, zone), by.name)
     } else if tree.forward == Forward::Failed {
@@ -181,6 +186,10 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     for (name, value) in shown {
         let text = format!("  {name} = {}", crate::value::short(value));
         lines.extend(Line::of(Tone::Plain, text).broken(page.width, 6));
+    }
+    for (name, why) in &finished.no_outputs {
+        let text = format!("  outputs: {name} could not be computed: {why}");
+        lines.extend(Line::of(Tone::Warn, text).broken(page.width, 6));
     }
     lines
 }

@@ -50,12 +50,12 @@ fn header(out: &mut String, report: &Report<'_>, standing: &str) {
     let run = report.run;
     let class = match (report.tree.forward, report.tree.rollback) {
         (Forward::Succeeded, Rollback::None) => "ok",
-        (Forward::SucceededWithFailures, _) | (Forward::Succeeded, _) => "warn",
+        (Forward::SucceededWithFailures | Forward::Succeeded | Forward::Skipped, _) => "warn",
         (
             Forward::Failed | Forward::Cancelled,
             Rollback::Complete | Rollback::Partial | Rollback::NothingToUndo,
         ) => "warn",
-        (Forward::Failed | Forward::Cancelled, _) => "bad",
+        (Forward::Failed | Forward::Cancelled | Forward::Locked, _) => "bad",
         _ => "now",
     };
     let _ = write!(out, "<header class=\"{class}\"><p class=\"status\">{}</p>", escape(standing));

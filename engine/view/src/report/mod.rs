@@ -68,6 +68,7 @@ impl<'a> Report<'a> {
             Rollback::Partial => " and was rolled back in part, as far as was wanted",
             Rollback::Incomplete => "; the rollback is incomplete",
         };
+        let held = self.run.lock_held.as_ref().map_or_else(String::new, |held| format!(": {}", held.words()));
         let how = match tree.forward {
             Forward::NotBegun => "has not begun".to_owned(),
             Forward::Running => "goes on".to_owned(),
@@ -77,6 +78,8 @@ impl<'a> Report<'a> {
             Forward::Cancelled => "was cancelled".to_owned(),
             Forward::Succeeded => "succeeded".to_owned(),
             Forward::SucceededWithFailures => format!("succeeded with failures{place}"),
+            Forward::Locked => format!("did not start{held}"),
+            Forward::Skipped => format!("was skipped{held}"),
         };
         let time =
             if self.run.finished.is_some() { format!("after {took}") } else { format!("{took} so far") };

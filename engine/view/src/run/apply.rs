@@ -7,8 +7,8 @@
 use runbook_wire::{About, Answer, Body, EntryKind, Record, Task};
 
 use super::{
-    Created, Executor, Finished, Given, Item, Key, Lock, Phase, Question, Run, TaskState, attempt::Rules,
-    task::Attempt,
+    Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, Question, Run, TaskState,
+    attempt::Rules, task::Attempt,
 };
 use crate::{Node, Stamp, Tree, Undoing};
 
@@ -62,10 +62,31 @@ impl Run {
             Body::ExecutorStopped { reason } => {
                 self.executor = Executor::Stopped { reason: reason.clone(), at }
             }
+            Body::LockAwaited { name, holder, reason, since_wall_ms, until_wall_ms } => {
+                self.lock_held = Some(LockHeld {
+                    name: name.clone(),
+                    holder: holder.clone(),
+                    reason: reason.clone(),
+                    since_ms: *since_wall_ms,
+                    until_ms: Some(*until_wall_ms),
+                    at,
+                });
+            }
+            Body::LockRefused { name, holder, reason, since_wall_ms, .. } => {
+                self.lock_held = Some(LockHeld {
+                    name: name.clone(),
+                    holder: holder.clone(),
+                    reason: reason.clone(),
+                    since_ms: *since_wall_ms,
+                    until_ms: None,
+                    at,
+                });
+            }
             // A new executor takes what the run holds already.
             Body::LockTaken { name }
                 if self.locks.iter().any(|l| l.name == *name && l.released.is_none()) => {}
             Body::LockTaken { name } => {
+                self.lock_held = None;
                 self.locks.push(Lock { name: name.clone(), taken: at, released: None })
             }
             Body::LockReleased { name } => {
@@ -112,7 +133,9 @@ impl Run {
                 state.attempt_ended(*attempt, *result, failure.clone(), at);
                 state.ended(&rules, *result, at);
             }
-            Body::GateClosed { task, gate, reason, .. } => self.gate_closed(task, gate, reason),
+            Body::GateClosed { task, attempt, gate, reason } => {
+                self.gate_closed(task, *attempt, gate, reason);
+            }
             Body::Checked { task, probe, grade, message, outputs, .. } => {
                 let rules = self.rules(task.node);
                 let from = self.verified_from(task, *probe);
@@ -165,13 +188,14 @@ impl Run {
                 self.rollback_requested = Some((by.clone(), to.as_ref().map(|t| t.path.clone()), at));
                 self.forward = self.finished.take().map(|f| f.forward).or(self.forward.take());
             }
-            Body::Finished { forward, rollback, exit_code, outputs } => {
+            Body::Finished { forward, rollback, exit_code, outputs, no_outputs } => {
                 self.questions.iter_mut().filter(|q| q.settled.is_none()).for_each(|q| q.settled = Some(at));
                 self.finished = Some(Finished {
                     forward: forward.clone(),
                     rollback: rollback.clone(),
                     exit_code: *exit_code,
                     outputs: outputs.clone(),
+                    no_outputs: no_outputs.clone(),
                     at,
                 });
             }
@@ -304,13 +328,16 @@ impl Run {
         state.failure = None;
         state.ended = None;
         state.looks_anew();
+        (state.unseen, state.overdue) = (false, false);
         state.phase = Phase::Running;
         state.attempts.push(Attempt { number, began: Some(at), ended: None, result: None, failure: None });
         state
     }
 
-    fn gate_closed(&mut self, task: &Task, gate: &Task, reason: &str) {
+    fn gate_closed(&mut self, task: &Task, attempt: u32, gate: &Task, reason: &str) {
         let state = self.touch(task);
+        // Found right before the effect, it makes the attempt one that never was.
+        state.attempts.pop_if(|last| last.number == attempt);
         state.gate = Some((Key::of(gate), reason.to_owned()));
         if state.phase == Phase::Running {
             state.phase = Phase::Waiting;

@@ -176,6 +176,10 @@ impl TaskState {
         let policy = &rules.policy;
         match (probe, self.phase) {
             (Probe::Until, Phase::Running) if rules.kind == EntryKind::Wait => {
+                self.unseen = false;
+                if self.overdue && !passes {
+                    return self.gave_up(rules, at);
+                }
                 let held = at.elapsed_ms.saturating_sub(seen.since.elapsed_ms);
                 if passes && held >= policy.hold_ms.unwrap_or(0) {
                     self.note = Some(seen.last.message).filter(|m| !m.is_empty());
@@ -250,13 +254,9 @@ impl TaskState {
                     self.elapsed = true;
                 }
             }
-            Timer::GiveUp(Some(_)) if self.phase == Phase::Running => {
-                let after =
-                    policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
-                let message = said(&format!("gave up{after}"), &last);
-                self.failure = Some(Failure { class: "timeout".into(), message, hint: None });
-                self.failed(rules, Phase::Failed, at);
-            }
+            // Nobody gives up without a look at what became of it while nobody watched.
+            Timer::GiveUp(Some(_)) if self.phase == Phase::Running && self.unseen => self.overdue = true,
+            Timer::GiveUp(Some(_)) if self.phase == Phase::Running => self.gave_up(rules, at),
             Timer::GiveUp(None) if rules.is_human() && self.phase == Phase::Running => {
                 self.fail("expired", "nobody answered in time".into(), at);
             }
@@ -289,6 +289,16 @@ impl TaskState {
             }
             _ => {}
         }
+    }
+
+    /// What `wait.until` waited for did not come.
+    fn gave_up(&mut self, rules: &Rules, at: Stamp) {
+        let last = self.latest_probe().map_or_else(String::new, |p| p.last.message.clone());
+        let after =
+            rules.policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
+        let message = said(&format!("gave up{after}"), &last);
+        self.failure = Some(Failure { class: "timeout".into(), message, hint: None });
+        self.failed(rules, Phase::Failed, at);
     }
 
     /// Somebody said whether the effect is there.
@@ -329,6 +339,7 @@ impl TaskState {
             self.fail("timeout", "the deadline passed".into(), at);
         } else if gap_ms > 0 && rules.kind == EntryKind::Wait {
             self.watched_from = at.seq;
+            self.unseen = true;
             self.looks_anew();
         }
     }

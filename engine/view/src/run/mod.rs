@@ -35,6 +35,8 @@ pub struct Run {
     /// How often a process took the run over after the first.
     pub resumes: u32,
     pub locks: Vec<Lock>,
+    /// A lock that another run holds: this one waits for it, or was ended by that.
+    pub lock_held: Option<LockHeld>,
     pub tasks: BTreeMap<Key, TaskState>,
     /// Frames that a `for_each` opened: which, and the item's index; `None` between two batches.
     pub frames: BTreeMap<u32, (Key, Option<usize>)>,
@@ -98,6 +100,27 @@ pub struct Lock {
     pub released: Option<Stamp>,
 }
 
+/// A named lock that another run holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHeld {
+    pub name: String,
+    /// Id of the run that holds it, and why it does.
+    pub holder: String,
+    pub reason: String,
+    /// Since when, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// When this run stops waiting for it; `None` once it waits no more.
+    pub until_ms: Option<u64>,
+    pub at: Stamp,
+}
+
+impl LockHeld {
+    /// `lock deploy/shop is held by run k7f3q (golive by ana)`.
+    pub fn words(&self) -> String {
+        format!("lock {} is held by run {} ({})", self.name, self.holder, self.reason)
+    }
+}
+
 /// What the last record says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
@@ -105,6 +128,8 @@ pub struct Finished {
     pub rollback: String,
     pub exit_code: i32,
     pub outputs: BTreeMap<String, Value>,
+    /// Outputs that could not be computed, and why.
+    pub no_outputs: BTreeMap<String, String>,
     pub at: Stamp,
 }
 
@@ -121,6 +146,7 @@ impl Run {
             executor: Executor::None,
             resumes: 0,
             locks: Vec::new(),
+            lock_held: None,
             tasks: BTreeMap::new(),
             frames: BTreeMap::new(),
             questions: Vec::new(),

@@ -102,6 +102,9 @@ pub struct TaskState {
     pub(super) probing: Option<(Probe, Stamp)>,
     /// What guards saw before does not count: nobody watched in between.
     pub(super) watched_from: u64,
+    /// `wait.until`: nobody has looked since nobody watched; and its time is over but for such a look.
+    pub(super) unseen: bool,
+    pub(super) overdue: bool,
     /// Somebody decided to leave its effect as it is.
     pub kept: bool,
     /// What it says that it is doing; not recorded.
@@ -183,6 +186,8 @@ impl TaskState {
             elapsed: false,
             probing: None,
             watched_from: 0,
+            unseen: false,
+            overdue: false,
             kept: false,
             progress: None,
         }
@@ -206,6 +211,7 @@ impl TaskState {
             self.ended = None;
         }
         (self.failure, self.warning, self.cut) = (None, None, None);
+        (self.unseen, self.overdue) = (false, false);
         (self.tripped, self.expired, self.unsettled, self.lost, self.elapsed) =
             (false, false, false, false, false);
         self.earlier = self.attempts.len();

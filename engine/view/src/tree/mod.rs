@@ -127,6 +127,10 @@ pub enum Forward {
     Cancelled,
     Succeeded,
     SucceededWithFailures,
+    /// Another run held a named lock, and nothing started.
+    Locked,
+    /// The same, where the runbook says that it is to be skipped then.
+    Skipped,
 }
 
 /// How the rollback stands.
@@ -250,6 +254,8 @@ impl Forward {
             Forward::Cancelled => "cancelled",
             Forward::Succeeded => "succeeded",
             Forward::SucceededWithFailures => "succeeded_with_failures",
+            Forward::Locked => "locked",
+            Forward::Skipped => "skipped",
         }
     }
 }

@@ -226,6 +226,8 @@ fn forward(tree: &Tree<'_>) -> Forward {
         Some("succeeded") => return Forward::Succeeded,
         Some("succeeded_with_failures") => return Forward::SucceededWithFailures,
         Some("cancelled") => return Forward::Cancelled,
+        Some("locked") => return Forward::Locked,
+        Some("skipped") => return Forward::Skipped,
         Some(_) => return Forward::Failed,
         None => {}
     }

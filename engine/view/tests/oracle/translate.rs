@@ -343,6 +343,21 @@ impl Translator {
                 comment: None,
             },
             Fact::CancelRequested => wire::Body::CancelRequested { by: person(1), reason: String::new() },
+            Fact::Barred => wire::Body::LockAwaited {
+                name: String::new(),
+                holder: String::new(),
+                reason: String::new(),
+                since_wall_ms: 0,
+                until_wall_ms: 0,
+            },
+            Fact::Admitted => wire::Body::LockTaken { name: String::new() },
+            Fact::Refused => wire::Body::LockRefused {
+                name: String::new(),
+                holder: String::new(),
+                reason: String::new(),
+                since_wall_ms: 0,
+                skip: false,
+            },
             Fact::Paused => wire::Body::Paused { by: person(1) },
             Fact::Unpaused => wire::Body::Unpaused { by: person(1) },
             Fact::RollbackRequested { to } => {
@@ -358,6 +373,7 @@ impl Translator {
                         Forward::SucceededWithFailures => "succeeded_with_failures",
                         Forward::Failed => "failed",
                         Forward::Cancelled => "cancelled",
+                        Forward::Refused => "locked",
                     }
                     .into(),
                     rollback: match status.rollback {
@@ -371,6 +387,7 @@ impl Translator {
                     }
                     .into(),
                     exit_code: 0,
+                    no_outputs: BTreeMap::new(),
                     outputs: BTreeMap::new(),
                 }
             }

@@ -250,8 +250,13 @@ fn it_succeeds() {
         ("live".to_owned(), json!("green")),
         ("deployment".to_owned(), json!({"title": "Production deployment", "by": ["switch"]})),
     ]);
-    let finished =
-        Body::Finished { forward: "succeeded".into(), rollback: "none".into(), exit_code: 0, outputs };
+    let finished = Body::Finished {
+        forward: "succeeded".into(),
+        rollback: "none".into(),
+        exit_code: 0,
+        outputs,
+        no_outputs: BTreeMap::new(),
+    };
     g.s.push(finished);
     insta::assert_snapshot!(g.s.screen(100, None), @"
     golive  run b7k2m  staging  by ana  00:05:13

@@ -196,7 +196,16 @@ fn case() -> impl Strategy<Value = (Outline, Vec<Record>)> {
             let forward = ["succeeded", "succeeded_with_failures", "failed", "cancelled"][forward].to_owned();
             let rollback =
                 ["none", "nothing_to_undo", "complete", "incomplete", "declined"][rollback].to_owned();
-            bodies.push((Body::Finished { forward, rollback, exit_code: 20, outputs: BTreeMap::new() }, 1));
+            bodies.push((
+                Body::Finished {
+                    forward,
+                    rollback,
+                    exit_code: 20,
+                    outputs: BTreeMap::new(),
+                    no_outputs: BTreeMap::new(),
+                },
+                1,
+            ));
         }
         let mut at = 0;
         let records = bodies.into_iter().enumerate().map(|(n, (body, ms))| {

@@ -9,7 +9,10 @@ use runbook_view::{
 use runbook_wire::{About, Answer, Body, Grade, Probe, Timer, Via};
 use serde_json::{Value, json};
 
-use crate::{golive::golive, scene::Scene};
+use crate::{
+    golive::golive,
+    scene::{START, Scene},
+};
 
 /// The go-live, asked for six outputs.
 fn with_outputs(scene: &mut Scene) {
@@ -63,7 +66,13 @@ pub(crate) fn succeeded() -> Scene {
     outputs.insert("version".into(), json!("v1.1.0"));
     outputs.entry("deployment".into()).or_default()["evidence"] =
         json!({"live_colour": "green", "live_version": "v1.1.0"});
-    g.s.push(Body::Finished { forward: "succeeded".into(), rollback: "none".into(), exit_code: 0, outputs });
+    g.s.push(Body::Finished {
+        forward: "succeeded".into(),
+        rollback: "none".into(),
+        exit_code: 0,
+        outputs,
+        no_outputs: BTreeMap::new(),
+    });
     g.s
 }
 
@@ -491,11 +500,54 @@ fn json_says_what_the_report_says() {
       ]
     }
     "#);
-    insta::assert_snapshot!(all.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" "), @"version run runbook file plan environment requester unattended engine forward rollback status finished interrupted exit_code began ended elapsed_ms resumes executor last_event counts inputs outputs locks steps on_failure after_pivot finally revert undone left needed_no_undo failures questions answers required_outputs next headline decisions timeline");
+    insta::assert_snapshot!(all.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" "), @"version run runbook file plan environment requester unattended engine forward rollback status finished interrupted exit_code began ended elapsed_ms resumes executor last_event counts inputs outputs no_outputs locks lock_held steps on_failure after_pivot finally revert undone left needed_no_undo failures questions answers required_outputs next headline decisions timeline");
 }
 
 #[test]
 fn an_event_is_its_record_with_a_version() {
     let scene = rolled_back();
     insta::assert_snapshot!(runbook_view::json::event("b7k2m", &scene.records[4]), @r#"{"version":1,"run":"b7k2m","time":"2026-11-22T02:10:25.080Z","seq":5,"wall_ms":1795313425080,"elapsed_ms":80,"epoch":1,"type":"ended","task":{"frame":0,"node":0,"path":"announced"},"attempt":1,"result":"done"}"#);
+}
+
+/// A run that finds its lock held, and what its screen says.
+fn held(body: Body, forward: Option<(&str, i32)>) -> String {
+    let mut scene = Scene::new("late");
+    scene.read("look", "stage.look");
+    scene.begin("b7k2m", "staging", "ana").push(body);
+    if let Some((forward, exit_code)) = forward {
+        scene.finished(forward, "none", exit_code);
+    }
+    scene.screen(200, None)
+}
+
+#[test]
+fn a_run_whose_lock_is_held_says_by_whom_and_what_to_do() {
+    let (name, holder, reason) = ("shop", "k7f3q", "golive by ben");
+    let since_wall_ms = START - 60_000;
+    let waits = held(
+        Body::LockAwaited {
+            name: name.into(),
+            holder: holder.into(),
+            reason: reason.into(),
+            since_wall_ms,
+            until_wall_ms: START + 600_000,
+        },
+        None,
+    );
+    for words in ["lock shop is held by run k7f3q (golive by ben)", "waits until", "runbook show k7f3q"] {
+        assert!(waits.contains(words), "{words}: {waits}");
+    }
+    let refused = |skip| Body::LockRefused {
+        name: name.into(),
+        holder: holder.into(),
+        reason: reason.into(),
+        since_wall_ms,
+        skip,
+    };
+    let locked = held(refused(false), Some(("locked", 30)));
+    for words in ["LOCKED", "lock shop is held by run k7f3q", "runbook show k7f3q", "runbook exec "] {
+        assert!(locked.contains(words), "{words}: {locked}");
+    }
+    let skipped = held(refused(true), Some(("skipped", 0)));
+    assert!(skipped.contains("SKIPPED") && !skipped.contains("CANCELLED"), "{skipped}");
 }

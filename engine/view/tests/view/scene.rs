@@ -269,7 +269,13 @@ impl Scene {
 
     pub(crate) fn finished(&mut self, forward: &str, rollback: &str, exit_code: i32) -> &mut Scene {
         let (forward, rollback) = (forward.to_owned(), rollback.to_owned());
-        self.push(Body::Finished { forward, rollback, exit_code, outputs: BTreeMap::new() })
+        self.push(Body::Finished {
+            forward,
+            rollback,
+            exit_code,
+            outputs: BTreeMap::new(),
+            no_outputs: BTreeMap::new(),
+        })
     }
 
     pub(crate) fn run(&self) -> Run {

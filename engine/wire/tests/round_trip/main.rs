@@ -150,11 +150,31 @@ fn run_body() -> BoxedStrategy<Body> {
         (any::<u32>(), text(), any::<bool>(), any::<u64>())
             .prop_map(|(pid, host, resumed, gap_ms)| Body::ExecutorStarted { pid, host, resumed, gap_ms }),
         text().prop_map(|reason| Body::ExecutorStopped { reason }),
+        (text(), text(), text(), any::<u64>(), any::<u64>()).prop_map(
+            |(name, holder, reason, since_wall_ms, until_wall_ms)| Body::LockAwaited {
+                name,
+                holder,
+                reason,
+                since_wall_ms,
+                until_wall_ms
+            }
+        ),
+        (text(), text(), text(), any::<u64>(), any::<bool>()).prop_map(
+            |(name, holder, reason, since_wall_ms, skip)| Body::LockRefused {
+                name,
+                holder,
+                reason,
+                since_wall_ms,
+                skip
+            }
+        ),
         text().prop_map(|name| Body::LockTaken { name }),
         text().prop_map(|name| Body::LockReleased { name }),
-        (text(), text(), any::<i32>(), map()).prop_map(|(forward, rollback, exit_code, outputs)| {
-            Body::Finished { forward, rollback, exit_code, outputs }
-        }),
+        (text(), text(), any::<i32>(), map(), btree_map(text(), text(), 0..3)).prop_map(
+            |(forward, rollback, exit_code, outputs, no_outputs)| {
+                Body::Finished { forward, rollback, exit_code, outputs, no_outputs }
+            }
+        ),
     ]
     .boxed()
 }

@@ -83,6 +83,57 @@ fn while_paused_nothing_starts() {
 }
 
 #[test]
+fn a_run_that_is_barred_starts_nothing_until_it_is_admitted() {
+    let run = tell(
+        book([write("a").with(|node| node.deadline = Some(50))]),
+        "
+        began                 -> prepare a, arm a deadline 50
+        barred                -> abandon a, disarm a deadline
+        a#1 started
+        @100 resumed 80
+        pause; unpause
+        admitted              -> prepare a#2, arm a deadline 150
+        a started             -> perform a#2
+        -- what has begun is not kept from beginning
+        barred; refused
+        a done                -> disarm a deadline, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn a_run_that_is_refused_ends_without_its_finally() {
+    let run = tell(
+        book([write("a"), read("b").needs(&[])]).finally([read("f")]),
+        "
+        began        -> prepare a, prepare b
+        refused      -> abandon a, abandon b, finish
+        a started; cancel
+        finished
+        rollback
+        ",
+    );
+    ended(&run, Forward::Refused, Rollback::None);
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_it_is_barred_ends_at_once() {
+    let run = tell(
+        book([write("a")]).finally([read("f")]),
+        "
+        began        -> prepare a
+        barred       -> abandon a
+        cancel       -> finish
+        refused; admitted
+        finished
+        ",
+    );
+    ended(&run, Forward::Cancelled, Rollback::NothingToUndo);
+}
+
+#[test]
 fn a_take_over_hands_out_all_that_is_outstanding() {
     tell(
         book([group("g", [read("a"), wait("w", 100).needs(&[]), human("h", 2).needs(&[])]).guard(10, 1)]),

@@ -3,7 +3,7 @@
 use runbook_kernel::{Cause, Forward, Rollback};
 
 use super::ended;
-use crate::build::{bare, book, group, human, write};
+use crate::build::{bare, book, each, group, human, read, write};
 use crate::script::tell;
 
 #[test]
@@ -103,6 +103,67 @@ fn a_gate_that_is_not_passed_again_fails_the_run() {
         ",
     );
     ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+#[test]
+fn a_gate_that_is_found_closed_right_before_the_effect_waits_again() {
+    let run = tell(
+        book([
+            human("h", 1),
+            write("a").gated(&["h"]).guard(10, 1).with(|node| node.pivot = true),
+            write("b"),
+        ]),
+        "
+        began; h started; h person: complete    -> prepare h, ask h, withdraw h, prepare a
+        a started                               -> perform a, check a guard 0
+        a gate h                                -> abandon a, prepare h#2
+        h started; h person: complete           -> ask h, withdraw h, prepare a#2
+        a started; a gate h                     -> perform a#2, check a guard 0, abandon a, prepare h#3
+        -- nothing has happened: the pivot is not crossed, there is nothing to undo
+        h started; h person: reject 1           -> ask h, withdraw h, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
+
+#[test]
+fn a_gate_that_is_found_closed_too_late_fails_its_step() {
+    let run = tell(
+        book([human("h", 1), write("a").gated(&["h"]).with(|node| node.deadline = Some(50))]),
+        "
+        began; h started; h person: complete    -> *
+        a started                               -> perform a
+        @50 a deadline                          -> interrupt a
+        a gate h                                -> finish
+        finished
+        ",
+    );
+    let (task, _) = run.task("a").expect("a was prepared");
+    assert_eq!(run.kernel.task(task).and_then(|view| view.cause), Some(Cause::TimedOut));
+}
+
+#[test]
+fn what_is_denied_inside_fails_the_run_as_denied_and_what_was_put_up_with_does_not() {
+    let inside = group("g", [each("e", 1, [human("h", 1)])]);
+    let run = tell(
+        book([inside]),
+        "
+        began; g entered; e items 1; h[0] started    -> *
+        h[0] person: reject 1                        -> withdraw h[0], finish
+        finished
+        ",
+    );
+    assert!(run.kernel.denied());
+    let run = tell(
+        book([human("h", 1).with(|node| node.continue_on_error = true), read("r")]),
+        "
+        began; h started; h person: reject 1; r started; r failed  -> *
+        finished
+        ",
+    );
+    assert!(!run.kernel.denied());
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
 }
 
 #[test]

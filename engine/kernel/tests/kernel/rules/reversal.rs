@@ -7,6 +7,21 @@ use crate::build::{bare, book, group, read, write};
 use crate::script::tell;
 
 #[test]
+fn a_rollback_that_only_looks_yet_is_called_off() {
+    let run = tell(
+        book([write("a").verify(10, 0), write("b")]),
+        "
+        began; a started; a done; a verify pass; b started; b done; finished  -> *
+        rollback                -> *
+        cancel                  -> abandon a, withdraw drift b, finish
+        a verify fail; b drift: undo
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
 fn a_run_that_succeeded_is_looked_at_before_it_is_undone() {
     let run = tell(
         book([write("a").verify(1, 1), write("b").verify(1, 1), write("c"), read("r")]),

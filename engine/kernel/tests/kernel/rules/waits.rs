@@ -63,6 +63,35 @@ fn what_nobody_watched_does_not_hold() {
 }
 
 #[test]
+fn until_does_not_give_up_on_what_nobody_has_looked_at_since() {
+    let told = "
+        began; u started         -> *
+        @1 u sees fail           -> arm u poll until 11
+        @100 resumed 95          -> arm u poll until 11, arm u give up 50
+        u polls; u gives up      -> check u until
+        ";
+    let mut run = tell(book([until("u", 10, 20, 50)]), told);
+    run.tell(
+        "
+        -- it may hold as long as it has to
+        @101 u sees pass         -> arm u poll until 111
+        @111 u polls             -> check u until
+        @111 u sees pass         -> arm u poll until 121
+        -- nobody watched again
+        @121 u polls             -> check u until
+        @200 resumed 79          -> check u until
+        @200 u sees pass         -> arm u poll until 210
+        @210 u polls             -> check u until
+        @220 u sees pass         -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::None);
+    let mut run = tell(book([until("u", 10, 20, 50)]), told);
+    run.tell("@101 u sees nothing    -> finish");
+}
+
+#[test]
 fn until_gives_up() {
     let run = tell(
         book([write("a"), until("u", 10, 0, 50)]),

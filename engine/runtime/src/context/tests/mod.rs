@@ -56,6 +56,7 @@ impl World {
                 linger: Duration::from_millis(200),
                 drain: Duration::from_millis(50),
             },
+            processes: std::sync::atomic::AtomicU64::new(0),
             live,
             spawned,
         };
@@ -423,7 +424,7 @@ async fn a_script_whose_program_was_changed_does_not_start() {
     std::fs::write(&program, "echo six").unwrap();
     assert_eq!(
         world.told("run", script.clone()).await,
-        "not_done error: five.sh: not the program that was planned"
+        "not_done error: five.sh: not the program that was planned: it was 9 bytes of digest 0e38e2e1f872, and is 8 bytes of digest 12b1611a20a7"
     );
     std::fs::remove_file(&program).unwrap();
     assert_eq!(
