@@ -342,7 +342,9 @@ impl Painter {
         if self.setting.mode == Mode::Json {
             return;
         }
-        let lines = runbook_view::render(&self.run, self.now(), terminal_size().1, &self.style);
+        // Whoever executed it does not any more, whether or not that could be recorded.
+        let now = Now { executor_alive: Some(false), ..self.now() };
+        let lines = runbook_view::render(&self.run, now, terminal_size().1, &self.style);
         let text: String = lines.iter().map(|line| style::text(line, self.setting.colour) + "\n").collect();
         self.region.print(&text);
     }

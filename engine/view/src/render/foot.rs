@@ -144,7 +144,7 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     let tree = &page.tree;
     let Some(finished) = &tree.run.finished else { return Vec::new() };
     let summary = Summary::of(tree);
-    let standing = exit::standing(tree.forward, tree.rollback);
+    let standing = exit::standing(tree, page.now);
     let tone = match finished.exit_code {
         0 => Tone::Ok,
         3 | 20 => Tone::Warn,
@@ -179,7 +179,8 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     // Outputs of a run that failed are null as far as they were not computed.
     let shown = finished.outputs.iter().filter(|(_, value)| !value.is_null() && !is_required(value));
     for (name, value) in shown {
-        let text = format!("  {name} = {}", crate::value::short(value));
+        let then = if summary.undone.is_empty() { "" } else { "  (before the rollback)" };
+        let text = format!("  {name} = {}{then}", crate::value::short(value));
         lines.extend(Line::of(Tone::Plain, text).broken(page.width, 6));
     }
     lines
