@@ -376,7 +376,11 @@ fn folded(text: &str) -> String {
     if text.chars().count() <= SHOWN + 40 {
         return escape(text);
     }
-    let head: String = text.chars().take(SHOWN).collect();
+    let mut head: String = text.chars().take(SHOWN).collect();
+    // Rather a whole statement than the beginning of a body.
+    if let Some(at) = head.rfind("; ") {
+        head.truncate(at);
+    }
     format!("<details><summary>{}…</summary>{}</details>", escape(&head), escape(text))
 }
 
