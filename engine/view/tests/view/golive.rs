@@ -413,7 +413,7 @@ fn an_undo_fails_and_blocks_what_came_before() {
           puts the resource's previous content back: PUT http://127.0.0.1:7000/-/live: 503 Service
           Unavailable
           golive.yaml:70
-      ! deploy  not undone: blocked  the undo of a later step did not complete
+      ! deploy  not undone: blocked  the undo of `switch` did not complete
 
     FAILED, ROLLBACK INCOMPLETE in 00:00:34   9 of 11 done, 1 failed, 1 not started   exit 22
       its output: runbook logs b7k2m soak
