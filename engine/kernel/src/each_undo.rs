@@ -220,7 +220,7 @@ impl Kernel {
         }
     }
 
-    fn left_over(&self, task: TaskIx) -> Vec<u32> {
+    pub(crate) fn left_over(&self, task: TaskIx) -> Vec<u32> {
         let items = self.tasks[task].each().map_or(0, |run| run.frames.len() as u32);
         (0..items).filter(|index| self.is_chosen(task, *index, Which::All)).collect()
     }

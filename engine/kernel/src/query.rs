@@ -2,6 +2,7 @@
 
 use crate::kernel::{Kernel, RUN};
 use crate::ledger::Work;
+use crate::scope::Lane;
 use crate::task::{Cause, End, State, Task, Undoing};
 use crate::{About, TaskId};
 
@@ -107,6 +108,29 @@ impl Kernel {
     /// Questions that stand: what waits for a person.
     pub fn questions(&self) -> Vec<About> {
         self.ledger.questions()
+    }
+
+    /// Items of a `for_each` that are not undone, and could be: their indices.
+    pub fn items_left(&self, each: TaskId) -> Vec<u32> {
+        let Some(task) = self.task_at(each) else { return Vec::new() };
+        let items = self.left_over(task).into_iter();
+        items.filter(|index| self.item_undoable(task, *index)).collect()
+    }
+
+    /// Whether a rollback would undo this task by itself: it goes forward, it or a composite around it has an undo, and
+    /// no pivot was crossed.
+    pub fn is_undone_by_rollback(&self, id: TaskId) -> bool {
+        let Some(mut task) = self.task_at(id) else { return false };
+        if self.lane(task) != Lane::Forward || self.pivot_crossed() {
+            return false;
+        }
+        while task != RUN {
+            if matches!(self.chart.node(self.tasks[task].id.node).undo, crate::Undo::Scope(_)) {
+                return true;
+            }
+            task = self.scopes[self.tasks[task].scope].owner;
+        }
+        false
     }
 
     /// Undos that did not complete, in the order in which their tasks were opened.

@@ -44,6 +44,7 @@ pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal>
             let to = to.as_deref().map(|path| find(view, path)).transpose()?;
             match view.kernel.may_roll_back(to) {
                 Ok(()) => Ok(Body::RollbackRequested { by, to: to.map(|task| view.name(task)) }),
+                Err(kernel::Refusal::AcrossPivot) => Err(across_pivot(view)),
                 Err(refusal) => Err(no_rollback(refusal)),
             }
         }
@@ -55,12 +56,24 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { message: message.into(), hint: None })
 }
 
+const ACROSS_PIVOT: &str = "a pivot was crossed, and the runbook has no `revert`";
+
+/// What came after the pivot may be undone all the same.
+fn across_pivot(view: View<'_>) -> Refusal {
+    let nodes = view.plan.program.nodes.iter().enumerate().filter(|(_, node)| node.pivot);
+    let pivots = nodes.map(|(node, _)| TaskId { frame: 0, node: kernel::NodeId(node as u32) });
+    let hint = pivots.filter(|pivot| view.kernel.may_roll_back(Some(*pivot)).is_ok()).last().map(|pivot| {
+        format!("what came after it: `runbook rollback {} --to {}`", view.facts.run, view.name(pivot).path)
+    });
+    Refusal { message: ACROSS_PIVOT.into(), hint }
+}
+
 fn no_rollback(refusal: kernel::Refusal) -> Refusal {
     let (message, hint) = match refusal {
         kernel::Refusal::NotEnded => {
             ("the run has not ended", Some("`runbook cancel` ends it under its failure policy"))
         }
-        kernel::Refusal::AcrossPivot => ("a pivot was crossed, and the runbook has no `revert`", None),
+        kernel::Refusal::AcrossPivot => (ACROSS_PIVOT, None),
         kernel::Refusal::NoSuchPoint => (
             "there is no step of that name to go back to: it did not run, or it is inside something that is undone as a whole",
             None,
@@ -166,7 +179,11 @@ fn fit(view: View<'_>, about: About, answer: &Answer, by: &Person) -> Result<Ans
     };
     use Answer::{Done, Fail, Keep, NotDone, Retry, Undo};
     match about {
-        About::InDoubt(_) => one_of(&[Done, NotDone, Undo, Retry], "--done, --not-done, --undo, --retry"),
+        About::InDoubt(task) if view.kernel.is_undone_by_rollback(task) => {
+            one_of(&[Done, NotDone, Undo, Retry], "--done, --not-done, --undo, --retry")
+        }
+        // There is no undo, or nothing is undone any more: a promise to undo it would not be kept.
+        About::InDoubt(_) => one_of(&[Done, NotDone, Retry], "--done, --not-done, --retry"),
         About::Warning(_) => one_of(&[Keep, Fail, Undo], "--keep, --fail"),
         About::Rollback(_) | About::Drift(_) => one_of(&[Undo, Keep], "--undo, --keep"),
         About::AfterPivot => one_of(&[Keep, Retry], "--keep, --retry"),

@@ -30,9 +30,10 @@ pub(crate) fn question(view: View<'_>, about: About) -> (String, BTreeMap<String
             }
         }
         About::Rollback(None) => "The run has failed. Roll back what it did, or keep it?".to_owned(),
-        About::Rollback(Some(task)) => {
-            format!("`{}` has failed. Roll back what it did, or keep it?", path(task))
-        }
+        About::Rollback(Some(task)) => match items_left(view, task) {
+            Some(items) => format!("Not undone in `{}`: {items}. Undo it, or keep it?", path(task)),
+            None => format!("`{}` has failed. Roll back what it did, or keep it?", path(task)),
+        },
         About::AfterPivot => {
             "The run has failed after its point of no return. Keep it as it is, or try the failed steps again?".to_owned()
         }
@@ -53,6 +54,19 @@ pub(crate) fn question(view: View<'_>, about: About) -> (String, BTreeMap<String
         }
     };
     (text, BTreeMap::new())
+}
+
+/// Keys of the items that somebody has to decide about; `None`: it is no `for_each`.
+fn items_left(view: View<'_>, task: TaskId) -> Option<String> {
+    const SHOWN: usize = 12;
+    let items = &view.facts.task(task).filter(|facts| !facts.items.is_empty())?.items;
+    let left = view.kernel.items_left(task);
+    let keys = left.iter().filter_map(|at| items.get(*at as usize)).map(|(key, _)| key.as_str());
+    let mut keys: Vec<&str> = keys.collect();
+    let more = keys.len().saturating_sub(SHOWN);
+    keys.truncate(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("{}{more}", keys.join(", ")))
 }
 
 fn human(view: View<'_>, task: TaskId) -> (String, BTreeMap<String, Json>) {

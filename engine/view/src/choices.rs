@@ -1,6 +1,6 @@
 //! What may be said to a question. The words of a prompt and the commands for another terminal come from this one list.
 
-use runbook_wire::{About, Answer, EntryKind, Role};
+use runbook_wire::{About, Answer, EntryKind, Promise};
 
 use crate::{Next, Question, Run, Tree, summary::quote};
 
@@ -53,14 +53,15 @@ pub fn choices(tree: &Tree<'_>, question: &Question) -> Vec<Choice> {
     let undo = |what: &str| choice(what, "undo", Answer::Undo);
     match &question.about {
         About::Human(_) => human(tree, question, &format!("{id}{step}")),
-        About::InDoubt(task) => vec![
-            choice("it happened", "done", Answer::Done),
-            choice("it did not happen", "not-done", Answer::NotDone),
-            match undoes(tree, task.node) {
-                true => choice("run it again", "retry", Answer::Retry),
-                false => undo("undo it"),
-            },
-        ],
+        About::InDoubt(task) => {
+            let mut all = vec![
+                choice("it happened", "done", Answer::Done),
+                choice("it did not happen", "not-done", Answer::NotDone),
+            ];
+            all.extend(may_be_undone(tree, task.node).then(|| undo("undo it")));
+            all.push(choice("run it again", "retry", Answer::Retry));
+            all
+        }
         About::Warning(_) => vec![keep("go on"), choice("fail", "fail", Answer::Fail)],
         About::Rollback(_) | About::Drift(_) => vec![keep("keep"), undo("undo")],
         About::AfterPivot => vec![keep("keep"), choice("try again", "retry", Answer::Retry)],
@@ -149,10 +150,15 @@ pub fn answers(tree: &Tree<'_>, question: &Question) -> Vec<Next> {
     answers
 }
 
-/// Whether a node is part of an undo.
-fn undoes(tree: &Tree<'_>, node: u32) -> bool {
-    let entry = |node: u32| tree.run.outline.entries.get(node as usize);
-    std::iter::successors(entry(node), |below| below.parent.and_then(entry)).any(|e| e.role == Role::Undo)
+/// Whether a step that is undone on doubt really is: it goes forward, it or a group around it has an undo, and no pivot
+/// was crossed.
+fn may_be_undone(tree: &Tree<'_>, node: u32) -> bool {
+    let run = tree.run;
+    let entry = |node: u32| run.outline.entries.get(node as usize);
+    let mut around = std::iter::successors(Some(node), |n| run.shape.owner(*n)).filter_map(entry);
+    run.shape.is_forward(&run.outline, node)
+        && around.any(|e| !e.undo.is_empty() && matches!(e.promise, Promise::Own(_) | Promise::Steps))
+        && tree.crossed_pivot().is_none()
 }
 
 /// Items of a checklist that are done by the last word on them.

@@ -1,6 +1,6 @@
 //! Exit codes in words (DESIGN §6).
 
-use crate::{Forward, Rollback, Run};
+use crate::{Forward, Now, Rollback, Run, Tree};
 
 /// What an exit code of a run means, in a few words.
 pub fn exit_meaning(code: i32) -> String {
@@ -29,10 +29,22 @@ pub fn exit_code(run: &Run) -> Option<i32> {
     run.finished.as_ref().map(|f| f.exit_code)
 }
 
-/// How a run ended, or stands, as one phrase: `failed, rolled back`.
-pub fn standing(forward: Forward, rollback: Rollback) -> String {
-    let forward = match forward {
+/// With a capital letter, as a heading.
+pub(crate) fn capital(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+/// How a run ended, or stands, as one phrase: `failed, rolled back`. What goes on is `interrupted` where nobody executes
+/// the run.
+pub fn standing(tree: &Tree<'_>, now: Now) -> String {
+    let interrupted = tree.run.interrupted(now);
+    let forward = match tree.forward {
         Forward::NotBegun => "not begun",
+        Forward::Running if interrupted => "interrupted",
         Forward::Running => "running",
         Forward::WaitingForPerson => "waiting for a person",
         Forward::InDoubt => "in doubt",
@@ -43,16 +55,10 @@ pub fn standing(forward: Forward, rollback: Rollback) -> String {
         Forward::Locked => "locked",
         Forward::Skipped => "skipped",
     };
-    let rollback = match rollback {
+    let rollback = match tree.rollback {
         Rollback::None => return forward.to_owned(),
-        Rollback::NothingToUndo => "nothing to undo",
-        Rollback::Pending => "rollback follows",
-        Rollback::Asked => "rollback to be decided",
-        Rollback::Declined => "not rolled back",
-        Rollback::Running => "rolling back",
-        Rollback::Complete => "rolled back",
-        Rollback::Partial => "partly rolled back",
-        Rollback::Incomplete => "rollback incomplete",
+        Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted",
+        other => other.words(),
     };
     format!("{forward}, {rollback}")
 }

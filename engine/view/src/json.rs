@@ -63,7 +63,7 @@ pub fn show(run: &Run, now: Now) -> Value {
         "finally": nodes(&tree.finally),
         "revert": nodes(&tree.revert),
         "undone": summary.undone.iter().map(|b| &b.path).collect::<Vec<_>>(),
-        "left": summary.left.iter().chain(&summary.blocked).chain(&summary.stuck)
+        "left": summary.left.iter().chain(&summary.asked).chain(&summary.blocked).chain(&summary.stuck)
             .map(|b| json!({"path": b.path, "state": b.undoing.code(), "reason": b.text})).collect::<Vec<_>>(),
         "needed_no_undo": summary.needed_none,
         "failures": summary.failures.iter().map(failed).collect::<Vec<_>>(),
@@ -101,7 +101,7 @@ fn head(run: &Run, tree: &Tree<'_>, now: Now) -> Value {
         "engine": created.map(|c| &c.version),
         "forward": tree.forward.code(),
         "rollback": tree.rollback.code(),
-        "status": exit::standing(tree.forward, tree.rollback),
+        "status": exit::standing(tree, now),
         "finished": run.finished.is_some(),
         "interrupted": run.interrupted(now),
         "exit_code": run.finished.as_ref().map(|f| f.exit_code),

@@ -151,7 +151,7 @@ fn one(
     };
     let why = match (&reason, produced) {
         (Some(reason), Produced::Yes | Produced::InPart) if !why.contains(reason.as_str()) => {
-            format!("{why} Not here: {reason}")
+            format!("{why} Not here: {reason}").trim_start().to_owned()
         }
         _ => why,
     };
@@ -257,11 +257,7 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
         }
         other => (
             Produced::No,
-            sentence(&format!(
-                "Rollback {}: {undone} of {} undone",
-                other.code().replace('_', " "),
-                by.len()
-            )),
+            sentence(&format!("{}: {undone} of {} undone", crate::exit::capital(other.words()), by.len())),
             by,
         ),
     }

@@ -2,7 +2,7 @@
 
 use runbook_wire::{Policy, Promise, Via};
 
-use crate::{Forward, Node, Now, Question, Rollback, Run, Stamp, Status, Tree, Undoing, answers};
+use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +13,8 @@ pub struct Summary {
     pub undone: Vec<Brought>,
     /// Where the undo goes on, or waits for its turn.
     pub undoing: Vec<Brought>,
+    /// Where somebody decides.
+    pub asked: Vec<Brought>,
     /// Where the undo failed, was refused, or is in doubt.
     pub stuck: Vec<Brought>,
     /// What was not undone because of that.
@@ -79,10 +81,12 @@ impl Summary {
         let lists = [&tree.first, &tree.steps, &tree.after_pivot, &tree.finally, &tree.revert];
         lists.into_iter().flatten().for_each(|node| summary.failures_in(node, false));
         let by_start = |b: &Brought| b.began.map(|s| s.seq);
-        for list in [&mut summary.undone, &mut summary.undoing, &mut summary.stuck, &mut summary.blocked] {
+        let Summary { undone, undoing, asked, stuck, blocked, .. } = &mut summary;
+        for list in [undone, undoing, asked, stuck, blocked] {
             list.sort_by_key(|b| std::cmp::Reverse(by_start(b)));
         }
-        summary.failures.sort_by_key(|f| f.at.map(|s| s.seq));
+        // What is in doubt has not come to an end.
+        summary.failures.sort_by_key(|f| f.at.map_or(u64::MAX, |s| s.seq));
         summary.answers_from_file =
             tree.run.answers.iter().filter(|g| g.via == Via::AnswersFile).count() as u32;
         summary
@@ -97,6 +101,7 @@ impl Summary {
         match node.undoing {
             Undoing::Undone => self.undone.push(brought),
             Undoing::Pending | Undoing::Running => self.undoing.push(brought),
+            Undoing::Asked => self.asked.push(brought),
             Undoing::Failed | Undoing::Refused | Undoing::InDoubt => self.stuck.push(brought),
             Undoing::Blocked => self.blocked.push(brought),
             Undoing::Left | Undoing::Kept => self.left.push(brought),
@@ -183,8 +188,9 @@ pub fn undo_text(node: &Node<'_>) -> String {
             let message = node.undo.iter().rev().find_map(failure);
             message.unwrap_or_else(|| node.undoing.words().to_owned())
         }
-        Undoing::Blocked => "the undo of a later step did not complete".into(),
-        Undoing::Kept => "its undo was not run".into(),
+        Undoing::Blocked | Undoing::Kept => {
+            node.stays_because.clone().unwrap_or_else(|| "its undo was not run".into())
+        }
         _ => match &node.entry.promise {
             Promise::Own(text) | Promise::None(text) | Promise::Irreversible(text) => text.clone(),
             Promise::Missing => "it says nothing about how to undo it".into(),
@@ -224,12 +230,13 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         for stuck in stuck_undos(tree) {
             next.push(one("the undo's output", logs(id, &stuck)));
         }
-        match tree.rollback {
-            Rollback::Incomplete => {
-                next.push(one("try the rollback again", format!("runbook rollback {id}")))
-            }
-            Rollback::Declined => next.push(one("roll back", format!("runbook rollback {id}"))),
-            _ => {}
+        let what = match tree.rollback {
+            Rollback::Incomplete => Some("try the rollback again"),
+            Rollback::Declined => Some("roll back"),
+            _ => None,
+        };
+        if let Some((what, to)) = what.zip(how_far(tree)) {
+            next.push(one(what, format!("runbook rollback {id}{to}")));
         }
         next.push(one("the record", format!("runbook report {id}")));
     }
@@ -246,10 +253,48 @@ fn stuck_undos(tree: &Tree<'_>) -> Vec<String> {
     paths
 }
 
-/// The failure that failed the run, by its first record.
+/// The failure that failed the run, by its first record: of a step that ran forward, where one failed.
 pub fn first_failure(tree: &Tree<'_>) -> Option<Failed> {
     let failures = Summary::of(tree).failures;
-    failures.iter().find(|f| !f.tolerated).cloned()
+    let mut forward = Vec::new();
+    tree.steps.iter().for_each(|step| step.walk(&mut |n| forward.push(n.path.as_str())));
+    let fatal = || failures.iter().filter(|f| !f.tolerated);
+    fatal().find(|f| forward.contains(&f.path.as_str())).or_else(|| fatal().next()).cloned()
+}
+
+/// What follows `runbook rollback RUN` so that it is not refused: nothing, or `--to PIVOT` where one was crossed. `None`:
+/// nothing can be undone.
+fn how_far(tree: &Tree<'_>) -> Option<String> {
+    let mut pivots = Vec::new();
+    tree.walk(&mut |n| pivots.extend(Some(n).filter(|n| n.is_crossed())));
+    let Some(pivot) = pivots.into_iter().max_by_key(|n| n.began.map(|b| b.seq)) else {
+        return tree.steps.iter().any(undoable).then(String::new);
+    };
+    undoable_after(&tree.steps, pivot)?.then(|| format!(" --to {}", quote(&pivot.path)))
+}
+
+/// Whether what came after a step can be undone. `None`: it is not in this scope, or inside something that is only
+/// undone as a whole.
+fn undoable_after(scope: &[Node<'_>], step: &Node<'_>) -> Option<bool> {
+    let after = |node: u32| {
+        let after = tree::dependents(scope, node);
+        scope.iter().any(|n| after.contains(&n.key.node) && undoable(n))
+    };
+    if scope.iter().any(|n| n.item.is_none() && n.key == step.key) {
+        return Some(after(step.key.node));
+    }
+    let whole =
+        |n: &&Node<'_>| n.is_each() || !matches!(n.entry.promise, Promise::Children | Promise::NothingToUndo);
+    scope
+        .iter()
+        .filter(|n| !whole(n))
+        .find_map(|n| Some(undoable_after(&n.children, step)? || after(n.key.node)))
+}
+
+/// Whether somebody who asks for it gets something in here undone.
+fn undoable(node: &Node<'_>) -> bool {
+    matches!(node.undoing, Undoing::Kept | Undoing::Blocked | Undoing::Failed | Undoing::Refused)
+        || node.children.iter().any(undoable)
 }
 
 /// Who can act on a question, in words.

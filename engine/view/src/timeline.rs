@@ -194,7 +194,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
         Body::Finished { exit_code, no_outputs, .. } => {
             let tree = crate::Tree::of(run);
             let tone = if *exit_code == 0 { Tone::Ok } else { Tone::Fail };
-            let standing = crate::standing(tree.forward, tree.rollback);
+            let standing = crate::standing(&tree, crate::Now::at(record.wall_ms));
             say(
                 Milestone,
                 tone,

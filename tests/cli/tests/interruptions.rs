@@ -37,6 +37,8 @@ fn killed_in_a_write_it_is_in_doubt_and_asks() {
     assert_eq!(running.wait().code(), 137);
     let run = bed.newest_run();
     assert!(bed.runbook(&["runs"]).stdout.contains("interrupted"));
+    let report = bed.runbook(&["report"]).expect(0).stdout;
+    assert!(report.contains(&format!("runbook resume {run}")) && !report.contains("goes on,"), "{report}");
     let ran = bed.runbook(&["resume"]).expect(23);
     assert!(ran.stderr.contains(&format!("runbook answer {run} b --done")), "{}", ran.stderr);
     assert_eq!(bed.read("log").unwrap(), "a\nb\n", "nothing is retried by a guess");
@@ -54,6 +56,19 @@ fn in_doubt_can_be_undone_or_said_not_to_have_happened() {
     bed.runbook(&["resume"]).expect(23);
     bed.runbook(&["answer", &run, "b", "--undo"]).expect(20);
     assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");
+}
+
+#[test]
+fn a_doubt_about_what_has_no_undo_is_not_undone() {
+    let bed = bed("rollback: none, reason: it stays");
+    let running = started(&bed);
+    running.signal(Signal::KILL);
+    running.wait();
+    let run = bed.newest_run();
+    let ran = bed.runbook(&["resume"]).expect(23);
+    assert!(!ran.stderr.contains("--undo") && ran.stderr.contains("--retry"), "{}", ran.stderr);
+    let ran = bed.runbook(&["answer", &run, "b", "--undo"]).expect(2);
+    assert!(ran.stderr.contains("--done, --not-done, --retry"), "{}", ran.stderr);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `runbook plan FILE`.
 
 use clap::Args;
-use runbook_plan::Plan;
+use runbook_plan::{Plan, Template, Work};
 use runbook_wire::{Entry, EntryKind, Promise};
 
 use crate::args::{Format, Global};
@@ -66,13 +66,17 @@ fn text(plan: &Plan, environment: Option<&str>) -> String {
     out.push_str(&format!("digest       {}\n\n", plan.digest.0));
     let mut rows = Vec::new();
     for node in &outline.steps {
-        collect(&outline.entries, *node, 0, false, &mut rows);
+        collect(plan, *node, 0, false, &mut rows);
     }
     if !outline.finally.is_empty() {
         rows.push(Row { name: "finally".into(), ..Row::default() });
         for node in &outline.finally {
-            collect(&outline.entries, *node, 1, false, &mut rows);
+            collect(plan, *node, 1, false, &mut rows);
         }
+    }
+    for row in &mut rows {
+        row.what = with_inputs(plan, &row.what);
+        row.notes = with_inputs(plan, &row.notes);
     }
     let width = |column: fn(&Row) -> &str, most: usize| {
         rows.iter().map(|row| column(row).chars().count()).max().unwrap_or_default().min(most)
@@ -87,6 +91,19 @@ fn text(plan: &Plan, environment: Option<&str>) -> String {
     out
 }
 
+/// Inputs are known already: a text shows what they are where it names them plainly.
+fn with_inputs(plan: &Plan, text: &str) -> String {
+    plan.inputs.iter().fold(text.to_owned(), |text, (name, value)| {
+        let json = value.to_json();
+        // A secret is known by reference only.
+        if json.is_object() {
+            return text;
+        }
+        let shown = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+        text.replace(&format!("${{{{ inputs.{name} }}}}"), &shown)
+    })
+}
+
 /// A line of the plan.
 #[derive(Default)]
 struct Row {
@@ -97,8 +114,8 @@ struct Row {
 }
 
 /// Adds a node and what is inside it; `left_out`: something around it is.
-fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mut Vec<Row>) {
-    let Some(entry) = entries.get(node as usize) else { return };
+fn collect(plan: &Plan, node: u32, depth: usize, left_out: bool, rows: &mut Vec<Row>) {
+    let Some(entry) = plan.outline.entries.get(node as usize) else { return };
     let indent = "  ".repeat(depth);
     let scope =
         matches!(entry.kind, EntryKind::Group | EntryKind::Call | EntryKind::ForEach | EntryKind::Switch);
@@ -106,7 +123,7 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
     if entry.pivot {
         notes.push("POINT OF NO RETURN".to_owned());
     }
-    notes.extend(Some(undo_words(&entry.promise, entries, &entry.undo)).filter(|words| !words.is_empty()));
+    notes.extend(Some(undo_words(plan, entry)).filter(|words| !words.is_empty()));
     if let Some(what) = &entry.policy.unpinned {
         notes.push(format!("not pinned: {what} is only known in the run"));
     }
@@ -123,38 +140,67 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
         None => {}
     }
     let left_out = left_out || entry.policy.left_out;
+    // The id is what paths are made of; its name says what it is for.
+    let what = match entry.title.as_deref() {
+        Some(title) if entry.what.is_empty() => title.to_owned(),
+        Some(title) => format!("{title} ({})", entry.what),
+        None => entry.what.clone(),
+    };
     rows.push(Row {
-        name: format!("{indent}{}", entry.title.as_deref().unwrap_or(&entry.segment)),
-        what: entry.what.clone(),
+        name: format!("{indent}{}", entry.segment),
+        what,
         effect: if scope || left_out { String::new() } else { entry.effect_words() },
         notes: notes.join("; "),
     });
     if entry.cases.is_empty() {
         for child in &entry.children {
-            collect(entries, *child, depth + 1, left_out, rows);
+            collect(plan, *child, depth + 1, left_out, rows);
         }
     }
     for (label, nodes) in &entry.cases {
         rows.push(Row { name: format!("{indent}  case {label}"), ..Row::default() });
         for child in nodes {
-            collect(entries, *child, depth + 2, left_out, rows);
+            collect(plan, *child, depth + 2, left_out, rows);
         }
     }
     for child in &entry.finally {
         rows.push(Row { name: format!("{indent}  finally"), ..Row::default() });
-        collect(entries, *child, depth + 2, left_out, rows);
+        collect(plan, *child, depth + 2, left_out, rows);
     }
 }
 
+/// What a step of an undo does: its name, else how its script begins, else its type.
+fn does(plan: &Plan, node: u32) -> Option<String> {
+    const LONG: usize = 60;
+    let entry = plan.outline.entries.get(node as usize)?;
+    let script = match plan.nodes.get(node as usize).map(|node| &node.work) {
+        Some(Work::Step(invocation)) => invocation.params.iter().find_map(|(_, value)| match value {
+            Template::Const(value) if invocation.step == "run" => value.as_str(),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let line = script.and_then(|script| script.lines().map(str::trim).find(|line| !line.is_empty()));
+    let cut = |line: &str| match line.char_indices().nth(LONG) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
+    };
+    Some(match (&entry.title, line) {
+        (Some(title), _) => title.clone(),
+        (None, Some(line)) => format!("{} {}", entry.what, cut(line)),
+        (None, None) => entry.what.clone(),
+    })
+}
+
 /// How it comes back, in words.
-fn undo_words(promise: &Promise, entries: &[Entry], undo: &[u32]) -> String {
-    match promise {
+fn undo_words(plan: &Plan, entry: &Entry) -> String {
+    match &entry.promise {
         Promise::NothingToUndo | Promise::Children => String::new(),
         Promise::Own(text) => format!("undo: {text}"),
         Promise::Steps => {
-            let what: Vec<&str> =
-                undo.iter().filter_map(|node| entries.get(*node as usize)).map(|e| e.what.as_str()).collect();
-            format!("undo: {}", what.join(", "))
+            // Of a `for_each`, that stands at the step which is done for each item.
+            let what: Vec<String> = entry.undo.iter().filter_map(|node| does(plan, *node)).collect();
+            if what.is_empty() { String::new() } else { format!("undo: {}", what.join(", ")) }
         }
         Promise::None(reason) => format!("not undone: {reason}"),
         Promise::Irreversible(reason) => format!("irreversible: {reason}"),

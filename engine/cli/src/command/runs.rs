@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use runbook_journal::{Journal, OpenError, RunFilter, RunStatus, RunSummary, StatusFilter};
+use runbook_view::Rollback;
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -92,7 +93,11 @@ pub(crate) fn words(status: &RunStatus) -> String {
         RunStatus::Interrupted => "interrupted".into(),
         RunStatus::Finished { forward, rollback, .. } => match rollback.as_str() {
             "none" => forward.replace('_', " "),
-            rollback => format!("{}, rollback {}", forward.replace('_', " "), rollback.replace('_', " ")),
+            code => {
+                let rollback = Rollback::of_code(code);
+                let words = rollback.map_or_else(|| format!("rollback {code}"), |r| r.words().to_owned());
+                format!("{}, {words}", forward.replace('_', " "))
+            }
         },
     }
 }

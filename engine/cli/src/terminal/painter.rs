@@ -279,7 +279,9 @@ impl Painter {
         // An executor that stopped has recorded why.
         let recorded = matches!(self.run.executor, Executor::Stopped { .. });
         let reason = self.reason.take().filter(|_| !recorded).map(|reason| Line::of(Tone::Warn, reason));
-        let tree = runbook_view::render(&self.run, self.now(), terminal_size().1, &self.style);
+        // Whoever executed it does not any more, whether or not that could be recorded.
+        let now = Now { executor_alive: Some(false), ..self.now() };
+        let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.style);
         let text = self.text(&reason.into_iter().chain(tree).collect::<Vec<Line>>());
         match self.setting.mode {
             Mode::Live => self.region.print(&text),

@@ -148,10 +148,16 @@ impl Dispatcher<'_> {
         self.held.clear();
         self.queue.clear();
         self.jobs.cancel(|_| true);
+        let run = &self.facts.run;
         self.jobs.is_empty().then(|| Outcome {
-            run: self.facts.run.clone(),
+            run: run.clone(),
             exit: Exit::JournalFault,
-            reason: self.fault.clone(),
+            reason: self.fault.as_ref().map(|fault| {
+                format!(
+                    "FAULT of the journal: {fault}. Nothing new was started, and what was under way was ended. \
+                     Free space, or mend the disk, then: runbook resume {run}"
+                )
+            }),
         })
     }
 

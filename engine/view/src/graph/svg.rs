@@ -37,15 +37,18 @@ pub fn svg(graph: &Graph, legend: bool) -> String {
     let _ = write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"graph\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" role=\"img\" aria-label=\"{}\">",
+         height=\"{height:.0}\" font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" \
+         font-size=\"12\" role=\"img\" aria-label=\"{}\">",
         escape(&format!("Steps of {}", graph.title))
     );
-    let _ = write!(out, "<style>{STYLE}</style>");
-    out.push_str(
+    let _ = write!(out, "<style>{}</style>", style());
+    let _ = write!(
+        out,
         "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
-         <path class=\"tip\" d=\"M0 0L8 4L0 8z\"/></marker></defs>",
+         <path {} d=\"M0 0L8 4L0 8z\"/></marker></defs>",
+        ink(LINE_COLOUR, false)
     );
-    let _ = write!(out, "<rect class=\"page\" width=\"{width:.0}\" height=\"{height:.0}\"/>");
+    let _ = write!(out, "<rect {} width=\"{width:.0}\" height=\"{height:.0}\"/>", ink(PAGE, false));
     edges(&mut out, &root);
     root.children.iter().for_each(|child| draw(&mut out, child));
     for ((x, row), text) in key {
@@ -58,10 +61,8 @@ pub fn svg(graph: &Graph, legend: bool) -> String {
 
 fn draw(out: &mut String, placed: &Placed<'_>) {
     let block = placed.block;
-    let kind = if block.is_box() { "box" } else { "step" };
-    let pivot = if block.pivot { " pivot" } else { "" };
-    let status = block.status.map_or_else(String::new, |s| format!(" s-{}", s.code()));
-    let _ = write!(out, "<g class=\"{kind} {}{pivot}{status}\">", block.look.class());
+    let faint = matches!(block.status, Some(Status::NotStarted | Status::Skipped));
+    out.push_str(if faint { "<g opacity=\"0.5\">" } else { "<g>" });
     shape(out, placed);
     text(out, placed);
     if block.is_box() {
@@ -74,12 +75,14 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
 fn shape(out: &mut String, placed: &Placed<'_>) {
     let Placed { x, y, width, height, block, .. } = placed;
     let (right, bottom) = (x + width, y + height);
+    let failed = matches!(block.status, Some(Status::Failed | Status::NotDone));
+    let paint = paint(block.look, block.is_box(), block.pivot || failed);
     if block.look == Look::Gate && !block.is_box() {
         // Cut corners: a gate.
         let c = 10.0;
         let _ = write!(
             out,
-            "<path d=\"M{:.1} {y:.1}H{:.1}L{right:.1} {:.1}V{:.1}L{:.1} {bottom:.1}H{:.1}L{x:.1} {:.1}V{:.1}z\"/>",
+            "<path {paint} d=\"M{:.1} {y:.1}H{:.1}L{right:.1} {:.1}V{:.1}L{:.1} {bottom:.1}H{:.1}L{x:.1} {:.1}V{:.1}z\"/>",
             x + c,
             right - c,
             y + c,
@@ -97,14 +100,14 @@ fn shape(out: &mut String, placed: &Placed<'_>) {
         // A second sheet behind it: there are several.
         let _ = write!(
             out,
-            "<rect class=\"sheet\" x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round:.1}\"/>",
+            "<rect {paint} x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round:.1}\"/>",
             x + 5.0,
             y + 5.0
         );
     }
     let _ = write!(
         out,
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round:.1}\"/>"
+        "<rect {paint} x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round:.1}\"/>"
     );
 }
 
@@ -121,16 +124,16 @@ fn text(out: &mut String, placed: &Placed<'_>) {
     for (n, line) in placed.lines.iter().enumerate() {
         let y = placed.y + 18.0 + n as f64 * LINE;
         let pivot = block.pivot && n + 1 == placed.lines.len();
-        let class = if pivot {
-            "warn"
+        let ink = if pivot {
+            ink(WARN, false)
         } else if n < names {
-            "name"
+            ink(INK, true)
         } else if n >= undo_from && matches!(block.undo, Some(Undo::No(_))) {
-            "warn"
+            ink(WARN, false)
         } else if n >= undo_from {
-            "undo"
+            ink(UNDO, false)
         } else {
-            "what"
+            ink(SOFT, false)
         };
         let (x, anchor) = if block.is_box() {
             (placed.x + 10.0, "start")
@@ -141,8 +144,16 @@ fn text(out: &mut String, placed: &Placed<'_>) {
         let mark = if n == 0 { block.status.map_or("", sign) } else { "" };
         let _ = write!(
             out,
-            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}{mark}{}</text>",
-            if prefix.is_empty() { String::new() } else { format!("<tspan class=\"what\">{prefix}</tspan>") },
+            "<text {ink} x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}{mark}{}</text>",
+            if prefix.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "<tspan {} font-weight=\"400\">{}</tspan>",
+                    self::ink(SOFT, false),
+                    prefix.replace(' ', "\u{a0}")
+                )
+            },
             escape(line)
         );
     }
@@ -176,8 +187,12 @@ fn edges(out: &mut String, placed: &Placed<'_>) {
             }
             (px, py) = (*x, *y);
         }
-        let dashed = if edge.dashed { " dashed" } else { "" };
-        let _ = write!(out, "<path class=\"edge{dashed}\" d=\"{d}\" marker-end=\"url(#arrow)\"/>");
+        let dashed = if edge.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+        let (class, line) = (dark("l", LINE_COLOUR), LINE_COLOUR.0);
+        let _ = write!(
+            out,
+            "<path class=\"{class}\" fill=\"none\" stroke=\"{line}\" stroke-width=\"1.4\"{dashed} d=\"{d}\" marker-end=\"url(#arrow)\"/>"
+        );
     }
 }
 
@@ -189,9 +204,9 @@ fn keys(graph: &Graph) -> Vec<(String, f64)> {
         .map(|look| {
             let words = look.words();
             let text = format!(
-                "<g class=\"step {}\"><rect x=\"0\" y=\"6\" width=\"16\" height=\"12\" rx=\"3\"/>\
-                 <text class=\"what\" x=\"22\" y=\"16\">{words}</text></g>",
-                look.class()
+                "<rect {} x=\"0\" y=\"6\" width=\"16\" height=\"12\" rx=\"3\"/><text {} x=\"22\" y=\"16\">{words}</text>",
+                paint(look, false, false),
+                ink(SOFT, false)
             );
             (text, 44.0 + words.len() as f64 * 6.6)
         })
@@ -203,12 +218,17 @@ fn keys(graph: &Graph) -> Vec<(String, f64)> {
         pivot |= block.pivot;
     });
     if undo {
-        keys.push(("<text class=\"undo\" x=\"0\" y=\"16\">↩ how it is undone</text>".into(), 126.0));
+        let text = format!("<text {} x=\"0\" y=\"16\">↩ how it is undone</text>", ink(UNDO, false));
+        keys.push((text, 126.0));
     }
     if pivot {
-        let text = "<g class=\"step write pivot\"><rect x=\"1\" y=\"6\" width=\"16\" height=\"12\" rx=\"3\"/>\
-                    <text class=\"what\" x=\"24\" y=\"16\">point of no return</text></g>";
-        keys.push((text.into(), 160.0));
+        let text = format!(
+            "<rect {} x=\"1\" y=\"6\" width=\"16\" height=\"12\" rx=\"3\"/>\
+             <text {} x=\"24\" y=\"16\">point of no return</text>",
+            paint(Look::Write, false, true),
+            ink(SOFT, false)
+        );
+        keys.push((text, 160.0));
     }
     keys
 }
@@ -228,22 +248,80 @@ fn in_rows(keys: Vec<(String, f64)>, width: f64) -> Vec<((f64, usize), String)> 
         .collect()
 }
 
-/// Colours: blue reads, orange changes, violet tells, green waits, yellow decides.
-const STYLE: &str = "\
-.graph{--page:#fff;--ink:#18181b;--soft:#52525b;--line:#a1a1aa;--pure:#f4f4f5;--pure-l:#a1a1aa;--read:#e0f2fe;--read-l:#0284c7;\
---write:#ffedd5;--write-l:#ea580c;--notify:#f3e8ff;--notify-l:#9333ea;--wait:#ccfbf1;--wait-l:#0d9488;--gate:#fef9c3;\
---gate-l:#ca8a04;--box:#fafafa;--undo:#15803d;--warn:#b91c1c;font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}\
-@media(prefers-color-scheme:dark){.graph{--page:#18181b;--ink:#f4f4f5;--soft:#a1a1aa;--line:#71717a;--pure:#27272a;--pure-l:#71717a;\
---read:#0c2a3d;--read-l:#38bdf8;--write:#3b1d0c;--write-l:#fb923c;--notify:#2d1842;--notify-l:#c084fc;--wait:#0b302c;--wait-l:#2dd4bf;\
---gate:#332b08;--gate-l:#facc15;--box:#1f1f23;--undo:#4ade80;--warn:#f87171}}\
-.graph .page{fill:var(--page)}.graph text{fill:var(--ink)}.graph .name{font-weight:600}.graph .what{fill:var(--soft);font-weight:400}\
-.graph .undo{fill:var(--undo)}.graph .warn{fill:var(--warn)}\
-.graph .edge{fill:none;stroke:var(--line);stroke-width:1.4}.graph .dashed{stroke-dasharray:5 4}.graph .tip{fill:var(--line)}\
-.graph .step>rect,.graph .step>path:not(.edge){fill:var(--pure);stroke:var(--pure-l);stroke-width:1.2}\
-.graph .read>rect{fill:var(--read);stroke:var(--read-l)}.graph .write>rect{fill:var(--write);stroke:var(--write-l)}\
-.graph .notify>rect{fill:var(--notify);stroke:var(--notify-l)}.graph .wait>rect{fill:var(--wait);stroke:var(--wait-l)}\
-.graph .step.gate>path:not(.edge),.graph .gate>rect{fill:var(--gate);stroke:var(--gate-l)}\
-.graph .box>rect{fill:var(--box);stroke:var(--line);stroke-width:1.2}.graph .list>rect{fill:none;stroke-dasharray:5 4}\
-.graph .pivot>rect{stroke:var(--warn);stroke-width:3}\
-.graph .s-failed>rect,.graph .s-not_done>rect{stroke:var(--warn);stroke-width:3}\
-.graph .s-not_started,.graph .s-skipped{opacity:.5}";
+/// A colour on a light page and on a dark one.
+type Colour = (&'static str, &'static str);
+
+const PAGE: Colour = ("#ffffff", "#18181b");
+const INK: Colour = ("#18181b", "#f4f4f5");
+const SOFT: Colour = ("#52525b", "#a1a1aa");
+const LINE_COLOUR: Colour = ("#a1a1aa", "#71717a");
+const UNDO: Colour = ("#15803d", "#4ade80");
+const WARN: Colour = ("#b91c1c", "#f87171");
+
+/// How a block is filled and drawn: blue reads, orange changes, violet tells, green waits, yellow decides.
+fn colours(look: Look, is_box: bool) -> (Colour, Colour) {
+    match look {
+        Look::List => (("none", "none"), LINE_COLOUR),
+        _ if is_box => (("#fafafa", "#1f1f23"), LINE_COLOUR),
+        Look::Read => (("#e0f2fe", "#0c2a3d"), ("#0284c7", "#38bdf8")),
+        Look::Write => (("#ffedd5", "#3b1d0c"), ("#ea580c", "#fb923c")),
+        Look::Notify => (("#f3e8ff", "#2d1842"), ("#9333ea", "#c084fc")),
+        Look::Wait => (("#ccfbf1", "#0b302c"), ("#0d9488", "#2dd4bf")),
+        Look::Gate => (("#fef9c3", "#332b08"), ("#ca8a04", "#facc15")),
+        Look::Pure | Look::Group | Look::Call | Look::Each | Look::Switch => {
+            (("#f4f4f5", "#27272a"), ("#a1a1aa", "#71717a"))
+        }
+    }
+}
+
+/// Attributes of a shape. Colours are written out, since few renderers but browsers know variables; classes only say
+/// what a dark page shows instead.
+fn paint(look: Look, is_box: bool, strong: bool) -> String {
+    let (fill, line) = colours(look, is_box);
+    let (line, width) = if strong { (WARN, "3") } else { (line, "1.2") };
+    let dash = if look == Look::List { " stroke-dasharray=\"5 4\"" } else { "" };
+    format!(
+        "class=\"{} {}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{width}\"{dash}",
+        dark("f", fill),
+        dark("l", line),
+        fill.0,
+        line.0
+    )
+}
+
+/// Attributes of a text.
+fn ink(colour: Colour, bold: bool) -> String {
+    let weight = if bold { " font-weight=\"600\"" } else { "" };
+    format!("class=\"{}\" fill=\"{}\"{weight}", dark("f", colour), colour.0)
+}
+
+/// The class of a colour: `f` fills, `l` draws.
+fn dark(what: &str, colour: Colour) -> String {
+    format!("{what}{}", colour.1.trim_start_matches('#'))
+}
+
+/// What a dark page shows instead.
+fn style() -> String {
+    let looks = [Look::Pure, Look::Read, Look::Write, Look::Notify, Look::Wait, Look::Gate];
+    let plain = looks.iter().map(|look| colours(*look, false));
+    let all = plain.chain([
+        colours(Look::Group, true),
+        (PAGE, LINE_COLOUR),
+        (INK, WARN),
+        (SOFT, WARN),
+        (UNDO, WARN),
+        (WARN, WARN),
+        (LINE_COLOUR, WARN),
+    ]);
+    let mut rules: Vec<String> = all
+        .flat_map(|(fill, line)| {
+            [
+                format!(".graph .{}{{fill:{}}}", dark("f", fill), fill.1),
+                format!(".graph .{}{{stroke:{}}}", dark("l", line), line.1),
+            ]
+        })
+        .collect();
+    rules.sort();
+    rules.dedup();
+    format!("@media screen and (prefers-color-scheme:dark){{{}}}", rules.concat())
+}

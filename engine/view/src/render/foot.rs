@@ -44,7 +44,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
     let refused =
         run.lock_held.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
     let text = if let Some(held) = refused {
-        let word = exit::standing(tree.forward, tree.rollback).to_uppercase();
+        let word = exit::standing(tree, page.now).to_uppercase();
         format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words())
     } else if let Some((by, reason, at)) = &run.cancel {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
@@ -149,7 +149,7 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     let tree = &page.tree;
     let Some(finished) = &tree.run.finished else { return Vec::new() };
     let summary = Summary::of(tree);
-    let standing = exit::standing(tree.forward, tree.rollback);
+    let standing = exit::standing(tree, page.now);
     let tone = match finished.exit_code {
         0 => Tone::Ok,
         3 | 20 => Tone::Warn,
@@ -184,7 +184,8 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     // Outputs of a run that failed are null as far as they were not computed.
     let shown = finished.outputs.iter().filter(|(_, value)| !value.is_null() && !is_required(value));
     for (name, value) in shown {
-        let text = format!("  {name} = {}", crate::value::short(value));
+        let then = if summary.undone.is_empty() { "" } else { "  (before the rollback)" };
+        let text = format!("  {name} = {}{then}", crate::value::short(value));
         lines.extend(Line::of(Tone::Plain, text).broken(page.width, 6));
     }
     for (name, why) in &finished.no_outputs {

@@ -40,14 +40,17 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
     let policy = &tree.run.outline.rollback;
     match &tree.run.rollback_requested {
         Some((by, to, _)) => {
-            let to = to.as_ref().map_or_else(String::new, |t| format!(", down to {t}"));
+            let to = to.as_ref().map_or_else(String::new, |t| format!(", down to {}", t.path));
             line.push(Tone::Plain, format!("  asked for by {}{to}", by.name));
         }
         None if !policy.is_empty() => line.push(Tone::Plain, format!("  policy {policy}")),
         None => {}
     }
     let count = |wanted: &[Undoing]| touched.iter().filter(|n| wanted.contains(&n.undoing)).count();
-    let all = touched.iter().filter(|n| !matches!(n.undoing, Undoing::Left | Undoing::Kept)).count();
+    let all = touched
+        .iter()
+        .filter(|n| !matches!(n.undoing, Undoing::Left | Undoing::Kept | Undoing::Asked))
+        .count();
     match tree.rollback {
         Rollback::NothingToUndo => line.push(Tone::Ok, "  nothing to undo"),
         Rollback::Asked => line.push(Tone::Warn, "  to be decided"),
@@ -57,6 +60,10 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
     }
     if all > 0 {
         line.push(Tone::Plain, format!("  {} of {all} undone", count(&[Undoing::Undone])));
+    }
+    let asked = count(&[Undoing::Asked]);
+    if asked > 0 && tree.rollback != Rollback::Asked {
+        line.push(Tone::Warn, format!("{} {asked} to be decided", if all > 0 { "," } else { " " }));
     }
     let stuck = count(&[Undoing::Failed, Undoing::Refused]);
     if stuck > 0 {
@@ -74,7 +81,7 @@ fn one(page: &Page<'_>, node: &Node<'_>, names: usize) -> Vec<Line> {
         Undoing::Undone => ("✓", "+", Tone::Ok),
         Undoing::Failed | Undoing::Refused => ("✗", "x", Tone::Fail),
         Undoing::Running => ("◐", "*", Tone::Accent),
-        Undoing::InDoubt => ("?", "?", Tone::Warn),
+        Undoing::InDoubt | Undoing::Asked => ("?", "?", Tone::Warn),
         Undoing::Blocked | Undoing::Left | Undoing::Kept => ("!", "!", Tone::Warn),
         Undoing::Pending | Undoing::Nothing | Undoing::ByGroup => ("·", ".", Tone::Dim),
     };

@@ -143,7 +143,9 @@ fn one(page: &Page<'_>, node: &Node<'_>, names: usize, indent: usize, level: Lev
     let inline = inline_step(node);
     let mut pieces = match inline {
         Some(step) => {
-            let mut pieces = vec![Line::of(Tone::Plain, step.label())];
+            let named = step.whole.is_none();
+            let mut pieces: Vec<Line> =
+                named.then(|| Line::of(Tone::Plain, step.label())).into_iter().collect();
             pieces.extend(detail(page, step));
             pieces.extend(had_succeeded(node, step));
             pieces
@@ -174,10 +176,11 @@ fn one(page: &Page<'_>, node: &Node<'_>, names: usize, indent: usize, level: Lev
         _ => false,
     };
     if inline.is_none() && !folded {
-        scope(page, &node.first, indent + 2, level, rows);
-        scope(page, &node.children, indent + 2, level, rows);
-        scope(page, &node.between, indent + 2, level, rows);
-        titled(page, "finally:", &node.finally, indent + 2, level, rows);
+        let body = node.whole_of_item().unwrap_or(node);
+        scope(page, &body.first, indent + 2, level, rows);
+        scope(page, &body.children, indent + 2, level, rows);
+        scope(page, &body.between, indent + 2, level, rows);
+        titled(page, "finally:", &body.finally, indent + 2, level, rows);
     }
 }
 
@@ -198,18 +201,16 @@ fn weight(node: &Node<'_>) -> u8 {
 /// Of an item: the one step that says it all, shown on the item's own line.
 fn inline_step<'n, 'a>(item: &'n Node<'a>) -> Option<&'n Node<'a>> {
     item.item?;
-    if let [only] = &item.children[..]
-        && only.entry.segment.is_empty()
-        && !only.is_scope()
-    {
-        return Some(only);
+    let body = item.whole_of_item().unwrap_or(item);
+    if !body.is_scope() {
+        return Some(body);
     }
     let matters = |n: &&Node<'_>| {
         n.status.is_active() && n.began.is_some()
             || n.failing
             || matches!(n.status, Status::Failed | Status::NotDone | Status::InDoubt)
     };
-    let mut those = item.children.iter().filter(matters);
+    let mut those = body.children.iter().filter(matters);
     let only = those.next().filter(|n| !n.is_scope())?;
     those.next().is_none().then_some(only)
 }
@@ -220,11 +221,13 @@ fn had_succeeded(item: &Node<'_>, failed: &Node<'_>) -> Option<Line> {
         return None;
     }
     let done = |n: &&Node<'_>| n.status == Status::Done && n.entry.effect == "write";
-    let names: Vec<&str> = item.children.iter().filter(done).map(|n| n.label()).collect();
+    let body = item.whole_of_item().unwrap_or(item);
+    let names: Vec<&str> = body.children.iter().filter(done).map(|n| n.label()).collect();
     (!names.is_empty()).then(|| Line::of(Tone::Dim, format!("({} had succeeded)", names.join(", "))))
 }
 
 fn scope_detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
+    let node = node.whole_of_item().unwrap_or(node);
     let mut pieces = Vec::new();
     let took = node.took_ms(page.elapsed_ms).filter(|_| node.item.is_none() || node.began.is_some());
     let over = !node.status.is_active();

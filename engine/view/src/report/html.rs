@@ -17,7 +17,7 @@ use crate::{
 pub fn html(report: &Report<'_>) -> String {
     let mut out = String::new();
     let run = report.run;
-    let standing = crate::standing(report.tree.forward, report.tree.rollback);
+    let standing = crate::standing(&report.tree, report.now);
     let title = format!("{} {}: {standing}", run.name(), run.id());
     let _ = write!(
         out,
@@ -34,7 +34,7 @@ pub fn html(report: &Report<'_>) -> String {
     steps(&mut out, report);
     decisions(&mut out, report);
     pairs(&mut out, "Inputs", &report.inputs());
-    pairs(&mut out, "Outputs", &report.outputs());
+    pairs(&mut out, report.outputs_title(), &report.outputs());
     what_happened(&mut out, report);
     section(
         &mut out,
@@ -164,7 +164,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     let s = &report.summary;
     let mut body = String::new();
     if let Some((by, to, at)) = &report.run.rollback_requested {
-        let to = to.as_ref().map_or_else(String::new, |t| format!(", down to {t}"));
+        let to = to.as_ref().map_or_else(String::new, |t| format!(", down to {}", t.path));
         let at = moment::date_time(at.wall_ms, &report.zone);
         let _ =
             write!(body, "<p class=\"lead\">Asked for by {} at {at}{}.</p>", escape(&by.name), escape(&to));
@@ -186,6 +186,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     };
     table("Undone", "ok", &s.undone);
     table("To be undone", "now", &s.undoing);
+    table("To be decided", "warn", &s.asked);
     table("Undo failed", "bad", &s.stuck);
     table("Blocked by that", "bad", &s.blocked);
     table("Left as it is", "warn", &s.left);
@@ -199,11 +200,11 @@ fn rollback(out: &mut String, report: &Report<'_>) {
         && s.blocked.is_empty()
         && s.left.is_empty()
         && s.undoing.is_empty()
+        && s.asked.is_empty()
     {
         body.insert_str(0, "<p class=\"lead\">There was nothing to undo.</p>");
     }
-    let title = format!("Rollback: {}", report.tree.rollback.code().replace('_', " "));
-    section(out, &title, &body);
+    section(out, &crate::exit::capital(report.tree.rollback.words()), &body);
 }
 
 fn steps(out: &mut String, report: &Report<'_>) {
@@ -223,7 +224,8 @@ fn steps(out: &mut String, report: &Report<'_>) {
 }
 
 fn step(out: &mut String, report: &Report<'_>, node: &Node<'_>, depth: usize) {
-    let (sign, tone) = mark(node.status, node.tolerated(), false);
+    let (words, seen) = report.stands(node);
+    let (sign, tone) = mark(seen, node.tolerated(), false);
     let class = class(tone);
     let name = if depth == 0 { node.path.as_str() } else { node.label() };
     let quiet = if matches!(node.status, Status::Skipped | Status::NotStarted) { " quiet" } else { "" };
@@ -245,7 +247,7 @@ fn step(out: &mut String, report: &Report<'_>, node: &Node<'_>, depth: usize) {
     if node.entry.pivot && node.item.is_none() {
         out.push_str(" <b class=\"pivot\">point of no return</b>");
     }
-    let _ = write!(out, "</td><td>{}", node.status.words());
+    let _ = write!(out, "</td><td>{words}");
     if let Some(task) = node.task {
         if let Some(reason) = task.skipped.as_deref().filter(|r| !r.is_empty()) {
             let _ = write!(out, "<br/><span class=\"what\">{}</span>", escape(reason));
@@ -356,16 +358,30 @@ fn list(out: &mut String, items: &[String]) {
     match items {
         [] => {}
         [one] => {
-            let _ = write!(out, "<div class=\"details\">{}</div>", escape(one));
+            let _ = write!(out, "<div class=\"details\">{}</div>", folded(one));
         }
         many => {
             out.push_str("<ul class=\"details\">");
             for item in many {
-                let _ = write!(out, "<li>{}</li>", escape(item));
+                let _ = write!(out, "<li>{}</li>", folded(item));
             }
             out.push_str("</ul>");
         }
     }
+}
+
+/// What takes more than about two lines shows how it begins, and the rest when somebody wants it.
+fn folded(text: &str) -> String {
+    const SHOWN: usize = 160;
+    if text.chars().count() <= SHOWN + 40 {
+        return escape(text);
+    }
+    let mut head: String = text.chars().take(SHOWN).collect();
+    // Rather a whole statement than the beginning of a body.
+    if let Some(at) = head.rfind("; ") {
+        head.truncate(at);
+    }
+    format!("<details><summary>{}…</summary>{}</details>", escape(&head), escape(text))
 }
 
 fn section(out: &mut String, title: &str, body: &str) {
@@ -410,6 +426,7 @@ header{border-left:6px solid var(--c);background:var(--cbg);padding:18px 22px;bo
 .card dl,.decision dl,.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:6px 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\
 .by{margin-top:6px;font-size:14px}.by code{font-weight:600}.by.off{color:var(--soft)}.by.off code{color:var(--bad)}\
 .details{margin:2px 0 0;padding-left:18px;color:var(--soft);font-size:13px;overflow-wrap:anywhere}div.details{padding-left:0}td .details{padding-left:16px}td div.details{padding-left:0}\
+summary{cursor:pointer}details[open]>summary{color:var(--fg)}\
 .failure pre{margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere;color:var(--c)}.place{margin:0;color:var(--soft);font:13px ui-monospace,Menlo,Consolas,monospace}\
 .failure time{float:right;font-weight:400}\
 table{border-collapse:collapse;width:100%;font-size:14px}td,th{padding:6px 10px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}\

@@ -59,10 +59,11 @@ fn suite(out: &mut String, report: &Report<'_>, name: &str, nodes: &[&Node<'_>],
 
 fn case(out: &mut String, report: &Report<'_>, node: &Node<'_>) {
     let run = report.run.name();
-    let class = match node.path.rsplit_once('.') {
-        Some((parent, _)) => format!("{run}.{parent}"),
-        None => run.to_owned(),
+    let parent = match node.whole {
+        Some(key) => node.path.strip_suffix(&format!("[{key}]")),
+        None => node.path.rsplit_once('.').map(|(parent, _)| parent),
     };
+    let class = parent.map_or_else(|| run.to_owned(), |parent| format!("{run}.{parent}"));
     let took = node.ended.and_then(|e| node.took_ms(e.elapsed_ms)).unwrap_or(0);
     let _ = write!(
         out,
@@ -88,7 +89,7 @@ fn case(out: &mut String, report: &Report<'_>, node: &Node<'_>) {
         Some(failure) => failure.message.clone(),
         None => match node.task.and_then(|t| t.skipped.clone()) {
             Some(reason) => reason,
-            None => node.status.words().to_owned(),
+            None => report.stands(node).0.to_owned(),
         },
     };
     match element {

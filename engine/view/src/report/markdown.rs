@@ -9,12 +9,7 @@ use crate::{Brought, Node, Rollback, Weight, mark, moment, timeline};
 pub fn markdown(report: &Report<'_>) -> String {
     let mut out = String::new();
     let run = report.run;
-    let _ = writeln!(
-        out,
-        "# {}: {}\n",
-        text(run.name()),
-        crate::standing(report.tree.forward, report.tree.rollback)
-    );
+    let _ = writeln!(out, "# {}: {}\n", text(run.name()), crate::standing(&report.tree, report.now));
     if !run.outline.summary.is_empty() {
         let _ = writeln!(out, "{}\n", text(run.outline.summary.trim()));
     }
@@ -26,7 +21,7 @@ pub fn markdown(report: &Report<'_>) -> String {
     steps(&mut out, report);
     decisions(&mut out, report);
     rollback(&mut out, report);
-    pairs(&mut out, "Outputs", &report.outputs());
+    pairs(&mut out, report.outputs_title(), &report.outputs());
     timeline_section(&mut out, report);
     out
 }
@@ -86,7 +81,8 @@ fn steps(out: &mut String, report: &Report<'_>) {
 }
 
 fn step(report: &Report<'_>, node: &Node<'_>) -> Vec<String> {
-    let sign = mark(node.status, node.tolerated(), false).0;
+    let (words, seen) = report.stands(node);
+    let sign = mark(seen, node.tolerated(), false).0;
     let mut name = code(&node.path);
     let title = node.title().unwrap_or(&node.entry.what);
     if node.item.is_none() && !title.is_empty() {
@@ -95,7 +91,7 @@ fn step(report: &Report<'_>, node: &Node<'_>) -> Vec<String> {
     if node.entry.policy.claimed {
         name.push_str(&format!("<br>{}", node.entry.effect_words()));
     }
-    let mut status = node.status.words().to_owned();
+    let mut status = words.to_owned();
     if let Some(reason) = node.task.and_then(|t| t.skipped.as_deref()).filter(|r| !r.is_empty()) {
         status.push_str(&format!(": {}", text(reason)));
     }
@@ -134,7 +130,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     if report.tree.rollback == Rollback::None {
         return;
     }
-    let _ = writeln!(out, "## Rollback: {}\n", report.tree.rollback.code().replace('_', " "));
+    let _ = writeln!(out, "## {}\n", crate::exit::capital(report.tree.rollback.words()));
     let mut list = |title: &str, all: &[Brought]| {
         if !all.is_empty() {
             let _ = writeln!(out, "{title}:\n");
@@ -146,6 +142,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     };
     list("Undone", &s.undone);
     list("Not undone yet", &s.undoing);
+    list("To be decided", &s.asked);
     list("Undo failed", &s.stuck);
     list("Blocked by that", &s.blocked);
     list("Left as it is", &s.left);

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use runbook_wire::{About, Grade, Probe};
 
 use crate::{
-    Forward, Given, Key, Node, Now, Question, Rollback, Run, Summary, Timeline, Tree, moment,
+    Forward, Given, Key, Node, Now, Question, Rollback, Run, Status, Summary, Timeline, Tree, moment,
     required::{Required, required},
     run::subject,
     timeline, value,
@@ -57,8 +57,12 @@ impl<'a> Report<'a> {
         let tree = &self.tree;
         let took = moment::length(self.run.elapsed_ms(self.now));
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
+        let interrupted = self.interrupted();
+        let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
         let rollback = match tree.rollback {
             Rollback::None => "",
+            Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
+            Rollback::Declined if undecided => "; somebody has to decide how it goes on",
             Rollback::NothingToUndo => "; there was nothing to undo",
             Rollback::Pending => " and will be rolled back",
             Rollback::Asked => "; somebody has to decide about the rollback",
@@ -71,6 +75,7 @@ impl<'a> Report<'a> {
         let held = self.run.lock_held.as_ref().map_or_else(String::new, |held| format!(": {}", held.words()));
         let how = match tree.forward {
             Forward::NotBegun => "has not begun".to_owned(),
+            Forward::Running if interrupted => "was interrupted".to_owned(),
             Forward::Running => "goes on".to_owned(),
             Forward::WaitingForPerson => "waits for a person".to_owned(),
             Forward::InDoubt => "waits: it is in doubt whether a step happened".to_owned(),
@@ -81,12 +86,41 @@ impl<'a> Report<'a> {
             Forward::Locked => format!("did not start{held}"),
             Forward::Skipped => format!("was skipped{held}"),
         };
-        let time =
-            if self.run.finished.is_some() { format!("after {took}") } else { format!("{took} so far") };
-        format!(
-            "The run {how}{rollback}, {time}. {}.",
-            self.summary.steps.words().replacen(" done", " steps done", 1)
-        )
+        let time = match self.run.last {
+            Some(last) if interrupted => {
+                let at = moment::date_time(last.wall_ms, &self.zone);
+                format!("after {}; nobody executes it since {at}", moment::length(last.elapsed_ms))
+            }
+            _ if self.run.finished.is_some() => format!("after {took}"),
+            _ => format!("{took} so far"),
+        };
+        let mut steps = self.summary.steps.words().replacen(" done", " steps done", 1);
+        if interrupted {
+            steps = steps.replace(" running", " under way");
+            steps.push_str(&format!(". To go on: runbook resume {}", self.run.id()));
+        }
+        format!("The run {how}{rollback}, {time}. {steps}.")
+    }
+
+    /// Nobody executes the run, and it is not over.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.run.interrupted(self.now)
+    }
+
+    /// How a step stands, in words and as its mark: what was under way when the executor went is as good as in doubt.
+    pub(crate) fn stands(&self, node: &Node<'_>) -> (&'static str, Status) {
+        let runs =
+            matches!(node.status, Status::Preparing | Status::Running | Status::Retrying | Status::Verifying);
+        if runs && self.interrupted() {
+            ("was under way", Status::InDoubt)
+        } else {
+            (node.status.words(), node.status)
+        }
+    }
+
+    /// What the plain outputs are called: those of a run that was rolled back tell what was.
+    pub(crate) fn outputs_title(&self) -> &'static str {
+        if self.summary.undone.is_empty() { "Outputs" } else { "Outputs before the rollback" }
     }
 
     /// Facts about the run, in the order they are shown.
@@ -94,6 +128,7 @@ impl<'a> Report<'a> {
         let run = self.run;
         let time = |ms: u64| moment::date_time(ms, &self.zone);
         let mut facts = vec![("Run", run.id().to_owned())];
+        facts.push(("Status", crate::standing(&self.tree, self.now)));
         if let Some(created) = &run.created {
             facts.push(("Runbook", format!("{} ({})", created.runbook, created.file)));
             facts.push(("Environment", created.environment.clone().unwrap_or_else(|| "none".into())));
@@ -199,6 +234,8 @@ fn same(a: &About, b: &About) -> bool {
 }
 
 fn flatten<'t, 'a>(node: &'t Node<'a>, depth: usize, rows: &mut Vec<(usize, &'t Node<'a>)>) {
+    // An item and the one nameless thing that it does are one row.
+    let node = node.whole_of_item().unwrap_or(node);
     rows.push((depth, node));
     for child in node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally) {
         flatten(child, depth + 1, rows);

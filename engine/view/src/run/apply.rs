@@ -185,7 +185,9 @@ impl Run {
             Body::Paused { by } => self.paused = Some((by.clone(), at)),
             Body::Unpaused { .. } => self.paused = None,
             Body::RollbackRequested { by, to } => {
-                self.rollback_requested = Some((by.clone(), to.as_ref().map(|t| t.path.clone()), at));
+                self.rollback_requested = Some((by.clone(), to.clone(), at));
+                // What was kept before is undone too.
+                self.tasks.values_mut().for_each(|t| t.kept = false);
                 self.forward = self.finished.take().map(|f| f.forward).or(self.forward.take());
             }
             Body::Finished { forward, rollback, exit_code, outputs, no_outputs } => {
@@ -364,7 +366,8 @@ impl Run {
             (About::Human(task), answer) => self.human(task, answer, at),
             (About::InDoubt(task), answer) => {
                 let rules = self.rules(task.node);
-                self.touch(task).doubt_answered(&rules, answer, at);
+                let by = self.answers.last().map_or_else(String::new, |g| g.by.name.clone());
+                self.touch(task).doubt_answered(&rules, answer, &by, at);
             }
             (About::Warning(task), answer) => self.touch(task).warning_answered(answer, at),
             (About::AfterPivot, Answer::Retry) => self.go_forward_again(),

@@ -302,17 +302,25 @@ impl TaskState {
     }
 
     /// Somebody said whether the effect is there.
-    pub(super) fn doubt_answered(&mut self, rules: &Rules, answer: &Answer, at: Stamp) {
+    pub(super) fn doubt_answered(&mut self, rules: &Rules, answer: &Answer, by: &str, at: Stamp) {
         if self.phase != Phase::InDoubt {
             return;
         }
+        let decided = |what: &str, before: Option<Failure>| {
+            let (class, hint) = before.map_or_else(|| ("unknown".into(), None), |f| (f.class, f.hint));
+            Some(Failure { class, message: format!("decided by {by}: {what}"), hint })
+        };
         match answer {
             Answer::Done => {
                 self.unsettled = false;
                 self.went_through(rules, at);
             }
-            Answer::NotDone => self.found_absent(rules, at),
+            Answer::NotDone => {
+                self.failure = decided("it did not happen", self.failure.take());
+                self.found_absent(rules, at);
+            }
             Answer::Undo if !rules.undoes => {
+                self.failure = decided("it is undone", self.failure.take());
                 (self.unsettled, self.lost) = (false, false);
                 self.settle(Phase::Failed, at);
             }

@@ -11,7 +11,7 @@ mod task;
 
 use std::collections::BTreeMap;
 
-use runbook_wire::{Outline, Person};
+use runbook_wire::{Outline, Person, Task};
 use serde_json::Value;
 
 use crate::Stamp;
@@ -49,7 +49,7 @@ pub struct Run {
     /// Run-elapsed times, from and to, in which no process executed it.
     pub gaps: Vec<(u64, u64)>,
     /// Somebody asked for a rollback: who, down to which step, when.
-    pub rollback_requested: Option<(Person, Option<String>, Stamp)>,
+    pub rollback_requested: Option<(Person, Option<Task>, Stamp)>,
     /// The first record of an undo, that of a tolerated item's failure included.
     pub rollback_began: Option<Stamp>,
     /// Set by the last event; taken back when somebody asks for a rollback afterwards.

@@ -93,6 +93,12 @@ impl Shape {
         self.within(outline, node, |role| matches!(role, Role::Undo | Role::Require | Role::Revert))
     }
 
+    /// Whether the node is of the run's own work, which a rollback undoes: not of an undo, a `finally`, or what a failure
+    /// starts.
+    pub fn is_forward(&self, outline: &Outline, node: u32) -> bool {
+        !self.within(outline, node, |role| role != Role::Body)
+    }
+
     fn within(&self, outline: &Outline, node: u32, wanted: impl Fn(Role) -> bool) -> bool {
         let mut at = Some(node);
         for _ in 0..=outline.entries.len() {

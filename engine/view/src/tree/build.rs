@@ -102,6 +102,8 @@ impl<'a> Build<'a> {
                 node.item = Some((index, item.key.as_str()));
                 if let Some(frame) = item.frame {
                     node.children = self.scope(body(self.run, each.entry), frame, &node.path);
+                    let whole = |n: &&mut Node<'_>| n.entry.segment.is_empty();
+                    node.children.iter_mut().filter(whole).for_each(|n| n.whole = Some(&item.key));
                 }
                 node
             })
@@ -120,10 +122,12 @@ fn leaf<'a>(key: Key, entry: &'a Entry, path: String) -> Node<'a> {
         key,
         entry,
         item: None,
+        whole: None,
         task: None,
         path,
         status: Status::Waiting,
         undoing: Undoing::Nothing,
+        stays_because: None,
         began: None,
         ended: None,
         children: Vec::new(),

@@ -4,9 +4,11 @@
 //! its scope (nothing new starts, waits are cancelled); how far each effect was brought back.
 
 mod build;
+mod reach;
 mod settle;
 mod undoing;
 
+pub(crate) use reach::dependents;
 pub(crate) use settle::batch_sizes;
 
 use runbook_wire::{About, Entry, EntryKind};
@@ -35,11 +37,15 @@ pub struct Node<'a> {
     pub entry: &'a Entry,
     /// The item, by index and key, where this is one; `entry` is then that of the `for_each`.
     pub item: Option<(usize, &'a str)>,
+    /// The key of its item, where it has no name of its own: it is all that the item does.
+    pub whole: Option<&'a str>,
     /// `None` for items, and before the first record.
     pub task: Option<&'a TaskState>,
     pub path: String,
     pub status: Status,
     pub undoing: Undoing,
+    /// Why its effect is still there, where that is known: what blocks its undo, who or what left it.
+    pub stays_because: Option<String>,
     pub began: Option<Stamp>,
     /// Once it is over.
     pub ended: Option<Stamp>,
@@ -99,6 +105,8 @@ pub enum Undoing {
     Nothing,
     /// Its turn has not come.
     Pending,
+    /// Somebody decides, now or once what is undone without asking is.
+    Asked,
     Running,
     InDoubt,
     Undone,
@@ -212,6 +220,7 @@ impl Undoing {
         match self {
             Undoing::Nothing => "nothing to undo",
             Undoing::Pending => "to be undone",
+            Undoing::Asked => "to be decided",
             Undoing::Running => "being undone",
             Undoing::InDoubt => "undo in doubt",
             Undoing::Undone => "undone",
@@ -229,6 +238,7 @@ impl Undoing {
         match self {
             Undoing::Nothing => "nothing_to_undo",
             Undoing::Pending => "pending",
+            Undoing::Asked => "asked",
             Undoing::Running => "running",
             Undoing::InDoubt => "in_doubt",
             Undoing::Undone => "undone",
@@ -261,6 +271,29 @@ impl Forward {
 }
 
 impl Rollback {
+    /// In words, the same everywhere.
+    pub fn words(self) -> &'static str {
+        match self {
+            Rollback::None => "none",
+            Rollback::NothingToUndo => "nothing to undo",
+            Rollback::Pending => "rollback follows",
+            Rollback::Asked => "rollback to be decided",
+            Rollback::Declined => "not rolled back",
+            Rollback::Running => "rolling back",
+            Rollback::Complete => "rolled back",
+            Rollback::Partial => "partly rolled back",
+            Rollback::Incomplete => "rollback incomplete",
+        }
+    }
+
+    /// What a record says by its code; `None` for a code that this version does not know.
+    pub fn of_code(code: &str) -> Option<Rollback> {
+        use Rollback::{Complete, Declined, Incomplete, None as NoRollback, NothingToUndo, Partial};
+        [NoRollback, NothingToUndo, Declined, Complete, Partial, Incomplete]
+            .into_iter()
+            .find(|r| r.code() == code)
+    }
+
     /// For programs; stable. Equal to what `finished` records once the run is over.
     pub fn code(self) -> &'static str {
         match self {
@@ -285,11 +318,16 @@ impl Rollback {
 impl<'a> Node<'a> {
     /// What to call it: the item's key, else the id.
     pub fn label(&self) -> &'a str {
-        match self.item {
-            Some((_, key)) => key,
-            // Without a segment it is all that its item does.
-            None => &self.entry.segment,
+        match (self.item, self.whole) {
+            (Some((_, key)), _) | (None, Some(key)) => key,
+            (None, None) => &self.entry.segment,
         }
+    }
+
+    /// Of an item: the nameless node that is all it does, if it is one (a single step, or the group of its `steps`).
+    pub fn whole_of_item(&self) -> Option<&Node<'a>> {
+        self.item?;
+        self.children.first().filter(|n| n.whole.is_some())
     }
 
     /// Its `name:`, rendered if it began; without one `None`, and for items.
@@ -320,6 +358,11 @@ impl<'a> Node<'a> {
     /// Whether it is a `for_each` (not one of its items).
     pub fn is_each(&self) -> bool {
         self.item.is_none() && self.entry.kind == EntryKind::ForEach
+    }
+
+    /// Whether it is a point of no return that was crossed.
+    pub(crate) fn is_crossed(&self) -> bool {
+        self.entry.pivot && self.item.is_none() && self.task.is_some_and(TaskState::touched)
     }
 
     /// What became of it stands when its scope goes on again.
@@ -394,14 +437,14 @@ impl<'a> Tree<'a> {
 
     /// Whether nothing new starts, going forward.
     pub fn halted(&self) -> bool {
-        self.run.finished.is_some() || self.run.cancel.is_some() || self.steps.iter().any(|n| n.failing)
+        settle::halted(self.run, &self.steps).is_some()
     }
 
     /// Whether the point of no return was crossed, and by which step.
     pub fn crossed_pivot(&self) -> Option<&Node<'a>> {
         let mut found = None;
         self.walk(&mut |node| {
-            if node.entry.pivot && node.item.is_none() && node.task.is_some_and(TaskState::touched) {
+            if node.is_crossed() {
                 found.get_or_insert(node);
             }
         });

@@ -3,21 +3,40 @@
 use runbook_wire::EntryKind;
 
 use super::{Forward, Node, Rollback, Status, Tree};
-use crate::{Phase, Stamp, TaskState};
+use crate::{Phase, Run, Stamp, TaskState};
 
 pub(super) fn settle(tree: &mut Tree<'_>) {
     let run = tree.run;
     let over = run.finished.is_some();
     tree.steps.iter_mut().for_each(|node| derive(node, over));
-    let halted = over || run.cancel.is_some() || tree.steps.iter().any(|n| n.failing);
+    let halted = halted(run, &tree.steps);
+    let ended = run.finished.as_ref().map(|f| f.at);
     settle_scope(&mut tree.steps, halted, over, run.created.is_some());
     for scope in [&mut tree.first, &mut tree.after_pivot, &mut tree.revert, &mut tree.finally] {
         scope.iter_mut().for_each(|node| derive(node, over));
         let open = scope.iter().any(|n| n.began.is_some());
-        settle_scope(scope, over, over, open);
+        settle_scope(scope, ended, over, open);
     }
     tree.forward = forward(tree);
     tree.rollback = rollback(tree);
+}
+
+/// Since when nothing new starts, going forward.
+pub(super) fn halted(run: &Run, steps: &[Node<'_>]) -> Option<Stamp> {
+    let cancelled = run.cancel.as_ref().map(|(_, _, at)| *at);
+    cancelled.or_else(|| failed_at(run, steps)).or(run.finished.as_ref().map(|f| f.at))
+}
+
+/// When something in this scope first failed it.
+fn failed_at(run: &Run, scope: &[Node<'_>]) -> Option<Stamp> {
+    let failing = || scope.iter().filter(|n| n.failing);
+    failing().filter_map(broken_at).min().or_else(|| failing().next().and(run.last))
+}
+
+/// When the first thing in a node failed that fails it.
+fn broken_at(node: &Node<'_>) -> Option<Stamp> {
+    let inside = node.children.iter().chain(&node.between).filter(|n| n.failing).filter_map(broken_at).min();
+    inside.or(node.ended)
 }
 
 /// Bottom-up: how scopes stand and whether they fail, by what was recorded.
@@ -67,14 +86,16 @@ fn skip(node: &mut Node<'_>) {
 
 /// Whether more items failed than are tolerated, in all or in one batch.
 fn too_many(each: &Node<'_>) -> bool {
-    let policy = &each.entry.policy;
-    let failed = |nodes: &[Node<'_>]| nodes.iter().filter(|n| n.failing).count();
     // An item that is tolerated is undone at once; where that fails, so does the whole.
     let stuck = |n: &Node<'_>| n.failing && n.stuck;
-    if each.between.iter().any(|n| n.failing)
-        || each.children.iter().any(stuck)
-        || failed(&each.children) > policy.max_failures as usize
-    {
+    each.between.iter().any(|n| n.failing) || each.children.iter().any(stuck) || exceeds(each, |n| n.failing)
+}
+
+/// Whether there are more such items than may fail, in all or in one batch.
+pub(super) fn exceeds(each: &Node<'_>, wanted: impl Fn(&Node<'_>) -> bool) -> bool {
+    let policy = &each.entry.policy;
+    let failed = |nodes: &[Node<'_>]| nodes.iter().filter(|n| wanted(n)).count();
+    if failed(&each.children) > policy.max_failures as usize {
         return true;
     }
     let mut from = 0;
@@ -151,7 +172,7 @@ fn combine(node: &mut Node<'_>) {
 }
 
 /// Top-down: in a halted scope nothing new starts, and waits, questions and retry delays are over.
-fn settle_scope(nodes: &mut [Node<'_>], halted: bool, over: bool, open: bool) {
+fn settle_scope(nodes: &mut [Node<'_>], halted: Option<Stamp>, over: bool, open: bool) {
     let satisfied: Vec<(u32, bool)> = nodes.iter().map(|n| (n.key.node, is_satisfied(n))).collect();
     for node in nodes.iter_mut() {
         let needs = |need: &u32| satisfied.iter().all(|(n, ok)| n != need || *ok);
@@ -165,32 +186,38 @@ pub(super) fn is_satisfied(node: &Node<'_>) -> bool {
         || (node.tolerated() && matches!(node.status, Status::Failed | Status::NotDone))
 }
 
-fn settle_node(node: &mut Node<'_>, halted: bool, over: bool) {
+fn settle_node(node: &mut Node<'_>, halted: Option<Stamp>, over: bool) {
     let begun = node.began.is_some();
     // What failed inside stops the rest of it, though it may be tolerated, or tried again.
-    let stopped = halted || node.broken;
+    let stopped = halted.or_else(|| broken_at(node).or(node.began).filter(|_| node.broken));
+    let ended = halted.filter(|_| over);
     let some = |nodes: &[Node<'_>]| nodes.iter().any(|n| n.began.is_some());
     let (first, finally, undo) = (some(&node.first), some(&node.finally), some(&node.undo));
     settle_scope(&mut node.children, stopped, over, begun);
     settle_scope(&mut node.between, stopped, over, begun);
-    settle_scope(&mut node.first, over, over, first);
-    settle_scope(&mut node.finally, over || (halted && !begun), over, finally);
-    settle_scope(&mut node.undo, over, over, undo);
+    settle_scope(&mut node.first, ended, over, first);
+    settle_scope(&mut node.finally, halted.filter(|_| over || !begun), over, finally);
+    settle_scope(&mut node.undo, ended, over, undo);
     if node.is_scope() {
         if node.status != Status::Skipped {
-            node.halted = halted;
+            node.halted = halted.is_some();
             node.broken |= !node.is_each() && node.children.iter().any(|n| n.failing);
             combine(node);
             if over && node.status.is_active() && node.status != Status::InDoubt {
                 node.status = Status::Cancelled;
             }
         }
-    } else if halted {
+    } else if let Some(since) = halted {
         node.status = cut_off(node, over);
+        if begun && !node.status.is_active() {
+            // That it was cut off is not recorded: it was when the rest was.
+            let last = node.task.and_then(|t| t.attempts.last()).and_then(|a| a.ended);
+            node.ended = node.ended.or(last).or(Some(since).max(node.began));
+        }
         node.failing = matches!(node.status, Status::Failed | Status::NotDone) && !node.tolerated();
     }
     match node.status {
-        Status::Waiting if halted => node.status = Status::NotStarted,
+        Status::Waiting if halted.is_some() => node.status = Status::NotStarted,
         Status::Waiting if node.ready => node.status = Status::Preparing,
         _ => {}
     }
@@ -268,15 +295,15 @@ fn rollback(tree: &Tree<'_>) -> Rollback {
     if !matches!(tree.forward, Forward::Failed | Forward::Cancelled) {
         return Rollback::None;
     }
-    let asked = |q: &&crate::Question| {
-        matches!(q.about, runbook_wire::About::Rollback(None) | runbook_wire::About::AfterPivot)
-    };
+    if tree.crossed_pivot().is_some() {
+        return Rollback::Declined;
+    }
+    let asked = |q: &&crate::Question| matches!(q.about, runbook_wire::About::Rollback(None));
     if run.questions.iter().filter(asked).any(|q| q.settled.is_none()) {
         return Rollback::Asked;
     }
     let kept = run.answers.iter().any(|g| {
-        matches!(g.about, runbook_wire::About::Rollback(None) | runbook_wire::About::AfterPivot)
-            && g.answer == runbook_wire::Answer::Keep
+        matches!(g.about, runbook_wire::About::Rollback(None)) && g.answer == runbook_wire::Answer::Keep
     });
     if kept || run.outline.rollback == "none" {
         return Rollback::Declined;

@@ -370,7 +370,7 @@ fn an_undo_fails_and_blocks_what_came_before() {
         "http:503",
         "PUT http://127.0.0.1:7000/-/live: 503 Service Unavailable",
     );
-    insta::assert_snapshot!(g.s.screen(100, None), @"
+    insta::assert_snapshot!(g.s.screen(100, None), @r#"
     golive  run b7k2m  staging  by ana  00:00:34  lock deploy/staging/shop
       ✓ announced   80ms
       ✓ current     40ms  200 in 12ms
@@ -391,8 +391,8 @@ fn an_undo_fails_and_blocks_what_came_before() {
           puts the resource's previous content back: PUT http://127.0.0.1:7000/-/live: 503 Service
           Unavailable
           golive.yaml:70
-      ! deploy  not undone: blocked  the undo of a later step did not complete
-    ");
+      ! deploy  not undone: blocked  the undo of `switch` did not complete
+    "#);
     g.told();
     g.s.finished("failed", "incomplete", 22);
     insta::assert_snapshot!(g.s.screen(100, None), @"
@@ -418,7 +418,7 @@ fn an_undo_fails_and_blocks_what_came_before() {
           puts the resource's previous content back: PUT http://127.0.0.1:7000/-/live: 503 Service
           Unavailable
           golive.yaml:70
-      ! deploy  not undone: blocked  the undo of a later step did not complete
+      ! deploy  not undone: blocked  the undo of `switch` did not complete
 
     FAILED, ROLLBACK INCOMPLETE in 00:00:34   9 of 11 done, 1 failed, 1 not started   exit 22
       its output: runbook logs b7k2m soak
@@ -464,7 +464,7 @@ fn the_executor_is_gone_and_the_switch_is_in_doubt() {
         &[],
         None,
     );
-    insta::assert_snapshot!(g.s.screen(100, None), @"
+    insta::assert_snapshot!(g.s.screen(100, None), @r#"
     golive  run b7k2m  staging  by ana  00:01:12  lock deploy/staging/shop  resumed once
       ✓ announced   80ms
       ✓ current     40ms  200 in 12ms
@@ -482,7 +482,8 @@ fn the_executor_is_gone_and_the_switch_is_in_doubt() {
           it happened: runbook answer b7k2m switch --done
           it did not happen: runbook answer b7k2m switch --not-done
           undo it: runbook answer b7k2m switch --undo
-    ");
+          run it again: runbook answer b7k2m switch --retry
+    "#);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn svg_is_well_formed_and_says_everything() {
             ][..],
         ),
         (golive().s, &["signoff", "retire_old", "version is gone"]),
-        (kafka(), &["for each ", "↩ until prometheus.check"]),
+        (kafka(), &["for each\u{a0}", "↩ until prometheus.check"]),
     ] {
         let svg = svg(&Graph::of(&scene.outline), true);
         let xml = roxmltree::Document::parse(&svg).unwrap();
@@ -155,5 +155,13 @@ fn svg_is_well_formed_and_says_everything() {
         for word in words {
             assert!(svg.contains(word), "{word} in {}", scene.outline.name);
         }
+        // Few renderers but browsers know variables; what has no colour of its own is black there.
+        assert!(!svg.contains("var("));
+        let coloured = |n: &roxmltree::Node<'_, '_>| {
+            n.attribute("fill").is_some_and(|f| f == "none" || f.starts_with('#'))
+        };
+        let mut shapes =
+            xml.descendants().filter(|n| matches!(n.tag_name().name(), "rect" | "path" | "text"));
+        assert!(shapes.all(|n| coloured(&n)), "{svg}");
     }
 }

@@ -70,12 +70,12 @@ fn the_screen_of_the_design() {
         · kafka5 kafka6 kafka7 kafka8 kafka9 not started, unchanged
       FAILED at 02:51:35: max_failures 0 reached. No new broker will start.
 
-    ROLLBACK  policy auto  0 of 1 undone
+    ROLLBACK  policy auto  0 of 1 undone, 3 to be decided
       ◐ broker[kafka4].restart  in_sync_again  1s  under-replicated = 41, needs 0 (falling, 112 at start)
           gives up in 29m58s  until prometheus.check
-      ! broker[kafka3].restart  kept  its undo was not run
-      ! broker[kafka2].restart  kept  its undo was not run
-      ! broker[kafka1].restart  kept  its undo was not run
+      ? broker[kafka3].restart  to be decided  until prometheus.check
+      ? broker[kafka2].restart  to be decided  until prometheus.check
+      ? broker[kafka1].restart  to be decided  until prometheus.check
       waiting: broker[kafka4].restart.in_sync_again    at most 29m58s more
         logs: runbook logs k7f3q 'broker[kafka4].restart.in_sync_again'
     "#);
@@ -102,13 +102,16 @@ fn a_narrow_screen_says_the_same() {
       FAILED at 02:51:35: max_failures 0 reached. No new broker
       will start.
 
-    ROLLBACK  policy auto  0 of 1 undone
+    ROLLBACK  policy auto  0 of 1 undone, 3 to be decided
       ◐ broker[kafka4].restart  in_sync_again  1s
           under-replicated = 41, needs 0 (falling, 112 at start)
           gives up in 29m58s  until prometheus.check
-      ! broker[kafka3].restart  kept  its undo was not run
-      ! broker[kafka2].restart  kept  its undo was not run
-      ! broker[kafka1].restart  kept  its undo was not run
+      ? broker[kafka3].restart  to be decided
+          until prometheus.check
+      ? broker[kafka2].restart  to be decided
+          until prometheus.check
+      ? broker[kafka1].restart  to be decided
+          until prometheus.check
       waiting: broker[kafka4].restart.in_sync_again
         at most 29m58s more
         logs: runbook logs k7f3q
@@ -139,13 +142,13 @@ fn a_question_about_items_names_both_answers() {
         · kafka5 kafka6 kafka7 kafka8 kafka9 not started, unchanged
       FAILED at 02:51:35: max_failures 0 reached. No new broker will start.
 
-    ROLLBACK  policy auto  0 of 1 undone
+    ROLLBACK  policy auto  0 of 1 undone, 3 to be decided
       ◐ broker[kafka4].restart  in_sync_again  1s
           under-replicated = 41, needs 0 (falling, 112 at start)  gives up in 29m58s
           until prometheus.check
-      ! broker[kafka3].restart  kept  its undo was not run
-      ! broker[kafka2].restart  kept  its undo was not run
-      ! broker[kafka1].restart  kept  its undo was not run
+      ? broker[kafka3].restart  to be decided  until prometheus.check
+      ? broker[kafka2].restart  to be decided  until prometheus.check
+      ? broker[kafka1].restart  to be decided  until prometheus.check
       ? rollback of broker: new config, healthy: undo brokers 1-3?
           who: anybody  until 03:17:05 (in 25m28s)
           keep: runbook answer k7f3q broker --keep   undo: runbook answer k7f3q broker --undo

@@ -7,3 +7,4 @@ mod properties;
 mod record;
 mod scene;
 mod tolerance;
+mod undoing;

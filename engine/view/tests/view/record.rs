@@ -114,6 +114,7 @@ fn markdown_of_a_success() {
     |  |  |
     |---|---|
     | Run | `b7k2m` |
+    | Status | `succeeded` |
     | Runbook | `golive (golive.yaml)` |
     | Environment | `staging` |
     | Requested by | `ana` |
@@ -204,7 +205,7 @@ fn markdown_of_a_success() {
 
 #[test]
 fn markdown_of_a_rollback() {
-    insta::assert_snapshot!(with(&rolled_back(), markdown), @r"
+    insta::assert_snapshot!(with(&rolled_back(), markdown), @r#"
     # golive: failed, rolled back
 
     Take a new version of the shop live beside the old one, then switch.
@@ -214,6 +215,7 @@ fn markdown_of_a_rollback() {
     |  |  |
     |---|---|
     | Run | `b7k2m` |
+    | Status | `failed, rolled back` |
     | Runbook | `golive (golive.yaml)` |
     | Environment | `staging` |
     | Requested by | `ana` |
@@ -283,7 +285,7 @@ fn markdown_of_a_rollback() {
       - 2026-11-22 02:10:34 +00:00: approved by bo
       - 2026-11-22 02:10:37 +00:00: approved by cy
 
-    ## Rollback: complete
+    ## Rolled back
 
     Undone:
 
@@ -315,7 +317,7 @@ fn markdown_of_a_rollback() {
     | 02:10:58 | 00:00:33 | `deploy.undo`: done in 300ms |
     | 02:10:58 | 00:00:33 | `told`: done in 50ms |
     | 02:10:58 | 00:00:33 | failed, rolled back in 00:00:33 (exit 20) |
-    ");
+    "#);
 }
 
 #[test]
@@ -334,6 +336,7 @@ fn junit_of_a_rollback() {
       <testsuite name="golive" tests="11" failures="1" errors="0" skipped="1" time="33.650" timestamp="2026-11-22T02:10:25" hostname="bastion" id="0">
         <properties>
           <property name="run" value="b7k2m"/>
+          <property name="status" value="failed, rolled back"/>
           <property name="runbook" value="golive (golive.yaml)"/>
           <property name="environment" value="staging"/>
           <property name="requested_by" value="ana"/>
@@ -384,6 +387,7 @@ fn junit_of_a_rollback() {
       <testsuite name="golive: undo" tests="2" failures="0" errors="0" skipped="0" time="0.600" timestamp="2026-11-22T02:10:58" hostname="bastion" id="1">
         <properties>
           <property name="run" value="b7k2m"/>
+          <property name="status" value="failed, rolled back"/>
           <property name="runbook" value="golive (golive.yaml)"/>
           <property name="environment" value="staging"/>
           <property name="requested_by" value="ana"/>

@@ -292,6 +292,10 @@ impl Scene {
 }
 
 impl Adding<'_> {
+    pub(crate) fn node(self) -> u32 {
+        self.node
+    }
+
     pub(crate) fn own_undo(self, text: &str) -> Self {
         let node = self.node;
         self.scene.outline.entries[node as usize].promise = Promise::Own(text.into());

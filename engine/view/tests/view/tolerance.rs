@@ -24,6 +24,7 @@ fn put_up_with() -> Scene {
         rollback: "nothing_to_undo".into(),
         exit_code: 20,
         outputs: [].into(),
+        no_outputs: Default::default(),
     });
     s
 }
