@@ -1,5 +1,7 @@
 //! Calls of step types: parameters against the declaration.
 
+use std::collections::HashSet;
+
 use runbook_kernel::NodeId;
 use runbook_step::{Choice, Declaration, Type, Value};
 use runbook_syntax::ast::{Action, ActionUse, Data, Step, TypeDecl};
@@ -12,7 +14,6 @@ use crate::planner::Planner;
 use crate::scope::{At, Place};
 use crate::setting::value_of;
 use crate::template::Wanted;
-use crate::types;
 
 /// Parameters as a file writes them.
 type With = [(Spanned<String>, Spanned<Data>)];
@@ -128,7 +129,7 @@ impl Planner<'_> {
         }
         let outputs = stand.outputs.iter();
         let outputs =
-            outputs.map(|(name, decl)| (name.value.clone(), types::declared(decl, self.report))).collect();
+            outputs.map(|(name, decl)| (name.value.clone(), self.types.declared(decl))).collect();
         let params =
             params.into_iter().map(|(name, template)| Some((name, template?))).collect::<Option<Vec<_>>>()?;
         Some(Invocation { step: name.to_owned(), params, outputs, span: stand.span })
@@ -143,6 +144,7 @@ impl Planner<'_> {
         stand: Stand<'_>,
     ) -> Vec<(String, Option<Template>)> {
         let mut built = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
         let start = |module| Place { module, at: At::Start };
         let defaults = self.default_with(stand.place.module, &step.value);
         let given = with.iter().map(|entry| (entry, stand.place));
@@ -150,7 +152,7 @@ impl Planner<'_> {
             .into_iter()
             .flat_map(|(module, with)| with.iter().map(move |entry| (entry, start(module))));
         for ((name, data), place) in given.chain(defaults) {
-            if built.iter().any(|(other, _)| *other == name.value) {
+            if names.contains(name.value.as_str()) {
                 continue;
             }
             // `null` is the same as leaving it out.
@@ -158,9 +160,10 @@ impl Planner<'_> {
             if param.is_some_and(|param| !param.required) && matches!(data.value, Data::Null) {
                 continue;
             }
+            names.insert(&name.value);
             built.push((name.value.clone(), self.parameter(declaration, name, data, place, stand)));
         }
-        let given = |name: &str| built.iter().any(|(other, _)| other == name);
+        let given = |name: &str| names.contains(name);
         for param in declaration.params.iter().filter(|param| param.required && !given(param.name)) {
             let message = format!("`{}` lacks the parameter `{}`: {}", step.value, param.name, param.ty);
             self.report.push(Diagnostic::error(codes::PARAMETER_MISSING, step.span, message).maybe_hint(

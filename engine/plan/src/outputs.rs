@@ -1,5 +1,9 @@
 //! What a step gives to others, by name and type.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
+
 use runbook_kernel::{Effect, NodeId};
 use runbook_step::Type;
 use runbook_syntax::ast::{Action, Data, Step, StepKind};
@@ -7,35 +11,46 @@ use runbook_syntax::ast::{Action, Data, Step, StepKind};
 use crate::arena::{Body, Doc, What, step_type};
 use crate::effects;
 use crate::planner::Planner;
-use crate::types;
 
 /// The outputs of a step.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outputs {
     pub(crate) named: Vec<(String, Type)>,
+    /// Where each stands in `named`.
+    places: HashMap<String, usize>,
     /// Something is broken, so that there may be others.
     pub(crate) open: bool,
 }
 
 impl Outputs {
     fn open() -> Outputs {
-        Outputs { named: Vec::new(), open: true }
+        Outputs { open: true, ..Outputs::default() }
     }
 
     fn add(&mut self, name: &str, ty: Type) {
-        if self.named.iter().all(|(other, _)| other != name) {
+        if let Entry::Vacant(place) = self.places.entry(name.to_owned()) {
+            place.insert(self.named.len());
             self.named.push((name.to_owned(), ty));
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Type> {
-        self.named.iter().find(|(other, _)| other == name).map(|(_, ty)| ty)
+        self.places.get(name).map(|place| &self.named[*place].1)
     }
 }
 
 impl Planner<'_> {
     /// The outputs of a node. Of a `for_each`: those of an item.
-    pub(crate) fn outputs_of(&self, node: NodeId) -> Outputs {
+    pub(crate) fn outputs_of(&self, node: NodeId) -> Rc<Outputs> {
+        if let Some(known) = self.outputs.borrow().get(&node) {
+            return known.clone();
+        }
+        let outputs = Rc::new(self.look_up_outputs(node));
+        self.outputs.borrow_mut().insert(node, outputs.clone());
+        outputs
+    }
+
+    fn look_up_outputs(&self, node: NodeId) -> Outputs {
         let site = self.graph.arena.node(node);
         let What::Step(step) = site.what else { return Outputs::default() };
         let mut outputs = Outputs::default();
@@ -44,7 +59,7 @@ impl Planner<'_> {
             StepKind::Group(_) => {}
             StepKind::Prompt(prompt) => {
                 let ty =
-                    prompt.value.ty.as_ref().map_or_else(Type::string, |ty| types::declared(ty, self.report));
+                    prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
                 outputs.add("answer", ty);
             }
             StepKind::Switch { cases, .. } => {
@@ -78,7 +93,7 @@ impl Planner<'_> {
         let declaration = found.declaration();
         let mut outputs = Outputs::default();
         for (name, decl) in &step.output_types {
-            outputs.add(&name.value, types::declared(decl, self.report));
+            outputs.add(&name.value, self.types.declared(decl));
         }
         for output in &declaration.outputs {
             outputs.add(output.name, output.ty.clone());

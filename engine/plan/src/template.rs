@@ -45,6 +45,12 @@ impl Planner<'_> {
             self.report.push(diagnostic.hint("Compare it with something."));
             return None;
         }
+        if self.may_be_null(expr, place) {
+            let message = "a condition must be true or false, and this may be null: the input need not be given";
+            let hint = "Say what holds then: `… | default(false)`; or give the input a default.";
+            self.report.push(Diagnostic::error(codes::EXPRESSION_TYPE, expr.span, message).hint(hint));
+            return None;
+        }
         let wanted = Wanted { ty: &Type::Boolean, what: "a condition", always };
         self.probe(&Template::Expr(expression.clone()), expr.span, wanted).then_some(expression)
     }

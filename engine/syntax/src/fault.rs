@@ -162,10 +162,20 @@ fn character(text: &str, at: usize, here: Span) -> Diagnostic {
 /// The expression that the fault is about, if it is one: where `${{` stands and what follows broke on it.
 fn unquoted_expression(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let line = line_of(text, at);
-    let open = text[line.start..line.end].match_indices("${{").map(|(found, _)| line.start + found);
-    // In flow style the scanner stops at the first brace; in block style at a colon inside the expression.
-    open.map(|start| start..scalar::close(text, start + 3).map_or(line.end, |close| close + 2))
-        .find(|expression| expression.start < at && at <= expression.end)
+    let mut from = line.start;
+    // In flow style the scanner stops at the first brace; in block style at a colon inside the expression. So only what
+    // begins before that place counts, and each character of the line is looked at once.
+    while let Some(start) = text[from..line.end.max(from)].find("${{").map(|found| from + found) {
+        if start >= at {
+            break;
+        }
+        let end = scalar::close(text, start + 3).map_or(line.end, |close| close + 2);
+        if at <= end {
+            return Some(start..end);
+        }
+        from = end;
+    }
+    None
 }
 
 /// `{url: ${{ x }}}`: shows the value in quotes.

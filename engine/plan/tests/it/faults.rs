@@ -105,6 +105,7 @@ steps:
     main:15:32 E411 `f` needs `inside`, which is not beside it ⟨inside⟩
         Need the group: `g`.
     main:15:40 E410 `f` needs `nowhere`, which does not exist ⟨nowhere⟩
+        It has `a`, `b`, `c`, `d`, `g`, `e`, `f`, `h`, `i` and `j`.
     main:16:32 E412 steps need each other in a circle: `h` needs `i` needs `j` needs `h` ⟨[⟩
         Without `needs`, a step needs everything above it.
     "#);

@@ -26,7 +26,7 @@ fn calls_that_multiply() {
         project = project.runbook(&format!("a{level}.yaml"), &calls(&format!("a{}", level + 1)));
     }
     project = project.runbook("a8.yaml", &format!("steps:\n{}", "- uses: look\n".repeat(10)));
-    insta::assert_snapshot!(first_line(&project), @"a8:10:3 E419 the plan has more than 100000 steps, those of called runbooks included ⟨uses⟩");
+    insta::assert_snapshot!(first_line(&project), @"a8:9:3 E419 the plan has more than 40000 steps, those of called runbooks included ⟨uses⟩");
 }
 
 #[test]

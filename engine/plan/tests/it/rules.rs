@@ -233,8 +233,9 @@ steps:
     main:7:89 E414 the value is never `cc` ⟨cc⟩
         Did you mean `c`?
     main:8:108 E414 every value has a case, so `default` is never chosen ⟨default⟩
+        Leave `default` out: then a value that is added later is missed at once.
     main:9:22 E413 the switch may have a value that no case covers ⟨"${{ inputs.free }}"⟩
-        Add a case `default`; one that does nothing is `default: {steps: []}`.
+        Add a case `default`; one that does nothing is `default: []`.
     main:16:71 E404 `s6` has no output `d` ⟨steps.s6.outputs.d⟩
         Did you mean `c`?
     main:16:103 E406 `x` is inside `s6`: outside, only the outputs of `s6` are seen ⟨steps.x.outputs.colour⟩
@@ -278,6 +279,7 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
     insta::assert_snapshot!(project.faults(), @r"
     main:7:76 E320 input `soak`: wanted a duration, got `5`; add a unit, as in `30s` ⟨5⟩
     main:7:79 E402 `sub/one.yaml` has no input `extra` ⟨extra⟩
+        It has `version` and `soak`.
     main:9:19 E330 `sub/one.yaml` needs the input `version`: text ⟨sub/one.yaml⟩
         Give it: `inputs: {version: …}`.
     main:10:19 E602 `../up.yaml` leaves the project ⟨../up.yaml⟩
@@ -288,6 +290,7 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
     main:13:73 E404 `a` has no output `dead` ⟨steps.a.outputs.dead⟩
         It has `live`.
     main:13:107 E403 there is no step `inner` ⟨steps.inner.outputs.colour⟩
+        It has `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j` and `look`.
     main:14:19 E606 `environments/test.yaml` is an environment, not a runbook ⟨environments/test.yaml⟩
     main:15:19 E603 the runbook calls itself ⟨main.yaml⟩
     sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
@@ -295,6 +298,7 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
     sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
         Give the input a value that does not depend on a step.
     sub/one:8:32 E403 there is no step `look` ⟨steps.look.outputs.colour⟩
+        It has `inner`.
     sub/loop2:3:16 E603 the runbook calls itself: loop.yaml → sub/loop2.yaml → loop.yaml ⟨../loop.yaml⟩
     ");
 }
