@@ -299,7 +299,8 @@ impl<'a> Collector<'a, '_> {
                         format!("the plan has more than {MAX_NODES} steps, those of called runbooks included")
                     }
                 };
-                self.report.push(Diagnostic::error(codes::TOO_MANY_STEPS, span, message));
+                let hint = "A `for_each` takes any number of items.";
+                self.report.push(Diagnostic::error(codes::TOO_MANY_STEPS, span, message).hint(hint));
             }
             return None;
         }

@@ -57,8 +57,7 @@ impl Planner<'_> {
                 let names = specs.iter().map(|spec| spec.name.as_str());
                 let hint = (self.report.which_of(&name.value, names))
                     .unwrap_or_else(|| format!("Declare it there: `inputs: {{{}: string}}`.", name.value));
-                self.report
-                    .push(Diagnostic::error(codes::UNKNOWN_INPUT, name.span, message).hint(hint));
+                self.report.push(Diagnostic::error(codes::UNKNOWN_INPUT, name.span, message).hint(hint));
             }
         }
         let place = self.place(caller);

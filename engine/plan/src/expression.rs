@@ -11,7 +11,6 @@ use crate::model::{Expression, ModuleId, Reference};
 use crate::planner::Planner;
 use crate::report::and;
 use crate::scope::{Place, Sight};
-use crate::types::field_hint;
 
 /// The fields of `run`.
 const RUN: [&str; 4] = ["id", "name", "started_at", "status"];
@@ -154,12 +153,14 @@ impl Planner<'_> {
                 None if extra.is_some() => Ok(()),
                 None => {
                     let message = format!("`{path}` has no `{name}`");
-                    Err(fault(codes::UNKNOWN_FIELD, read.span, message, field_hint(name, fields)))
+                    let names = fields.iter().map(|field| field.name.as_str());
+                    Err(fault(codes::UNKNOWN_FIELD, read.span, message, self.report.which_of(name, names)))
                 }
             },
             other => {
                 let message = format!("`{path}` is {other}, which has no `{name}`");
-                Err(fault(codes::UNKNOWN_FIELD, read.span, message, None))
+                let hint = format!("Read `{path}` as a whole.");
+                Err(fault(codes::UNKNOWN_FIELD, read.span, message, Some(hint)))
             }
         }
     }
@@ -187,7 +188,7 @@ impl Planner<'_> {
                 codes::UNKNOWN_FIELD,
                 read.span,
                 format!("`environment.{}` has no fields", rest[0]),
-                None,
+                Some(format!("Read `environment.{}` as a whole.", rest[0])),
             )),
             ["vars", path @ ..] => {
                 let mut at = &self.setting.value;
@@ -203,7 +204,8 @@ impl Planner<'_> {
                         }
                         None => {
                             let message = format!("`{written}` is {}, which has no `{name}`", at.kind());
-                            return Err(fault(codes::UNKNOWN_FIELD, read.span, message, None));
+                            let hint = format!("Read `{written}` as a whole.");
+                            return Err(fault(codes::UNKNOWN_FIELD, read.span, message, Some(hint)));
                         }
                     }
                     written = format!("{written}.{name}");
@@ -281,14 +283,20 @@ impl Planner<'_> {
         let Some(target) = module.ids.get(id).copied() else {
             let hint = (self.report.did_you_mean(id, module.ids.keys().copied()))
                 .unwrap_or_else(|| "A step is read by its `id`, within one file.".into());
-            return Err(fault(codes::UNKNOWN_STEP, read.span, format!("there is no step `{id}`"), Some(hint)));
+            return Err(fault(
+                codes::UNKNOWN_STEP,
+                read.span,
+                format!("there is no step `{id}`"),
+                Some(hint),
+            ));
         };
         let (node, certain) = match self.graph.sight(place, target) {
             Sight::Over(node) => (node, true),
             Sight::Uncertain(node) => (node, false),
             Sight::Itself => {
                 let message = format!("`{id}` reads itself: its outputs are there when it is over");
-                return Err(fault(codes::NOT_AN_ANCESTOR, read.span, message, None));
+                let hint = "Read the outputs of a step above; what this one gives is read by those below.";
+                return Err(fault(codes::NOT_AN_ANCESTOR, read.span, message, Some(hint.into())));
             }
             Sight::Unordered { reader } => return Err(self.unordered(read, id, target, reader)),
             Sight::Hidden { group } => return Err(self.hidden(read, id, target, group)),
@@ -338,6 +346,7 @@ impl Planner<'_> {
                 let message =
                     format!("`{id}` cannot be read here: no step has run yet, or it runs elsewhere");
                 Diagnostic::error(codes::NOT_AN_ANCESTOR, read.span, message)
+                    .hint("Here, `inputs` and `environment` can be read.")
             }
         };
         Some(Box::new(diagnostic.also(arena.span(target), format!("`{id}` is here"))))
@@ -483,7 +492,8 @@ fn fault(code: Code, span: Span, message: String, hint: Option<String>) -> Fault
 }
 
 fn not_here(span: Span, what: &str, only_in: &str) -> Fault {
-    fault(codes::NAME_NOT_HERE, span, format!("{what}, and means nothing outside of {only_in}"), None)
+    let hint = format!("Read it in {only_in} only.");
+    fault(codes::NAME_NOT_HERE, span, format!("{what}, and means nothing outside of {only_in}"), Some(hint))
 }
 
 fn whole(span: Span, name: &str, example: &str) -> Fault {

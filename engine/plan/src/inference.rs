@@ -100,9 +100,7 @@ impl Planner<'_> {
                 "keys" | "values" | "items" | "list" | "sort" | "unique" | "map" | "select" | "reject"
                 | "selectattr" | "rejectattr" => Type::list(Type::Any),
                 "default" => match (&filter.expr, filter.args.first()) {
-                    (Some(operand), Some(CallArg::Pos(other))) => {
-                        either(infer(operand), infer(other))
-                    }
+                    (Some(operand), Some(CallArg::Pos(other))) => either(infer(operand), infer(other)),
                     _ => Type::Any,
                 },
                 _ => Type::Any,

@@ -12,7 +12,7 @@ use crate::model::{InputSpec, ModuleId, Plan, SecretSpec};
 use crate::report::Report;
 use crate::request::{Given, GivenValue, Request};
 use crate::setting::{Setting, value_of};
-use crate::types::Types;
+use crate::types::{Types, value_fault};
 
 /// The inputs of a module.
 #[derive(Debug, Default)]
@@ -41,7 +41,9 @@ impl Inputs {
                 }
                 let Some(value) = value_of(&default.value) else {
                     let message = "a default is fixed: there are no expressions in it";
-                    report.push(Diagnostic::error(codes::NOT_FIXED, default.span, message));
+                    let hint =
+                        "Let the expression stand where the input is read: `${{ inputs.x | default(…) }}`.";
+                    report.push(Diagnostic::error(codes::NOT_FIXED, default.span, message).hint(hint));
                     return None;
                 };
                 // `default: null` makes an input optional, whatever its type.
@@ -52,7 +54,7 @@ impl Inputs {
                     Ok(value) => Some(value),
                     Err(error) => {
                         let message = format!("the default does not fit: {error}");
-                        report.push(Diagnostic::error(codes::VALUE_TYPE, default.span, message));
+                        report.push(value_fault(codes::VALUE_TYPE, default.span, message, &ty));
                         inputs.broken.insert(name.value.clone());
                         None
                     }
@@ -155,9 +157,8 @@ pub(crate) fn give(
             }
             Err((span, error)) => {
                 let message = format!("input `{}`: {error}", spec.name);
-                report.push(
-                    Diagnostic::error(codes::INPUT_VALUE, span, message).also(decl.span, "declared here"),
-                );
+                let fault = value_fault(codes::INPUT_VALUE, span, message, &spec.ty);
+                report.push(fault.also(decl.span, "declared here"));
                 inputs.broken.insert(spec.name.clone());
             }
         }

@@ -1,7 +1,7 @@
 //! `needs`: names of siblings to places, and the order of every scope.
 
-use runbook_syntax::ast::Step;
 use runbook_syntax::Diagnostic;
+use runbook_syntax::ast::Step;
 
 use crate::arena::{Arena, ScopeSite, What};
 use crate::codes;

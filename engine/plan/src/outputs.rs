@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use runbook_kernel::{Effect, NodeId};
 use runbook_step::Type;
-use runbook_syntax::ast::{Action, Data, Step, StepKind};
+use runbook_syntax::ast::{Action, Data, Expr, Step, StepKind};
 
 use crate::arena::{Body, Doc, What, step_type};
 use crate::effects;
+use crate::lower::mentions;
 use crate::planner::Planner;
 
 /// The outputs of a step.
@@ -58,8 +59,7 @@ impl Planner<'_> {
             StepKind::Action(action) => return self.outputs_of_action(step, action),
             StepKind::Group(_) => {}
             StepKind::Prompt(prompt) => {
-                let ty =
-                    prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
+                let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
                 outputs.add("answer", ty);
             }
             StepKind::Switch { cases, .. } => {
@@ -135,7 +135,10 @@ impl Planner<'_> {
     /// Why a step that is over may have no outputs all the same.
     pub(crate) fn may_be_absent(&self, node: NodeId) -> Option<&'static str> {
         let What::Step(step) = self.graph.arena.node(node).what else { return None };
-        if step.when.is_some() {
+        // Of a `for_each`, a `when` that speaks of the item skips items, and the list of them is there.
+        let is_each = matches!(self.graph.arena.node(node).body, Body::Each { .. });
+        let of_item = |when: &Expr| is_each && mentions(when, &self.items_of(step));
+        if step.when.as_ref().is_some_and(|when| !of_item(when)) {
             return Some("it is skipped when its `when` does not hold");
         }
         if step.continue_on_error.as_ref().is_some_and(|yes| yes.value) {

@@ -84,6 +84,7 @@ fn planned(
         work: Cell::new(WORK),
     };
     planner.give_calls();
+    planner.check_defaults();
     let mut drafts = planner.lower();
     gates::bind(&arena, &planner.graph.orders, &mut drafts, report);
     let root = Place { module: ModuleId::ROOT, at: At::End };
@@ -149,7 +150,9 @@ fn presume_complete(drafts: &[Draft], report: &Report) {
     };
     for draft in drafts.iter().filter(standing_in) {
         let message = "this step could not be planned, and nothing says why: this is a fault of `runbook`";
-        report.push(Diagnostic::error(codes::EXPRESSION_FAILS, draft.plan.span, message));
+        report.push(
+            Diagnostic::error(codes::EXPRESSION_FAILS, draft.plan.span, message).hint("Please report it."),
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use runbook_syntax::{Code, Diagnostic, Severity, Span, codes, did_you_mean};
 /// More errors than this, and more warnings than this, are counted, not kept: nobody reads them.
 const MAX_FAULTS: usize = 500;
 /// The most names that are looked at for what may have been meant, over all faults.
-const MAX_GUESSES: usize = 100_000;
+const MAX_GUESSES: usize = 40_000;
 /// More names than this are not listed.
 const MAX_NAMES: usize = 12;
 

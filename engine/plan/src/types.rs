@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use runbook_step::{Field, Type, Value, parse_duration};
 use runbook_syntax::ast::{Data, TypeDecl};
-use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+use runbook_syntax::{Code, Diagnostic, Span, Spanned, did_you_mean};
 
 use crate::codes;
 use crate::report::Report;
@@ -36,13 +36,15 @@ impl<'a> Types<'a> {
         let fault = |span, message: String| Diagnostic::error(codes::TYPE_DECLARATION, span, message);
         let name = decl.name.value.as_str();
         let misplaced = |key: &str, span, goes_with: &str| {
-            report.push(fault(span, format!("`{key}` goes with {goes_with}, not with `{name}`")));
+            let message = format!("`{key}` goes with {goes_with}, not with `{name}`");
+            report.push(fault(span, message).hint("Leave it out, or choose the other type."));
         };
         if let Some(pattern) = decl.pattern.as_ref().filter(|_| name != "string") {
             misplaced("pattern", pattern.span, "`string`");
         }
         for (key, bound) in [("min", &decl.min), ("max", &decl.max)] {
-            if let Some(bound) = bound.as_ref().filter(|_| !matches!(name, "integer" | "number" | "duration")) {
+            if let Some(bound) = bound.as_ref().filter(|_| !matches!(name, "integer" | "number" | "duration"))
+            {
                 misplaced(key, bound.span, "numbers and durations");
             }
         }
@@ -162,11 +164,9 @@ fn bounded<T>(
     let bound = bound.as_ref()?;
     let found = value_of(&bound.value).as_ref().and_then(read);
     if found.is_none() {
-        report.push(Diagnostic::error(
-            codes::TYPE_DECLARATION,
-            bound.span,
-            format!("this bound must be {wanted}"),
-        ));
+        let message = format!("this bound must be {wanted}");
+        let hint = "A bound is a value of the type that it bounds, without an expression.";
+        report.push(Diagnostic::error(codes::TYPE_DECLARATION, bound.span, message).hint(hint));
     }
     found
 }
@@ -181,7 +181,8 @@ fn ordered<T: PartialOrd>(
     match (&min, &max, &decl.max) {
         (Some(least), Some(most), Some(at)) if least > most => {
             let message = "`max` is less than `min`: no value fits";
-            report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message));
+            let hint = "Exchange the two, or leave one out.";
+            report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message).hint(hint));
             (None, None)
         }
         _ => (min, max),
@@ -211,6 +212,46 @@ pub(crate) fn may_be(from: &Type, to: &Type) -> bool {
             from.iter().all(|field| same(field).is_none_or(|other| may_be(&field.ty, &other.ty)))
         }
         _ => false,
+    }
+}
+
+/// A value that is not of the type that is wanted. What the type says after a semicolon is what to do.
+pub(crate) fn value_fault(code: Code, span: Span, message: String, wanted: &Type) -> Diagnostic {
+    let (message, hint) = match message.rsplit_once("; ") {
+        Some((fault, advice)) => {
+            let mut letters = advice.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            (
+                fault.to_owned(),
+                format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str()),
+            )
+        }
+        None => (message, format!("Such as `{}`.", example(wanted))),
+    };
+    Diagnostic::error(code, span, message).hint(hint)
+}
+
+/// A value of a type, as it may stand in a file.
+pub(crate) fn example(ty: &Type) -> String {
+    match ty {
+        Type::String { one_of, .. } if !one_of.is_empty() => one_of[0].clone(),
+        Type::String { .. } => "'text'".into(),
+        Type::Secret { .. } => "env:NAME".into(),
+        Type::File => "folder/file.yaml".into(),
+        Type::Integer { min, .. } => min.unwrap_or(1).to_string(),
+        Type::Number { min, .. } => min.unwrap_or(0.5).to_string(),
+        Type::Boolean => "true".into(),
+        Type::Duration { min_ms, .. } => runbook_step::format_duration(min_ms.unwrap_or(30_000).max(1000)),
+        Type::Comparison(_) => "< 10".into(),
+        Type::List(of) => format!("[{}]", example(of)),
+        Type::Map { fields, .. } => {
+            let fields: Vec<String> = (fields.iter().filter(|field| field.required))
+                .map(|field| format!("{}: {}", field.name, example(&field.ty)))
+                .collect();
+            format!("{{{}}}", if fields.is_empty() { "name: value".to_owned() } else { fields.join(", ") })
+        }
+        Type::Either(types) => types.first().map_or_else(|| "'text'".into(), example),
+        Type::Any | Type::Payload => "value".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use runbook_plan::Plan;
-use runbook_wire::{Entry, EntryKind, Promise};
+use runbook_wire::{Entry, EntryKind, Promise, Role};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -48,7 +48,10 @@ fn json(plan: &Plan, environment: Option<&str>) -> Result<String, CommandError> 
 
 fn text(plan: &Plan, environment: Option<&str>) -> String {
     let outline = &plan.outline;
-    let mut out = format!("{}: {}\n", outline.name, outline.summary);
+    let mut out = match outline.summary.as_str() {
+        "" => format!("{}\n", outline.name),
+        summary => format!("{}: {summary}\n", outline.name),
+    };
     if let Some(owner) = &outline.owner {
         out.push_str(&format!("owner        {owner}\n"));
     }
@@ -115,7 +118,7 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
     }
     let left_out = left_out || entry.policy.left_out;
     rows.push(Row {
-        name: format!("{indent}{}", entry.title.as_deref().unwrap_or(&entry.segment)),
+        name: format!("{indent}{}", one_line(entry.title.as_deref().unwrap_or(&entry.segment))),
         what: entry.what.clone(),
         effect: if scope || left_out { String::new() } else { entry.effect.clone() },
         notes: notes.join("; "),
@@ -137,14 +140,22 @@ fn collect(entries: &[Entry], node: u32, depth: usize, left_out: bool, rows: &mu
     }
 }
 
+/// A name may have several lines, a row of the table has one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// How it comes back, in words.
 fn undo_words(promise: &Promise, entries: &[Entry], undo: &[u32]) -> String {
     match promise {
         Promise::NothingToUndo | Promise::Children => String::new(),
         Promise::Own(text) => format!("undo: {text}"),
         Promise::Steps => {
-            let what: Vec<&str> =
-                undo.iter().filter_map(|node| entries.get(*node as usize)).map(|e| e.what.as_str()).collect();
+            let what: Vec<&str> = (undo.iter().filter_map(|node| entries.get(*node as usize)))
+                // A probe that must hold before is no part of what is done.
+                .filter(|entry| entry.role != Role::Require)
+                .map(|entry| entry.what.as_str())
+                .collect();
             format!("undo: {}", what.join(", "))
         }
         Promise::None(reason) => format!("not undone: {reason}"),

@@ -10,10 +10,10 @@ use crate::error::{CommandError, Exit};
 use crate::output;
 use crate::target::Target;
 
-/// Say everything that is wrong with runbooks, at once; run nothing.
+/// Say everything that is wrong with runbooks and environments, at once; run nothing.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The runbooks.
+    /// The runbooks, and environments; `-` reads one from standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The environment [default: as runbook.toml says].
@@ -32,8 +32,9 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<Exit, CommandE
             environment: validate.environment.clone(),
             inputs: Vec::new(),
             strict: validate.strict,
+            ..Target::default()
         };
-        let planned = target.plan(true, Vec::new())?.planned;
+        let planned = target.check()?;
         diagnostics::show(&planned.diagnostics, &planned.sources, global)?;
         let tally = Tally::of(&planned.diagnostics);
         if tally.errors > 0 {

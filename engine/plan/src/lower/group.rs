@@ -85,9 +85,13 @@ impl Planner<'_> {
         if let Some(policy) = &step.on_warning {
             self.useless("on_warning", policy.span, "only checks warn");
         }
+        if let Some(policy) = &step.on_inconclusive {
+            self.useless("on_inconclusive", policy.span, "only checks are inconclusive");
+        }
         if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value) {
             let message = "a group is no point of no return: a step inside is";
-            self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));
+            let fault = Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message);
+            self.report.push(fault.hint("Put `pivot: true` at the step whose effect cannot be taken back."));
         }
         self.check_group_undo(id, step);
         draft.kernel.undo = match (self.graph.arena.node(id).undo, step.rollback.as_deref()) {
@@ -171,15 +175,15 @@ impl Planner<'_> {
                 let message = format!("the value is never `{label}`");
                 let hint = (self.report.did_you_mean(label, left.iter().copied()))
                     .unwrap_or_else(|| "Leave the case out.".into());
-                self.report.push(
-                    Diagnostic::error(codes::CASE_UNREACHABLE, case.label.span, message).hint(hint),
-                );
+                self.report
+                    .push(Diagnostic::error(codes::CASE_UNREACHABLE, case.label.span, message).hint(hint));
             }
         }
         if let Some(default) = default.filter(|_| left.is_empty() && !may_be_null) {
             let message = "every value has a case, so `default` is never chosen";
             let fault = Diagnostic::error(codes::CASE_UNREACHABLE, cases[default].label.span, message);
-            self.report.push(fault.hint("Leave `default` out: then a value that is added later is missed at once."));
+            self.report
+                .push(fault.hint("Leave `default` out: then a value that is added later is missed at once."));
         }
     }
 }

@@ -117,7 +117,8 @@ impl Planner<'_> {
         let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
         if let (Type::Secret { .. } | Type::File, Some(decl)) = (&ty, &prompt.value.ty) {
             let message = "an answer is stored with the run: it can be neither a secret nor a file";
-            self.report.push(Diagnostic::error(codes::TYPE_DECLARATION, decl.span, message));
+            let hint = "Ask for text, a number, a boolean, a duration or one of some words.";
+            self.report.push(Diagnostic::error(codes::TYPE_DECLARATION, decl.span, message).hint(hint));
         }
         if let Some(message) = self.text_template(&prompt.value.message, place) {
             draft.plan.work = Work::Prompt(PromptSpec { message, ty });
