@@ -259,7 +259,7 @@ impl Walk<'_> {
             (self.at)(start..start + name.len()),
             format!("unknown {what} `{name}`"),
         )
-        .hint(which_of(what, name, names));
+        .hint(which_of(name, names));
         self.faults.push(fault);
     }
 
@@ -279,7 +279,7 @@ impl Walk<'_> {
                 self.place(name.span()),
                 format!("unknown {what} `{text}`"),
             )
-            .hint(which_of(what, text, names));
+            .hint(which_of(text, names));
             self.faults.push(fault);
         }
     }
@@ -291,7 +291,7 @@ impl Walk<'_> {
 }
 
 /// The name that was meant, or all that there are.
-fn which_of(what: &str, name: &str, names: &[&str]) -> String {
+fn which_of(name: &str, names: &[&str]) -> String {
     did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.len() {
         0..=12 => format!("There is {}.", alternatives(names.iter().copied())),
         _ => "`runbook explain E303` lists them.".into(),
