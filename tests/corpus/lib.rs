@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use runbook_plan::{EnvironmentFile, Given, GivenValue, LoadError, Loader, Planned, Request, plan};
+use runbook_plan::{EnvironmentFile, Given, GivenValue, LoadError, Loader, Planned, Request, check};
 
 /// A fault: its code, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,17 +95,16 @@ pub fn expected(text: &str) -> Result<Vec<Fault>, String> {
     Ok(faults)
 }
 
-/// Files of the corpus, and one that need not be there.
+/// Files of the corpus, and some that need not be there.
 struct Folder<'t> {
     root: PathBuf,
-    path: &'t str,
-    text: &'t str,
+    others: &'t [(&'t str, &'t str)],
 }
 
 impl Loader for Folder<'_> {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        if path == self.path {
-            return Ok(self.text.as_bytes().to_vec());
+        if let Some((_, text)) = self.others.iter().find(|(other, _)| *other == path) {
+            return Ok(text.as_bytes().to_vec());
         }
         std::fs::read(self.root.join(path)).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => LoadError::NotFound,
@@ -123,11 +122,8 @@ impl Loader for Folder<'_> {
     }
 }
 
-/// What is to be planned for a file: its own comments say with which environment and inputs. An environment is planned
-/// with a runbook that does nothing.
+/// What is to be planned for a file: its own comments say with which environment and inputs.
 fn request(path: &str, text: &str) -> Request {
-    let is_environment = text.lines().any(|line| line == "kind: Environment");
-    let environment = if is_environment { Some(path) } else { remarks(text, "environment:").next() };
     let input = |line: &str| {
         let (name, value) = line.split_once('=').expect("an input is name=value");
         Given {
@@ -137,8 +133,9 @@ fn request(path: &str, text: &str) -> Request {
         }
     };
     Request {
-        file: if is_environment { "support/nothing.yaml".to_owned() } else { path.to_owned() },
-        environment: environment
+        file: path.to_owned(),
+        environment: remarks(text, "environment:")
+            .next()
             .map(|path| EnvironmentFile { name: "corpus".to_owned(), path: path.to_owned() }),
         inputs: remarks(text, "input:").map(input).collect(),
         strict: remarks(text, "strict").next().is_some(),
@@ -148,7 +145,13 @@ fn request(path: &str, text: &str) -> Request {
 
 /// Plans a file as its comments ask.
 pub fn planned(path: &str, text: &str) -> Planned {
-    plan(&request(path, text), &Folder { root: root(), path, text }, &runbook_stdlib::registry())
+    planned_beside(&[(path, text)])
+}
+
+/// Plans the first of these files, beside the others and those of the corpus.
+pub fn planned_beside(files: &[(&str, &str)]) -> Planned {
+    let [(path, text), ..] = files else { panic!("there is a file to plan") };
+    check(&request(path, text), &Folder { root: root(), others: files }, &runbook_stdlib::registry())
 }
 
 /// What is found wrong with a file of the corpus.
@@ -172,6 +175,22 @@ pub fn found(path: &str, text: &str) -> Vec<Fault> {
 pub fn codes() -> Vec<(&'static str, &'static str)> {
     let syntax = runbook_syntax::codes::ALL.iter().map(|entry| (entry.code.0, entry.title));
     syntax.chain(runbook_plan::codes::ALL.iter().map(|entry| (entry.code.0, entry.title))).collect()
+}
+
+/// Faults of files that are too large for the repository, each with its code: the files, the first is planned.
+pub fn too_large() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+    let head = "apiVersion: runbook/v1\nname: large\n";
+    let steps = |line: &str, count: usize| format!("{head}steps:\n{}", line.repeat(count));
+    let pin = "steps: [{uses: file.write, with: {path: out, from: big.bin}}]\n";
+    vec![
+        ("E109", vec![("wrong/large.yaml", " ".repeat(9 << 20))]),
+        ("E199", vec![("wrong/large.yaml", "a: b\n".repeat(20_000))]),
+        ("E419", vec![("wrong/large.yaml", steps("- {run: 'true', effect: read}\n", 20_001))]),
+        (
+            "E605",
+            vec![("wrong/large.yaml", format!("{head}{pin}")), ("wrong/big.bin", "x".repeat((16 << 20) + 1))],
+        ),
+    ]
 }
 
 /// The codes that the corpus expects somewhere.

@@ -58,7 +58,10 @@ pub(crate) fn show(
     };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_width(output::width().min(120)).with_context_lines(1);
-    for diagnostic in diagnostics.iter().take(SHOWN) {
+    // An error is not to be lost among warnings, which only take the place that errors leave.
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    for diagnostic in errors.into_iter().chain(warnings).take(SHOWN) {
         let mut text = String::new();
         // Rendering into a string fails only where the string does.
         let _ = handler.render_report(&mut text, &Report::new(diagnostic, sources));

@@ -1,5 +1,7 @@
 //! The runbook that a command is about: `FILE -e ENV -i name=value`, as the plan wants it.
 
+use std::cell::OnceCell;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
@@ -12,9 +14,9 @@ use crate::error::{CommandError, Exit};
 use crate::project::Project;
 
 /// Which runbook, where, with what.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Target {
-    /// The runbook.
+    /// The runbook; `-` reads it from standard input.
     #[arg(value_name = "FILE", add = complete::runbooks())]
     pub(crate) file: PathBuf,
     /// The environment, a file `environments/ENV.yaml` of the project [default: as runbook.toml says].
@@ -26,6 +28,9 @@ pub(crate) struct Target {
     /// Warnings are errors: above all, every write must say how it is undone.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// What came out of a pipe, which can be read once.
+    #[arg(skip)]
+    pub(crate) piped: OnceCell<Vec<u8>>,
 }
 
 /// What planning gave.
@@ -39,33 +44,57 @@ pub(crate) struct Planned {
 impl Target {
     /// Plans the runbook. `incomplete`: required inputs may be missing.
     pub(crate) fn plan(&self, incomplete: bool, more: Vec<Given>) -> Result<Planned, CommandError> {
-        let file = std::path::absolute(&self.file)
-            .map(|path| normal(&path))
-            .map_err(|error| CommandError::usage(format!("{}: {error}", self.file.display())))?;
-        let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-        if file.is_dir() {
-            return Err(CommandError::usage(format!("{} is a folder", self.file.display()))
-                .hint("name a runbook in it"));
-        }
-        if !file.is_file() {
-            return Err(CommandError::usage(format!("{}: no such file", self.file.display()))
-                .hint("`runbook init` writes a first runbook"));
-        }
-        let project = Project::of(&folder)?;
-        let root = project.root.clone().unwrap_or(folder);
+        let Opened { project, root, loader, file } = self.open()?;
         let environment = self.environment_file(&project, &root)?;
         let mut inputs =
             self.inputs.iter().map(|text| given(text)).collect::<Result<Vec<Given>, CommandError>>()?;
         inputs.extend(more);
-        let request = Request {
-            file: relative(&file, &root),
-            environment: environment.clone(),
-            inputs,
-            strict: self.strict,
-            incomplete,
-        };
-        let planned = runbook_plan::plan(&request, &FilesBelow(root.clone()), &runbook_stdlib::registry());
+        let request =
+            Request { file, environment: environment.clone(), inputs, strict: self.strict, incomplete };
+        let planned = runbook_plan::plan(&request, &loader, &runbook_stdlib::registry());
         Ok(Planned { planned, root, environment: environment.map(|e| e.name) })
+    }
+
+    /// Plans the file as it stands, a runbook or an environment.
+    pub(crate) fn check(&self) -> Result<runbook_plan::Planned, CommandError> {
+        let Opened { project, root, loader, file } = self.open()?;
+        let environment = self.environment_file(&project, &root)?;
+        let request =
+            Request { file, environment, strict: self.strict, incomplete: true, ..Request::default() };
+        Ok(runbook_plan::check(&request, &loader, &runbook_stdlib::registry()))
+    }
+
+    /// The file and the project that it belongs to. What is piped in belongs to the one of the working folder.
+    fn open(&self) -> Result<Opened, CommandError> {
+        let fault = |message: String| CommandError::usage(format!("{}: {message}", self.file.display()));
+        let system = |error: std::io::Error| fault(error.to_string());
+        let absolute = |path: &Path| std::path::absolute(path).map(|path| normal(&path)).map_err(system);
+        let (file, folder, piped) = match kind_of(&self.file) {
+            Kind::File => {
+                let file = absolute(&self.file)?;
+                let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
+                (Some(file), folder, None)
+            }
+            Kind::Pipe => {
+                if self.piped.get().is_none() {
+                    let bytes = read_pipe(&self.file).map_err(system)?;
+                    // Nobody else sets it.
+                    let _ = self.piped.set(bytes);
+                }
+                (None, absolute(Path::new("."))?, self.piped.get().cloned())
+            }
+            Kind::Folder => {
+                return Err(fault("this is a folder".into()).hint("name a runbook in it"));
+            }
+            Kind::Nothing => {
+                return Err(fault("no such file".into()).hint("`runbook init` writes a first runbook"));
+            }
+        };
+        let project = Project::of(&folder)?;
+        let root = project.root.clone().unwrap_or_else(|| folder.clone());
+        let file = relative(&file.unwrap_or_else(|| folder.join(PIPED)), &root);
+        let piped = piped.map(|bytes| (file.clone(), bytes));
+        Ok(Opened { loader: FilesBelow { root: root.clone(), piped }, project, root, file })
     }
 
     /// The plan, or an error after everything that is wrong with it has been shown.
@@ -148,15 +177,63 @@ fn from_file(name: &str, path: &str) -> Result<serde_json::Value, CommandError> 
     })
 }
 
+/// What a piped runbook is called in messages and in the record.
+const PIPED: &str = "stdin.yaml";
+
+/// A file on the command line, found.
+struct Opened {
+    project: Project,
+    root: PathBuf,
+    loader: FilesBelow,
+    /// From the root.
+    file: String,
+}
+
+enum Kind {
+    File,
+    Pipe,
+    Folder,
+    Nothing,
+}
+
+fn kind_of(path: &Path) -> Kind {
+    if path == Path::new("-") {
+        return Kind::Pipe;
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Kind::File,
+        Ok(found) if found.is_dir() => Kind::Folder,
+        Ok(_) => Kind::Pipe,
+        Err(_) => Kind::Nothing,
+    }
+}
+
+/// To the end, or to one byte more than is allowed.
+fn read_pipe(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match path == Path::new("-") {
+        true => std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)?,
+        false => std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
 /// Files below a folder, for the plan.
-struct FilesBelow(PathBuf);
+struct FilesBelow {
+    root: PathBuf,
+    /// One that is no file, and what came out of it.
+    piped: Option<(String, Vec<u8>)>,
+}
 
 /// A source or pinned file is at most this large: what is larger belongs into a store, not into a plan.
 const LARGEST: u64 = 64 << 20;
 
 impl Loader for FilesBelow {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        let path = self.0.join(path);
+        if let Some((_, bytes)) = self.piped.as_ref().filter(|(piped, _)| piped == path) {
+            return Ok(bytes.clone());
+        }
+        let path = self.root.join(path);
         let size = std::fs::metadata(&path).map_err(load_error)?.len();
         if size > LARGEST {
             return Err(LoadError::Other(format!("{size} bytes are too many; {LARGEST} are allowed")));
@@ -165,7 +242,7 @@ impl Loader for FilesBelow {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, LoadError> {
-        let entries = std::fs::read_dir(self.0.join(folder)).map_err(load_error)?;
+        let entries = std::fs::read_dir(self.root.join(folder)).map_err(load_error)?;
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(load_error)?;

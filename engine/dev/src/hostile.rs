@@ -110,7 +110,7 @@ fn cases() -> Vec<Case> {
         "steps:\n  - &base\n    id: base\n    run: 'true'\n    effect: read\n    env: {{A: a, B: b}}\n{merged}"
     );
     let endless = "inputs:\n  n: {type: integer, default: \"${{ range(1000000000) | length }}\"}\nsteps:\n  - {id: a, wait: {for: \"${{ range(100000000) | join('') | length }}s\"}}\n";
-    vec![
+    let mut all = vec![
         one("10,000 steps", format!("{HEAD}steps:\n{steps}"), 0),
         one("10,000 steps, each wrong", format!("{HEAD}steps:\n{wrong}"), 10),
         one("1 MiB of nonsense", nonsense, 10),
@@ -125,5 +125,66 @@ fn cases() -> Vec<Case> {
         one("a call of itself", format!("{HEAD}{itself}"), 10),
         one("an expression of 800 KB", format!("{HEAD}{long}"), 10),
         one("an endless expression", format!("{HEAD}{endless}"), 10),
+    ];
+    all.extend(many_of_a_kind());
+    all
+}
+
+/// What is cheap once and was dear ten thousand times.
+fn many_of_a_kind() -> Vec<Case> {
+    let file = |head: &str, count: usize, line: &dyn Fn(usize) -> String| {
+        let lines: String = (0..count).map(line).collect();
+        format!("{HEAD}{head}{lines}")
+    };
+    let one = |name, text: String, exit| Case { name, files: vec![("a.yaml", text)], exit };
+    let needs = file("steps:\n", 10_000, &|n| {
+        format!("  - {{id: step_number_{n:05}, needs: [step_nomber_{n:05}_x], run: 'true', effect: read}}\n")
+    });
+    let reads = file("steps:\n", 10_000, &|n| {
+        format!(
+            "  - {{id: step_number_{n:05}, uses: set, with: {{x: '${{{{ steps.stop_{n:05}.outputs.x }}}}'}}}}\n"
+        )
+    });
+    let nothing = "steps: [{run: 'true', effect: read}]\ninputs:\n";
+    let pattern = file(nothing, 20_000, &|n| format!("  i{n}: {{type: string, pattern: '\\w{{60}}'}}\n"));
+    let patterns = file(nothing, 20_000, &|n| format!("  i{n}: {{type: string, pattern: '\\w{{60}}{n}'}}\n"));
+    let prompt = "steps:\n  - {id: p, prompt: {message: x, type: string, pattern: '\\w{60}'}}\n";
+    let read = |_| "  - {uses: set, with: {x: '${{ steps.p.outputs.answer }}'}}\n".to_owned();
+    let prompt = file(prompt, 10_000, &read);
+    let work = |_| "  - {uses: set, with: {x: '${{ range(90000)|list|reverse|sort|length }}'}}\n".to_owned();
+    let work = file("steps:\n", 10_000, &work);
+    let text = "steps:\n  - uses: set\n    with:\n";
+    let text = file(text, 10_000, &|n| {
+        format!("      x{n}: '${{{{ range(90000)|map(\"string\")|join(\"\")|upper|length }}}}'\n")
+    });
+    let open = format!("{HEAD}steps: []\nowner: @{}\n", "${{ \\\"".repeat(170_000));
+    let outputs: Vec<String> = (0..20_000).map(|n| format!("o{n}: 1")).collect();
+    let outputs = format!("steps:\n  - {{id: a, uses: set, with: {{{}}}}}\n", outputs.join(", "));
+    let outputs = file(&outputs, 8_000, &|n| {
+        format!("  - {{uses: set, with: {{x: '${{{{ steps.a.outputs.o{n} }}}}'}}}}\n")
+    });
+    let called = file("inputs: {v: string}\nsteps:\n", 5_000, &|n| {
+        format!("  - {{id: s{n}, uses: set, with: {{x: 'some text of some length ${{{{ inputs.v }}}}'}}}}\n")
+    });
+    let calls = |name, times: usize, exit| Case {
+        name,
+        files: vec![
+            ("a.yaml", file("steps:\n", times, &|_| "  - {call: b.yaml, inputs: {v: a}}\n".to_owned())),
+            ("b.yaml", called.clone()),
+        ],
+        exit,
+    };
+    vec![
+        one("10,000 misspelt needs", needs, 10),
+        one("10,000 reads of steps that are not there", reads, 10),
+        one("one large pattern, 20,000 times", pattern, 0),
+        one("20,000 large patterns", patterns, 10),
+        one("an answer with a large pattern, read 10,000 times", prompt, 0),
+        one("10,000 expressions that sort", work, 10),
+        one("10,000 expressions of long texts", text, 10),
+        one("170,000 open expressions in a broken line", open, 10),
+        one("20,000 outputs, 8,000 reads", outputs, 0),
+        calls("5,000 steps, called 7 times", 7, 0),
+        calls("5,000 steps, called 30 times", 30, 10),
     ]
 }

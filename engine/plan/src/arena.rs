@@ -19,7 +19,7 @@ use crate::path::{folder_of, join};
 use crate::report::Report;
 
 /// The most nodes of a plan, and the most steps side by side. Beyond, somebody has written a loop of calls.
-pub(crate) const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 40_000;
 pub(crate) const MAX_SIBLINGS: usize = 20_000;
 
 /// All steps of a plan.
@@ -299,7 +299,8 @@ impl<'a> Collector<'a, '_> {
                         format!("the plan has more than {MAX_NODES} steps, those of called runbooks included")
                     }
                 };
-                self.report.push(Diagnostic::error(codes::TOO_MANY_STEPS, span, message));
+                let hint = "A `for_each` takes any number of items.";
+                self.report.push(Diagnostic::error(codes::TOO_MANY_STEPS, span, message).hint(hint));
             }
             return None;
         }

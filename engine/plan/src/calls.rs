@@ -1,8 +1,10 @@
 //! What each `call` gives to the runbook that it calls.
 
+use std::collections::BTreeSet;
+
 use runbook_step::Value;
+use runbook_syntax::Diagnostic;
 use runbook_syntax::ast::{Runbook, StepKind};
-use runbook_syntax::{Diagnostic, did_you_mean};
 
 use crate::arena::{Doc, What};
 use crate::codes;
@@ -18,7 +20,7 @@ impl Planner<'_> {
         for number in self.inputs.len()..self.graph.arena.modules.len() {
             let module = ModuleId(number as u32);
             let declared = match self.graph.arena.module(module).doc {
-                Doc::Runbook(runbook) => Inputs::declared(&runbook.inputs, self.report),
+                Doc::Runbook(runbook) => Inputs::declared(&runbook.inputs, self.types),
                 Doc::Environment(_) => Inputs::default(),
             };
             self.inputs.push(declared);
@@ -27,12 +29,12 @@ impl Planner<'_> {
                 given = self.given(module, runbook);
             }
             let mut known = runbook_step::Map::new();
-            let mut open = Vec::new();
+            let mut open = BTreeSet::new();
             for (name, template) in &given {
                 let Some(spec) = self.inputs[number].spec(name) else { continue };
                 match self.value_before_the_run(template, spec) {
                     Known::Value(value) => drop(known.insert(name.clone(), value)),
-                    Known::Open => open.push(name.clone()),
+                    Known::Open => drop(open.insert(name.clone())),
                     Known::InTheRun => {}
                 }
             }
@@ -47,13 +49,15 @@ impl Planner<'_> {
         let Some(caller) = arena.module(module).caller else { return Vec::new() };
         let What::Step(step) = arena.node(caller).what else { return Vec::new() };
         let StepKind::Call { path, inputs } = &step.kind else { return Vec::new() };
-        let specs = &self.inputs[module.0 as usize].specs;
+        let declared = &self.inputs[module.0 as usize];
+        let specs = &declared.specs;
         for (name, _) in inputs {
-            if specs.iter().all(|spec| spec.name != name.value) {
+            if declared.spec(&name.value).is_none() {
                 let message = format!("`{}` has no input `{}`", path.value, name.value);
-                let hint = did_you_mean(&name.value, specs.iter().map(|spec| spec.name.as_str()));
-                self.report
-                    .push(Diagnostic::error(codes::UNKNOWN_INPUT, name.span, message).maybe_hint(hint));
+                let names = specs.iter().map(|spec| spec.name.as_str());
+                let hint = (self.report.which_of(&name.value, names))
+                    .unwrap_or_else(|| format!("Declare it there: `inputs: {{{}: string}}`.", name.value));
+                self.report.push(Diagnostic::error(codes::UNKNOWN_INPUT, name.span, message).hint(hint));
             }
         }
         let place = self.place(caller);

@@ -55,14 +55,19 @@ impl Planner<'_> {
                 "`{}` changes nothing, so there is nothing that `{key}` could mean",
                 declaration.name
             );
-            self.report.push(Diagnostic::error(codes::NOTHING_TO_UNDO, span, message));
+            let hint = "Leave it out. If the step does change something, its `effect` is not `read`.";
+            self.report.push(Diagnostic::error(codes::NOTHING_TO_UNDO, span, message).hint(hint));
         }
         if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value && effect != Effect::Write) {
             let message = "the point of no return is a step that writes, and this one does not";
-            self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));
+            let fault = Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message);
+            self.report.push(fault.hint("Put `pivot: true` at the step whose effect cannot be taken back."));
         }
         // What the step says of its effect is wrong, which has been said.
-        let confused = step.effect.is_some() && declaration.effect != Declared::Declared;
+        let confused = step
+            .effect
+            .as_ref()
+            .is_some_and(|says| says.value.is_empty() || declaration.effect != Declared::Declared);
         let undone = confused || undo_key(step).is_some() || matches!(declaration.undo, UndoKind::Own { .. });
         if effect == Effect::Write && !undone && !self.group_undoes(id) {
             self.missing_undo(step, declaration);
@@ -125,7 +130,8 @@ impl Planner<'_> {
             }
             (None, Some(reason)) => {
                 let message = "`reason` says why there is no undo: it goes with `rollback: none`";
-                self.report.push(Diagnostic::error(codes::UNDO_CONFLICT, reason.span, message));
+                let fault = Diagnostic::error(codes::UNDO_CONFLICT, reason.span, message);
+                self.report.push(fault.hint("Add `rollback: none`, or leave `reason` out."));
             }
             _ => {}
         }
@@ -133,7 +139,8 @@ impl Planner<'_> {
             let message = "a step is undone, or it is irreversible";
             self.report.push(
                 Diagnostic::error(codes::UNDO_CONFLICT, irreversible.span, message)
-                    .also(rollback_span(rollback), "here it says how it is undone"),
+                    .also(rollback_span(rollback), "here it says how it is undone")
+                    .hint("Keep one of the two."),
             );
         }
     }
@@ -152,7 +159,8 @@ impl Planner<'_> {
         let pivot = step.pivot.as_ref().filter(|pivot| pivot.value).map(|pivot| ("pivot", pivot.span));
         if let Some((key, span)) = undo_key(step).or(pivot) {
             let message = format!("what {list} does is never undone, so `{key}` means nothing here");
-            self.report.push(Diagnostic::error(codes::NO_UNDO_HERE, span, message));
+            let hint = format!("Leave `{key}` out.");
+            self.report.push(Diagnostic::error(codes::NO_UNDO_HERE, span, message).hint(hint));
         }
         if role == ScopeRole::Between && matches!(effect, Effect::Write | Effect::Notify) {
             let message = "between two batches there are only checks, waits and gates";

@@ -65,6 +65,9 @@ impl Expression {
         {
             return scope.resolve(reference);
         }
+        if !scope.may_work() {
+            return Err(self.error("there is no work left for it".into(), None));
+        }
         let root = conversion::root(self, scope)?;
         let environment = filters::environment();
         let result = parse_expr(&self.source).and_then(|tree| {
@@ -75,11 +78,17 @@ impl Expression {
             let mut output = minijinja::machinery::make_string_output(&mut output);
             let escape = minijinja::AutoEscape::None;
             minijinja::machinery::eval(environment, &instructions, root, &blocks, &mut output, escape)
-                .map(|(value, _)| value.unwrap_or_default())
+                .map(|(value, state)| (value.unwrap_or_default(), state.fuel_levels()))
         });
         match result {
-            Ok(value) => conversion::from_jinja(&value).map_err(|message| self.error(message, None)),
-            Err(error) => Err(self.explain(&error)),
+            Ok((value, fuel)) => {
+                scope.worked(fuel.map_or(0, |(used, _)| used), self.span);
+                conversion::from_jinja(&value).map_err(|message| self.error(message, None))
+            }
+            Err(error) => {
+                scope.worked(filters::work_of_failure(&error), self.span);
+                Err(self.explain(&error))
+            }
         }
     }
 

@@ -3,14 +3,14 @@
 use runbook_kernel::NodeId;
 use runbook_step::{Field, Type, Value};
 use runbook_syntax::ast::{Expr, Read, Step};
-use runbook_syntax::{Code, Diagnostic, Span, alternatives, did_you_mean};
+use runbook_syntax::{Code, Diagnostic, Span, did_you_mean};
 
 use crate::arena::{Body, Doc, What};
 use crate::codes;
 use crate::model::{Expression, ModuleId, Reference};
 use crate::planner::Planner;
+use crate::report::and;
 use crate::scope::{Place, Sight};
-use crate::types::field_hint;
 
 /// The fields of `run`.
 const RUN: [&str; 4] = ["id", "name", "started_at", "status"];
@@ -105,7 +105,7 @@ impl Planner<'_> {
             let roots = ["inputs", "environment", "steps", "secrets", "run", "rollback", "prepared"];
             let names = roots.into_iter().chain(keys.iter().map(String::as_str));
             Some(
-                did_you_mean(name, names)
+                (self.report.did_you_mean(name, names))
                     .unwrap_or_else(|| format!("Text is written in quotes: `'{name}'`.")),
             )
         };
@@ -124,7 +124,7 @@ impl Planner<'_> {
         let inputs = &self.inputs[module.0 as usize];
         let Some(spec) = inputs.spec(name) else {
             let names = inputs.specs.iter().map(|spec| spec.name.as_str());
-            let hint = did_you_mean(name, names)
+            let hint = (self.report.did_you_mean(name, names))
                 .unwrap_or_else(|| format!("Declare it: `inputs: {{{name}: string}}`."));
             return Err(fault(
                 codes::UNKNOWN_INPUT,
@@ -153,12 +153,14 @@ impl Planner<'_> {
                 None if extra.is_some() => Ok(()),
                 None => {
                     let message = format!("`{path}` has no `{name}`");
-                    Err(fault(codes::UNKNOWN_FIELD, read.span, message, field_hint(name, fields)))
+                    let names = fields.iter().map(|field| field.name.as_str());
+                    Err(fault(codes::UNKNOWN_FIELD, read.span, message, self.report.which_of(name, names)))
                 }
             },
             other => {
                 let message = format!("`{path}` is {other}, which has no `{name}`");
-                Err(fault(codes::UNKNOWN_FIELD, read.span, message, None))
+                let hint = format!("Read `{path}` as a whole.");
+                Err(fault(codes::UNKNOWN_FIELD, read.span, message, Some(hint)))
             }
         }
     }
@@ -167,9 +169,9 @@ impl Planner<'_> {
         if self.setting.open {
             return Ok(());
         }
-        let unknown = |path: &str, name: &str, names: &mut dyn Iterator<Item = &str>| {
+        let unknown = |path: &str, name: &str, names: &[&str]| {
             let message = format!("`{path}` has no `{name}`");
-            fault(codes::UNKNOWN_FIELD, read.span, message, did_you_mean(name, names))
+            fault(codes::UNKNOWN_FIELD, read.span, message, self.report.which_of(name, names.iter().copied()))
         };
         if self.setting.doc.is_none() && !read.guarded {
             let message = "this reads the environment, and there is none";
@@ -186,7 +188,7 @@ impl Planner<'_> {
                 codes::UNKNOWN_FIELD,
                 read.span,
                 format!("`environment.{}` has no fields", rest[0]),
-                None,
+                Some(format!("Read `environment.{}` as a whole.", rest[0])),
             )),
             ["vars", path @ ..] => {
                 let mut at = &self.setting.value;
@@ -197,18 +199,20 @@ impl Planner<'_> {
                         Some((Some(inner), _)) => at = inner,
                         _ if read.guarded => return Ok(()),
                         Some((None, map)) => {
-                            return Err(unknown(&written, name, &mut map.keys().map(String::as_str)));
+                            let names: Vec<&str> = map.keys().map(String::as_str).collect();
+                            return Err(unknown(&written, name, &names));
                         }
                         None => {
                             let message = format!("`{written}` is {}, which has no `{name}`", at.kind());
-                            return Err(fault(codes::UNKNOWN_FIELD, read.span, message, None));
+                            let hint = format!("Read `{written}` as a whole.");
+                            return Err(fault(codes::UNKNOWN_FIELD, read.span, message, Some(hint)));
                         }
                     }
                     written = format!("{written}.{name}");
                 }
                 Ok(())
             }
-            [name, ..] => Err(unknown("environment", name, &mut ["name", "vars", "protected"].into_iter())),
+            [name, ..] => Err(unknown("environment", name, &["name", "vars", "protected"])),
         }
     }
 
@@ -234,7 +238,7 @@ impl Planner<'_> {
             module
         } else {
             let names = own.iter().chain(of_environment).map(|(declared, _)| declared.value.as_str());
-            let hint = did_you_mean(name, names).unwrap_or_else(|| {
+            let hint = self.report.did_you_mean(name, names).unwrap_or_else(|| {
                 format!("Say where it comes from: `secrets: {{{name}: {{env: VARIABLE}}}}`.")
             });
             return Err(fault(
@@ -277,15 +281,22 @@ impl Planner<'_> {
     fn step(&self, read: &Read, place: Place, id: &str, rest: &[&str]) -> Result<Reference, Fault> {
         let module = self.graph.arena.module(place.module);
         let Some(target) = module.ids.get(id).copied() else {
-            let hint = did_you_mean(id, module.ids.keys().copied());
-            return Err(fault(codes::UNKNOWN_STEP, read.span, format!("there is no step `{id}`"), hint));
+            let hint = (self.report.did_you_mean(id, module.ids.keys().copied()))
+                .unwrap_or_else(|| "A step is read by its `id`, within one file.".into());
+            return Err(fault(
+                codes::UNKNOWN_STEP,
+                read.span,
+                format!("there is no step `{id}`"),
+                Some(hint),
+            ));
         };
         let (node, certain) = match self.graph.sight(place, target) {
             Sight::Over(node) => (node, true),
             Sight::Uncertain(node) => (node, false),
             Sight::Itself => {
                 let message = format!("`{id}` reads itself: its outputs are there when it is over");
-                return Err(fault(codes::NOT_AN_ANCESTOR, read.span, message, None));
+                let hint = "Read the outputs of a step above; what this one gives is read by those below.";
+                return Err(fault(codes::NOT_AN_ANCESTOR, read.span, message, Some(hint.into())));
             }
             Sight::Unordered { reader } => return Err(self.unordered(read, id, target, reader)),
             Sight::Hidden { group } => return Err(self.hidden(read, id, target, group)),
@@ -335,6 +346,7 @@ impl Planner<'_> {
                 let message =
                     format!("`{id}` cannot be read here: no step has run yet, or it runs elsewhere");
                 Diagnostic::error(codes::NOT_AN_ANCESTOR, read.span, message)
+                    .hint("Here, `inputs` and `environment` can be read.")
             }
         };
         Some(Box::new(diagnostic.also(arena.span(target), format!("`{id}` is here"))))
@@ -397,11 +409,12 @@ impl Planner<'_> {
                 if !matches!(action, runbook_syntax::ast::Action::Uses { .. })),
             _ => false,
         };
-        let hint = did_you_mean(name, names.clone()).or_else(|| match () {
-            () if is_script => Some(format!("Declare it at `{id}`: `outputs: {{{name}: string}}`.")),
+        let hint = match () {
+            () if is_script => (self.report.did_you_mean(name, names))
+                .or_else(|| Some(format!("Declare it at `{id}`: `outputs: {{{name}: string}}`."))),
             () if known.is_empty() => Some("It has no outputs.".into()),
-            () => Some(format!("It has {}.", and(&names.collect::<Vec<_>>()))),
-        });
+            () => self.report.which_of(name, names),
+        };
         fault(codes::UNKNOWN_OUTPUT, read.span, format!("`{id}` has no output `{name}`"), hint)
     }
 
@@ -479,7 +492,8 @@ fn fault(code: Code, span: Span, message: String, hint: Option<String>) -> Fault
 }
 
 fn not_here(span: Span, what: &str, only_in: &str) -> Fault {
-    fault(codes::NAME_NOT_HERE, span, format!("{what}, and means nothing outside of {only_in}"), None)
+    let hint = format!("Read it in {only_in} only.");
+    fault(codes::NAME_NOT_HERE, span, format!("{what}, and means nothing outside of {only_in}"), Some(hint))
 }
 
 fn whole(span: Span, name: &str, example: &str) -> Fault {
@@ -505,9 +519,4 @@ fn secret_alone(expr: &Expr, read: &Read, allowed: bool) -> Result<(), Fault> {
             Err(fault(codes::SECRET_PLACE, read.span, message.into(), Some(hint.into())))
         }
     }
-}
-
-/// "`a`, `b` and `c`".
-fn and(names: &[&str]) -> String {
-    alternatives(names.iter().copied()).replace(" or ", " and ")
 }

@@ -9,6 +9,7 @@ use crate::model::{Reference, Template};
 use crate::planner::Planner;
 use crate::scope::{At, Place};
 use crate::template::Wanted;
+use crate::types::value_fault;
 
 impl Planner<'_> {
     /// A value that is fixed when the plan is made. `None`: it is wrong, which has been reported, or it depends on an
@@ -52,7 +53,7 @@ impl Planner<'_> {
         match value {
             Ok(value) => Some(value),
             Err(error) => {
-                self.report.push(Diagnostic::error(codes::VALUE_TYPE, data.span, format!("{what}: {error}")));
+                self.report.push(value_fault(codes::VALUE_TYPE, data.span, format!("{what}: {error}"), ty));
                 None
             }
         }

@@ -30,7 +30,8 @@ pub(crate) fn bind(arena: &Arena<'_>, orders: &[Order], drafts: &mut [Draft], re
         if let Some(first) = pivots[..number].iter().find(|first| !walk.exclude_each_other(**first, *pivot)) {
             let message = "there is one point of no return, and this is a second";
             let diagnostic = Diagnostic::error(codes::PIVOT_SEVERAL, pivot_span(arena, *pivot), message);
-            report.push(diagnostic.also(pivot_span(arena, *first), "the first"));
+            let hint = "Keep the one after which there is really no way back.";
+            report.push(diagnostic.hint(hint).also(pivot_span(arena, *first), "the first"));
         }
     }
     let mut beyond = vec![false; drafts.len()];
@@ -55,7 +56,8 @@ pub(crate) fn bind(arena: &Arena<'_>, orders: &[Order], drafts: &mut [Draft], re
         }
         if bindings > MAX_BINDINGS {
             let message = format!("approvals bind more than {MAX_BINDINGS} steps");
-            report.push(Diagnostic::error(codes::TOO_MANY_STEPS, arena.span(approval), message));
+            let fault = Diagnostic::error(codes::TOO_MANY_STEPS, arena.span(approval), message);
+            report.push(fault.hint("Ask once for several steps."));
             return;
         }
     }
@@ -90,7 +92,8 @@ impl Walk<'_, '_> {
             let fault =
                 |message: String| Diagnostic::error(codes::PIVOT_PLACE, pivot_span(arena, pivot), message);
             if site.item_of.is_some() {
-                report.push(fault("there is no point of no return inside a `for_each`".into()));
+                let message = "there is no point of no return inside a `for_each`";
+                report.push(fault(message.into()).hint("Put it at a step after the `for_each`."));
             }
             if let What::Step(Step { retry: Some(retry), .. }) = site.what
                 && at != pivot
@@ -100,7 +103,8 @@ impl Walk<'_, '_> {
                     "`{}` is tried again when it fails, which means undoing what it did",
                     arena.label(at)
                 );
-                report.push(fault(message).also(retry.span, "here"));
+                let hint = "Take the point of no return out of the group, or `retry` off it.";
+                report.push(fault(message).hint(hint).also(retry.span, "here"));
             }
             for other in self.unordered(at) {
                 if self.writes[other.0 as usize] {

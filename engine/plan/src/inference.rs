@@ -1,9 +1,9 @@
 //! The type of an expression, as far as it can be known before the run.
 
-use minijinja::machinery::ast::{BinOpKind, Const, Expr as Tree, UnaryOpKind};
+use minijinja::machinery::ast::{BinOpKind, CallArg, Const, Expr as Tree, UnaryOpKind};
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
-use runbook_step::Type;
+use runbook_step::{Type, Value};
 use runbook_syntax::ast::Expr;
 
 use crate::planner::Planner;
@@ -20,6 +20,37 @@ impl Planner<'_> {
         match parse_expr(&expr.source) {
             Ok(tree) => self.infer(&tree, place, 0),
             Err(_) => Type::Any,
+        }
+    }
+
+    /// Whether an expression may give null because an input has no value. Only where it is an input, or chooses one: what
+    /// else is done with null fails, or gives something.
+    pub(crate) fn may_be_null(&self, expr: &Expr, place: Place) -> bool {
+        parse_expr(&expr.source).is_ok_and(|tree| self.gives_null(&tree, place, 0))
+    }
+
+    fn gives_null(&self, tree: &Tree<'_>, place: Place, depth: u32) -> bool {
+        let gives_null = |tree: &Tree<'_>| depth < 64 && self.gives_null(tree, place, depth + 1);
+        match tree {
+            Tree::GetAttr(_) => match path(tree).as_deref() {
+                Some([root, name]) if root == "inputs" => {
+                    let spec = self.inputs[place.module.0 as usize].spec(name);
+                    spec.is_some_and(|spec| {
+                        !spec.required && spec.default.as_ref().is_none_or(Value::is_null)
+                    })
+                }
+                _ => false,
+            },
+            Tree::IfExpr(choice) => {
+                gives_null(&choice.true_expr) || choice.false_expr.as_ref().is_some_and(gives_null)
+            }
+            Tree::Filter(filter) if filter.name == "default" => match filter.args.first() {
+                Some(CallArg::Pos(other)) => gives_null(other),
+                _ => false,
+            },
+            Tree::Var(var) => var.id == "null",
+            Tree::Const(value) => value.value.is_none(),
+            _ => false,
         }
     }
 
@@ -69,9 +100,7 @@ impl Planner<'_> {
                 "keys" | "values" | "items" | "list" | "sort" | "unique" | "map" | "select" | "reject"
                 | "selectattr" | "rejectattr" => Type::list(Type::Any),
                 "default" => match (&filter.expr, filter.args.first()) {
-                    (Some(operand), Some(minijinja::machinery::ast::CallArg::Pos(other))) => {
-                        either(infer(operand), infer(other))
-                    }
+                    (Some(operand), Some(CallArg::Pos(other))) => either(infer(operand), infer(other)),
                     _ => Type::Any,
                 },
                 _ => Type::Any,

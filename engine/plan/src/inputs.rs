@@ -1,10 +1,10 @@
 //! The inputs of each module: their declarations, and the values that are known before the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use runbook_step::{Map, Secret, Type, Value};
 use runbook_syntax::ast::{Data, InputDecl, Runbook, SecretDecl, Segment};
-use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+use runbook_syntax::{Diagnostic, Spanned};
 
 use crate::codes;
 use crate::library::Library;
@@ -12,7 +12,7 @@ use crate::model::{InputSpec, ModuleId, Plan, SecretSpec};
 use crate::report::Report;
 use crate::request::{Given, GivenValue, Request};
 use crate::setting::{Setting, value_of};
-use crate::types;
+use crate::types::{Types, value_fault};
 
 /// The inputs of a module.
 #[derive(Debug, Default)]
@@ -21,24 +21,29 @@ pub(crate) struct Inputs {
     /// Values that are known before the run. One that is declared and not here is only known in the run.
     pub(crate) known: Map,
     /// Inputs whose value was given and wrong, or required and missing: not to be complained about again.
-    pub(crate) broken: Vec<String>,
+    pub(crate) broken: BTreeSet<String>,
     /// Inputs that depend on what an incomplete request leaves open.
-    pub(crate) open: Vec<String>,
+    pub(crate) open: BTreeSet<String>,
+    /// Where each stands in `specs`.
+    places: HashMap<String, usize>,
 }
 
 impl Inputs {
     /// The declared inputs of a runbook. A default that does not fit is reported; a secret's is not known here.
-    pub(crate) fn declared(decls: &[(Spanned<String>, InputDecl)], report: &Report) -> Inputs {
+    pub(crate) fn declared(decls: &[(Spanned<String>, InputDecl)], types: &Types<'_>) -> Inputs {
+        let report = types.report;
         let mut inputs = Inputs::default();
         for (name, decl) in decls {
-            let ty = types::declared(&decl.ty, report);
+            let ty = types.declared(&decl.ty);
             let default = decl.default.as_ref().and_then(|default| {
                 if secret_path(&default.value).is_some() && ty.admits_secret() {
                     return None;
                 }
                 let Some(value) = value_of(&default.value) else {
                     let message = "a default is fixed: there are no expressions in it";
-                    report.push(Diagnostic::error(codes::NOT_FIXED, default.span, message));
+                    let hint =
+                        "Let the expression stand where the input is read: `${{ inputs.x | default(…) }}`.";
+                    report.push(Diagnostic::error(codes::NOT_FIXED, default.span, message).hint(hint));
                     return None;
                 };
                 // `default: null` makes an input optional, whatever its type.
@@ -49,14 +54,15 @@ impl Inputs {
                     Ok(value) => Some(value),
                     Err(error) => {
                         let message = format!("the default does not fit: {error}");
-                        report.push(Diagnostic::error(codes::VALUE_TYPE, default.span, message));
-                        inputs.broken.push(name.value.clone());
+                        report.push(value_fault(codes::VALUE_TYPE, default.span, message, &ty));
+                        inputs.broken.insert(name.value.clone());
                         None
                     }
                 }
             });
             let optional =
                 decl.default.is_some() || decl.required.as_ref().is_some_and(|required| !required.value);
+            inputs.places.insert(name.value.clone(), inputs.specs.len());
             inputs.specs.push(InputSpec {
                 name: name.value.clone(),
                 ty,
@@ -70,7 +76,7 @@ impl Inputs {
     }
 
     pub(crate) fn spec(&self, name: &str) -> Option<&InputSpec> {
-        self.specs.iter().find(|spec| spec.name == name)
+        self.places.get(name).map(|place| &self.specs[*place])
     }
 }
 
@@ -112,14 +118,8 @@ pub(crate) fn give(
             None => {
                 let message = format!("the runbook has no input `{}`", given.name);
                 let names = inputs.specs.iter().map(|spec| spec.name.as_str());
-                let hint =
-                    did_you_mean(&given.name, names.clone()).or_else(|| match inputs.specs.is_empty() {
-                        true => Some("It has no inputs.".into()),
-                        false => Some(format!(
-                            "It has {}.",
-                            runbook_syntax::alternatives(names).replace(" or ", " and ")
-                        )),
-                    });
+                let hint = (report.which_of(&given.name, names))
+                    .or_else(|| inputs.specs.is_empty().then(|| "It has no inputs.".into()));
                 report.push(Diagnostic::error(codes::INPUT_UNDECLARED, span, message).maybe_hint(hint));
             }
         }
@@ -157,10 +157,9 @@ pub(crate) fn give(
             }
             Err((span, error)) => {
                 let message = format!("input `{}`: {error}", spec.name);
-                report.push(
-                    Diagnostic::error(codes::INPUT_VALUE, span, message).also(decl.span, "declared here"),
-                );
-                inputs.broken.push(spec.name.clone());
+                let fault = value_fault(codes::INPUT_VALUE, span, message, &spec.ty);
+                report.push(fault.also(decl.span, "declared here"));
+                inputs.broken.insert(spec.name.clone());
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Calls of step types: parameters against the declaration.
 
+use std::collections::HashSet;
+
 use runbook_kernel::NodeId;
 use runbook_step::{Choice, Declaration, Type, Value};
 use runbook_syntax::ast::{Action, ActionUse, Data, Step, TypeDecl};
-use runbook_syntax::{Diagnostic, Span, Spanned, alternatives, did_you_mean};
+use runbook_syntax::{Diagnostic, Span, Spanned, alternatives, codes as syntax_codes, did_you_mean};
 
 use crate::arena::{Doc, What, step_type};
 use crate::codes;
@@ -12,7 +14,7 @@ use crate::planner::Planner;
 use crate::scope::{At, Place};
 use crate::setting::value_of;
 use crate::template::Wanted;
-use crate::types;
+use crate::types::example;
 
 /// Parameters as a file writes them.
 type With = [(Spanned<String>, Spanned<Data>)];
@@ -91,10 +93,7 @@ impl Planner<'_> {
         let name = step_type(action);
         let Some(found) = self.registry.get(name) else {
             let span = if let Action::Uses { step, .. } = action { step.span } else { stand.span };
-            let names = self.registry.declarations().map(|declaration| declaration.name);
-            let hint = did_you_mean(name, names).unwrap_or_else(|| "`runbook steps` lists them.".into());
-            let message = format!("there is no step type `{name}`");
-            self.report.push(Diagnostic::error(codes::UNKNOWN_STEP_TYPE, span, message).hint(hint));
+            self.unknown_step_type(name, span);
             return None;
         };
         let declaration = found.declaration();
@@ -127,8 +126,7 @@ impl Planner<'_> {
             }
         }
         let outputs = stand.outputs.iter();
-        let outputs =
-            outputs.map(|(name, decl)| (name.value.clone(), types::declared(decl, self.report))).collect();
+        let outputs = outputs.map(|(name, decl)| (name.value.clone(), self.types.declared(decl))).collect();
         let params =
             params.into_iter().map(|(name, template)| Some((name, template?))).collect::<Option<Vec<_>>>()?;
         Some(Invocation {
@@ -150,6 +148,7 @@ impl Planner<'_> {
         stand: Stand<'_>,
     ) -> Vec<(String, Option<Template>)> {
         let mut built = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
         let start = |module| Place { module, at: At::Start };
         let defaults = self.default_with(stand.place.module, &step.value);
         let given = with.iter().map(|entry| (entry, stand.place));
@@ -157,7 +156,7 @@ impl Planner<'_> {
             .into_iter()
             .flat_map(|(module, with)| with.iter().map(move |entry| (entry, start(module))));
         for ((name, data), place) in given.chain(defaults) {
-            if built.iter().any(|(other, _)| *other == name.value) {
+            if names.contains(name.value.as_str()) {
                 continue;
             }
             // `null` is the same as leaving it out.
@@ -165,17 +164,23 @@ impl Planner<'_> {
             if param.is_some_and(|param| !param.required) && matches!(data.value, Data::Null) {
                 continue;
             }
+            names.insert(&name.value);
+            if declaration.outputs_from_all {
+                self.output_name(name);
+            }
+            if let (true, Data::Map(entries)) = (declaration.outputs_from == Some(&name.value), &data.value) {
+                entries.iter().for_each(|(name, _)| self.output_name(name));
+            }
             built.push((name.value.clone(), self.parameter(declaration, name, data, place, stand)));
         }
-        let given = |name: &str| built.iter().any(|(other, _)| other == name);
+        let given = |name: &str| names.contains(name);
         for param in declaration.params.iter().filter(|param| param.required && !given(param.name)) {
             let message = format!("`{}` lacks the parameter `{}`: {}", step.value, param.name, param.ty);
-            self.report.push(Diagnostic::error(codes::PARAMETER_MISSING, step.span, message).maybe_hint(
-                match param.doc {
-                    "" => None,
-                    doc => Some(doc.to_owned()),
-                },
-            ));
+            let hint = match param.doc {
+                "" => format!("Add it: `{}: {}`.", param.name, example(&param.ty)),
+                doc => doc.to_owned(),
+            };
+            self.report.push(Diagnostic::error(codes::PARAMETER_MISSING, step.span, message).hint(hint));
         }
         for (choice, names) in &declaration.choices {
             let count = names.iter().filter(|name| given(name)).count();
@@ -186,7 +191,8 @@ impl Planner<'_> {
                 _ => continue,
             };
             let message = format!("give {wanted} of {}", alternatives(names.iter().copied()));
-            self.report.push(Diagnostic::error(codes::PARAMETER_CHOICE, step.span, message));
+            let hint = format!("`runbook steps {}` says what each is for.", step.value);
+            self.report.push(Diagnostic::error(codes::PARAMETER_CHOICE, step.span, message).hint(hint));
         }
         built
     }
@@ -205,15 +211,7 @@ impl Planner<'_> {
                 let wanted = Wanted { ty: &Type::Any, what: &what, always: stand.always };
                 return self.template(data, place, wanted);
             }
-            let names = declaration.params.iter().map(|param| param.name);
-            let hint = did_you_mean(&name.value, names.clone()).unwrap_or_else(|| {
-                match declaration.params.is_empty() {
-                    true => "It takes none.".into(),
-                    false => format!("It takes {}.", alternatives(names).replace(" or ", " and ")),
-                }
-            });
-            let message = format!("`{}` has no parameter `{}`", declaration.name, name.value);
-            self.report.push(Diagnostic::error(codes::PARAMETER_UNKNOWN, name.span, message).hint(hint));
+            self.unknown_parameter(declaration, name);
             return None;
         };
         if param.verbatim && value_of(&data.value).is_none() {
@@ -228,11 +226,72 @@ impl Planner<'_> {
         self.template(data, place, Wanted { ty: &param.ty, what: &what, always: stand.always })
     }
 
+    fn unknown_parameter(&self, declaration: &Declaration, name: &Spanned<String>) {
+        let names = declaration.params.iter().map(|param| param.name);
+        let hint =
+            did_you_mean(&name.value, names.clone()).unwrap_or_else(|| match declaration.params.is_empty() {
+                true => "It takes none.".into(),
+                false => format!("It takes {}.", alternatives(names).replace(" or ", " and ")),
+            });
+        let message = format!("`{}` has no parameter `{}`", declaration.name, name.value);
+        self.report.push(Diagnostic::error(codes::PARAMETER_UNKNOWN, name.span, message).hint(hint));
+    }
+
+    fn unknown_step_type(&self, name: &str, span: Span) {
+        let names = self.registry.declarations().map(|declaration| declaration.name);
+        let hint = did_you_mean(name, names).unwrap_or_else(|| "`runbook steps` lists them.".into());
+        let message = format!("there is no step type `{name}`");
+        self.report.push(Diagnostic::error(codes::UNKNOWN_STEP_TYPE, span, message).hint(hint));
+    }
+
+    /// `defaults.with`: a name in it that nothing is called would never be used.
+    pub(crate) fn check_defaults(&self) {
+        let modules = (0..self.graph.arena.modules.len()).map(|number| ModuleId(number as u32));
+        for (step, with) in modules.flat_map(|module| self.defaults(module)).flat_map(|(_, all)| &all.with) {
+            let Some(found) = self.registry.get(&step.value) else {
+                self.unknown_step_type(&step.value, step.span);
+                continue;
+            };
+            let declaration = found.declaration();
+            if matches!(declaration.name, "run" | "argv") {
+                let message = format!("`{}` takes no `with`, so there are no defaults for it", step.value);
+                let hint = "`defaults` has `shell` and `timeout`; `env` stands at a step or a group.";
+                self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, step.span, message).hint(hint));
+                continue;
+            }
+            let unknown =
+                |name: &str| !declaration.outputs_from_all && declaration.find_param(name).is_none();
+            for (name, _) in with.iter().filter(|(name, _)| unknown(&name.value)) {
+                self.unknown_parameter(declaration, name);
+            }
+        }
+    }
+
+    /// What becomes the name of an output is read with a dot.
+    fn output_name(&self, name: &Spanned<String>) {
+        let text = &name.value;
+        let readable = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !readable {
+            let message = format!("an output cannot be called `{text}`: expressions read it after a dot");
+            let hint = "Its name begins with a letter or `_` and goes on with letters, digits and `_`.";
+            self.report.push(Diagnostic::error(syntax_codes::BAD_NAME, name.span, message).hint(hint));
+        }
+    }
+
     fn argv(&self, declaration: &Declaration, argv: &[Spanned<Data>], stand: Stand<'_>) -> Option<Template> {
         let any = Type::list(Type::Any);
         let ty = declaration.find_param("argv").map_or(&any, |param| &param.ty);
         let Type::List(of) = ty else { return None };
         let wanted = Wanted { ty: of, what: "an argument", always: stand.always };
+        if let Some(script) = script_of_a_shell(argv).filter(|script| value_of(&script.value).is_none()) {
+            let message = "an expression is not pasted into a script: what it holds could run";
+            let hint = "Hand it in after the script, where it is `$1`: `argv: [bash, -c, 'echo \"$1\"', bash, \"${{ … }}\"]`; \
+                        or through `env`.";
+            let fault = Diagnostic::error(syntax_codes::EXPRESSION_IN_SCRIPT, script.span, message);
+            self.report.push(fault.hint(hint));
+            return None;
+        }
         crate::template::all(argv.iter().map(|item| self.template(item, stand.place, wanted)))
             .map(Template::List)
     }
@@ -287,7 +346,8 @@ impl Planner<'_> {
     fn only_for_scripts(&self, step: &Step, name: &str, declaration: &Declaration) {
         let useless = |key: &str, span: Span| {
             let message = format!("`{key}` is for scripts and programs; `{name}` does not read it");
-            self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, span, message));
+            let hint = "Leave it out, or hand the value in through `with`.";
+            self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, span, message).hint(hint));
         };
         if let Some((first, _)) = step.env.first().filter(|_| declaration.find_param("env").is_none()) {
             useless("env", first.span);
@@ -297,7 +357,8 @@ impl Planner<'_> {
         }
         if let Some((first, _)) = step.output_types.first().filter(|_| !declaration.outputs_declared) {
             let message = format!("the outputs of `{name}` are its own to declare");
-            self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, first.span, message));
+            let hint = format!("Leave `outputs` out; `runbook steps {name}` lists what it returns.");
+            self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, first.span, message).hint(hint));
         }
     }
 
@@ -325,4 +386,18 @@ impl Planner<'_> {
         };
         own.into_iter().chain(self.setting.doc.map(|doc| (ModuleId::ENVIRONMENT, &doc.defaults)))
     }
+}
+
+/// What stands after `-c` of a shell: a script, whatever key it stands under.
+fn script_of_a_shell(argv: &[Spanned<Data>]) -> Option<&Spanned<Data>> {
+    let word = |item: &Spanned<Data>| value_of(&item.value)?.as_str().map(str::to_owned);
+    let program = word(argv.first()?)?;
+    let name = program.rsplit('/').next().unwrap_or_default();
+    if !matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash") {
+        return None;
+    }
+    let option = argv.iter().position(|item| {
+        word(item).is_some_and(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))
+    })?;
+    argv.get(option + 1)
 }

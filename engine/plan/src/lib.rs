@@ -9,6 +9,7 @@
 
 mod arena;
 mod calls;
+mod check;
 pub mod codes;
 mod digest;
 mod effects;
@@ -40,6 +41,7 @@ mod setting;
 mod template;
 mod types;
 
+pub use check::check;
 pub use evaluate::MAX_TEXT;
 pub use load::{Bundle, LoadError, Loader};
 pub use model::{

@@ -69,7 +69,8 @@ impl Library {
             }
             if stack.len() >= MAX_DEPTH {
                 let message = format!("calls are nested more than {MAX_DEPTH} deep");
-                report.push(Diagnostic::error(codes::CALL_TOO_DEEP, call, message));
+                let hint = "Call the inner runbooks from one that is further out.";
+                report.push(Diagnostic::error(codes::CALL_TOO_DEEP, call, message).hint(hint));
                 return;
             }
         }
@@ -81,11 +82,12 @@ impl Library {
             Some(Document::Runbook(runbook)) => Some(runbook),
             Some(Document::Environment(environment)) => {
                 let message = format!("`{path}` is an environment, not a runbook");
-                report.push(Diagnostic::error(
-                    codes::WRONG_DOCUMENT,
-                    call.unwrap_or(environment.span),
-                    message,
-                ));
+                let fault =
+                    Diagnostic::error(codes::WRONG_DOCUMENT, call.unwrap_or(environment.span), message);
+                report.push(fault.hint(match call {
+                    Some(_) => "A `call` names a runbook.",
+                    None => "A runbook is run in it with `-e NAME`; `runbook validate` checks it by itself.",
+                }));
                 None
             }
             None => None,
@@ -153,11 +155,20 @@ impl Library {
             }
             Err(error) => {
                 let at = call.unwrap_or_else(|| Span::new(self.sources.add(path, ""), 0..0));
-                report.push(Diagnostic::error(codes::FILE_NOT_READ, at, format!("`{path}`: {error}")));
+                report.push(not_read(path, at, &error));
                 None
             }
         }
     }
+}
+
+/// A file that cannot be read.
+pub(crate) fn not_read(path: &str, span: Span, error: &LoadError) -> Diagnostic {
+    let hint = match error {
+        LoadError::NotFound => "A path is relative to the file that it stands in.",
+        LoadError::Other(_) => "Look at the file's permissions and content.",
+    };
+    Diagnostic::error(codes::FILE_NOT_READ, span, format!("`{path}`: {error}")).hint(hint)
 }
 
 /// A path that leaves the project.
@@ -179,7 +190,8 @@ fn call_cycle(stack: &[(String, Span)], path: &str, call: Span) -> Diagnostic {
         2 => "the runbook calls itself".to_owned(),
         _ => format!("the runbook calls itself: {}", files.join(" → ")),
     };
-    let fault = Diagnostic::error(codes::CALL_CYCLE, call, message);
+    let fault = Diagnostic::error(codes::CALL_CYCLE, call, message)
+        .hint("It would never end. To repeat steps, use `for_each` or `retry`.");
     stack.iter().skip(1).fold(fault, |fault, (file, span)| fault.also(*span, format!("`{file}` calls on")))
 }
 

@@ -171,7 +171,7 @@ impl Planner<'_> {
     }
 
     /// The names of the items of a step's own `for_each`.
-    fn items_of(&self, step: &Step) -> Vec<String> {
+    pub(crate) fn items_of(&self, step: &Step) -> Vec<String> {
         let Some(each) = &step.for_each else { return Vec::new() };
         let name = each.name.as_ref().map_or("item", |name| name.value.as_str());
         vec![name.to_owned(), format!("{name}_key")]
@@ -206,7 +206,7 @@ impl Planner<'_> {
 }
 
 /// Whether an expression reads one of these names.
-fn mentions(expr: &Expr, names: &[String]) -> bool {
+pub(crate) fn mentions(expr: &Expr, names: &[String]) -> bool {
     expr.reads.iter().any(|read| read.path.first().is_some_and(|root| names.contains(root)))
 }
 

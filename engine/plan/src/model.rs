@@ -280,6 +280,14 @@ pub enum Reference {
 pub trait Resolve {
     /// The value behind a reference. For `Step` of one that was skipped or failed: outputs are null.
     fn resolve(&self, reference: &Reference) -> Result<Value, EvalError>;
+
+    /// Whether there is work left for expressions; without it none is evaluated. Each has a limit of its own besides.
+    fn may_work(&self) -> bool {
+        true
+    }
+
+    /// Told how much work the expression there took.
+    fn worked(&self, _units: u64, _at: Span) {}
 }
 
 /// Why an expression has no value.

@@ -1,7 +1,7 @@
 //! `needs`: names of siblings to places, and the order of every scope.
 
+use runbook_syntax::Diagnostic;
 use runbook_syntax::ast::Step;
-use runbook_syntax::{Diagnostic, did_you_mean};
 
 use crate::arena::{Arena, ScopeSite, What};
 use crate::codes;
@@ -46,7 +46,7 @@ fn wish(arena: &Arena<'_>, scope: &ScopeSite, place: usize, report: &Report) -> 
                     Some(place) => places.push(place),
                     None => {
                         broken = true;
-                        report.push(no_sibling(arena, scope, step, name));
+                        report.push(no_sibling(arena, scope, step, name, report));
                     }
                 }
             }
@@ -72,6 +72,7 @@ fn no_sibling(
     scope: &ScopeSite,
     step: &Step,
     name: &runbook_syntax::Spanned<String>,
+    report: &Report,
 ) -> Diagnostic {
     let module = arena.node(scope.nodes[scope.nodes.len() - 1]).module;
     let label = step.id.as_ref().map_or("this step".to_owned(), |id| format!("`{}`", id.value));
@@ -98,7 +99,10 @@ fn no_sibling(
         name.span,
         format!("{label} needs `{}`, which does not exist", name.value),
     )
-    .maybe_hint(did_you_mean(&name.value, ids))
+    .hint(
+        (report.did_you_mean(&name.value, ids))
+            .unwrap_or_else(|| "`needs` names steps of the same list by their `id`.".into()),
+    )
 }
 
 fn circle(arena: &Arena<'_>, scope: &ScopeSite, cycle: &[usize]) -> Diagnostic {

@@ -171,8 +171,11 @@ impl Planner<'_> {
                     step.reason.as_ref().map_or_else(String::new, |reason| reason.value.clone()),
                 );
             }
-            Some(RollbackDecl::Steps { .. }) => return Promise::Steps,
-            None => {}
+            // Of a `for_each`, the undo is the items'.
+            Some(RollbackDecl::Steps { .. }) if self.graph.arena.node(id).undo.is_some() => {
+                return Promise::Steps;
+            }
+            Some(RollbackDecl::Steps { .. }) | None => {}
         }
         if !matches!(self.graph.arena.node(id).body, Body::Leaf) {
             return Promise::Children;

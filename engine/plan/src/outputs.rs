@@ -1,41 +1,57 @@
 //! What a step gives to others, by name and type.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
+
 use runbook_kernel::{Effect, NodeId};
 use runbook_step::Type;
-use runbook_syntax::ast::{Action, Data, Step, StepKind};
+use runbook_syntax::ast::{Action, Data, Expr, Step, StepKind};
 
 use crate::arena::{Body, Doc, What, step_type};
 use crate::effects;
+use crate::lower::mentions;
 use crate::planner::Planner;
-use crate::types;
 
 /// The outputs of a step.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outputs {
     pub(crate) named: Vec<(String, Type)>,
+    /// Where each stands in `named`.
+    places: HashMap<String, usize>,
     /// Something is broken, so that there may be others.
     pub(crate) open: bool,
 }
 
 impl Outputs {
     fn open() -> Outputs {
-        Outputs { named: Vec::new(), open: true }
+        Outputs { open: true, ..Outputs::default() }
     }
 
     fn add(&mut self, name: &str, ty: Type) {
-        if self.named.iter().all(|(other, _)| other != name) {
+        if let Entry::Vacant(place) = self.places.entry(name.to_owned()) {
+            place.insert(self.named.len());
             self.named.push((name.to_owned(), ty));
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Type> {
-        self.named.iter().find(|(other, _)| other == name).map(|(_, ty)| ty)
+        self.places.get(name).map(|place| &self.named[*place].1)
     }
 }
 
 impl Planner<'_> {
     /// The outputs of a node. Of a `for_each`: those of an item.
-    pub(crate) fn outputs_of(&self, node: NodeId) -> Outputs {
+    pub(crate) fn outputs_of(&self, node: NodeId) -> Rc<Outputs> {
+        if let Some(known) = self.outputs.borrow().get(&node) {
+            return known.clone();
+        }
+        let outputs = Rc::new(self.look_up_outputs(node));
+        self.outputs.borrow_mut().insert(node, outputs.clone());
+        outputs
+    }
+
+    fn look_up_outputs(&self, node: NodeId) -> Outputs {
         let site = self.graph.arena.node(node);
         let What::Step(step) = site.what else { return Outputs::default() };
         let mut outputs = Outputs::default();
@@ -43,8 +59,7 @@ impl Planner<'_> {
             StepKind::Action(action) => return self.outputs_of_action(step, action),
             StepKind::Group(_) => {}
             StepKind::Prompt(prompt) => {
-                let ty =
-                    prompt.value.ty.as_ref().map_or_else(Type::string, |ty| types::declared(ty, self.report));
+                let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
                 outputs.add("answer", ty);
             }
             StepKind::Switch { cases, .. } => {
@@ -78,7 +93,7 @@ impl Planner<'_> {
         let declaration = found.declaration();
         let mut outputs = Outputs::default();
         for (name, decl) in &step.output_types {
-            outputs.add(&name.value, types::declared(decl, self.report));
+            outputs.add(&name.value, self.types.declared(decl));
         }
         for output in &declaration.outputs {
             outputs.add(output.name, output.ty.clone());
@@ -120,7 +135,10 @@ impl Planner<'_> {
     /// Why a step that is over may have no outputs all the same.
     pub(crate) fn may_be_absent(&self, node: NodeId) -> Option<&'static str> {
         let What::Step(step) = self.graph.arena.node(node).what else { return None };
-        if step.when.is_some() {
+        // Of a `for_each`, a `when` that speaks of the item skips items, and the list of them is there.
+        let is_each = matches!(self.graph.arena.node(node).body, Body::Each { .. });
+        let of_item = |when: &Expr| is_each && mentions(when, &self.items_of(step));
+        if step.when.as_ref().is_some_and(|when| !of_item(when)) {
             return Some("it is skipped when its `when` does not hold");
         }
         if step.on_inconclusive.as_ref().is_some_and(|policy| policy.value != "fail") {

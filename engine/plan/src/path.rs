@@ -5,6 +5,12 @@ pub fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+/// A file's name without its folder and its ending.
+pub(crate) fn stem(path: &str) -> &str {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
 /// `path` as seen from `folder`, normalised. `None`: it is absolute, or leaves the root.
 pub fn join(folder: &str, path: &str) -> Option<String> {
     if path.starts_with('/') {

@@ -8,7 +8,7 @@ use runbook_syntax::{Diagnostic, Span, Spanned};
 
 use crate::arena::Doc;
 use crate::codes;
-use crate::library::outside;
+use crate::library::{not_read, outside};
 use crate::load::Loader;
 use crate::lower::Draft;
 use crate::model::{Invocation, ModuleId, Template, Work};
@@ -125,8 +125,7 @@ impl<'p, 'a> Pins<'p, 'a> {
             // Not there yet, or a folder: not a program.
             Err(_) if !must_exist => {}
             Err(error) => {
-                let message = format!("`{path}`: {error}");
-                self.planner.report.push(Diagnostic::error(codes::FILE_NOT_READ, span, message));
+                self.planner.report.push(not_read(path, span, &error));
             }
         }
     }
@@ -274,7 +273,12 @@ impl<'p, 'a> Pins<'p, 'a> {
         }
         if found == 0 {
             let message = format!("no file matches `{}`", pattern.value);
-            self.planner.report.push(Diagnostic::warning(codes::FILES_PATTERN, pattern.span, message));
+            let fault = Diagnostic::warning(codes::FILES_PATTERN, pattern.span, message);
+            self.planner
+                .report
+                .push(fault.hint(
+                    "`*` stays within a folder, `**` goes through all below; from this file's folder.",
+                ));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The entry: a request to a plan.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use runbook_kernel::{Kind, OnFailure, Program, Scope};
@@ -20,11 +20,12 @@ use crate::model::{LockSpec, Module, ModuleId, Plan, SecretSpec, Template, Work}
 use crate::needs::orders;
 use crate::path::{folder_of, join};
 use crate::pin::Pins;
-use crate::planner::Planner;
+use crate::planner::{Planner, WORK};
 use crate::report::Report;
 use crate::request::Request;
 use crate::scope::{At, Graph, Place};
 use crate::setting::Setting;
+use crate::types::Types;
 
 /// How many steps run at once where the command line does not say.
 const MAX_PARALLEL: u32 = 8;
@@ -64,7 +65,8 @@ fn planned(
 ) -> Option<(Option<Plan>, Vec<String>)> {
     let setting = Setting::new(request, library, report);
     let runbook = library.runbook(&request.file)?;
-    let declared = Inputs::declared(&runbook.inputs, report);
+    let types = Types::new(report);
+    let declared = Inputs::declared(&runbook.inputs, &types);
     let Root { inputs, secrets, missing } = give(declared, runbook, request, &setting, library, report);
     let arena = collect(library, &request.file, setting.path, registry, report)?;
     let graph = Graph { orders: orders(&arena, report), arena: &arena };
@@ -76,9 +78,13 @@ fn planned(
         inputs: vec![inputs],
         call_inputs: vec![Vec::new()],
         report,
+        types: &types,
         paths: RefCell::default(),
+        outputs: RefCell::default(),
+        work: Cell::new(WORK),
     };
     planner.give_calls();
+    planner.check_defaults();
     let mut drafts = planner.lower();
     gates::bind(&arena, &planner.graph.orders, &mut drafts, report);
     let root = Place { module: ModuleId::ROOT, at: At::End };
@@ -92,6 +98,10 @@ fn planned(
         return Some((None, missing));
     }
     let outline = planner.outline(&drafts, &outputs);
+    // Names of steps are evaluated for it, which may be the last straw.
+    if report.errors() > 0 {
+        return Some((None, missing));
+    }
     let program = program(&arena, &planner, runbook, &drafts);
     let mut files = library.files.clone();
     files.extend(pins.clone());
@@ -140,7 +150,9 @@ fn presume_complete(drafts: &[Draft], report: &Report) {
     };
     for draft in drafts.iter().filter(standing_in) {
         let message = "this step could not be planned, and nothing says why: this is a fault of `runbook`";
-        report.push(Diagnostic::error(codes::EXPRESSION_FAILS, draft.plan.span, message));
+        report.push(
+            Diagnostic::error(codes::EXPRESSION_FAILS, draft.plan.span, message).hint("Please report it."),
+        );
     }
 }
 

@@ -1,16 +1,26 @@
 //! What all parts of planning look at.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
+use runbook_kernel::NodeId;
 use runbook_step::{Registry, Value};
-use runbook_syntax::Span;
+use runbook_syntax::{Diagnostic, Span};
 
+use crate::codes;
 use crate::inputs::Inputs;
 use crate::library::Library;
 use crate::model::{EvalError, ModuleId, Reference, Resolve, Template};
+use crate::outputs::Outputs;
 use crate::report::Report;
 use crate::scope::Graph;
 use crate::setting::Setting;
+use crate::types::Types;
+
+/// The work that the expressions of a plan may take together before the run, in units of which an expression in the run
+/// has 200,000.
+pub(crate) const WORK: u64 = 4_000_000;
 
 /// What all parts of planning look at.
 pub(crate) struct Planner<'a> {
@@ -23,8 +33,13 @@ pub(crate) struct Planner<'a> {
     /// By module: what its caller gives it.
     pub(crate) call_inputs: Vec<Vec<(String, Template)>>,
     pub(crate) report: &'a Report,
+    pub(crate) types: &'a Types<'a>,
     /// Paths of files that parameters name, as they are come across.
     pub(crate) paths: RefCell<Vec<NamedPath>>,
+    /// What nodes give to others, as it is asked for.
+    pub(crate) outputs: RefCell<HashMap<NodeId, Rc<Outputs>>>,
+    /// The work that may still be done for expressions.
+    pub(crate) work: Cell<u64>,
 }
 
 /// The path of a file that a parameter names.
@@ -47,6 +62,20 @@ impl Resolve for Planner<'_> {
             message: "this is only known in the run".into(),
             hint: None,
         })
+    }
+
+    fn may_work(&self) -> bool {
+        self.work.get() > 0
+    }
+
+    fn worked(&self, units: u64, at: Span) {
+        let before = self.work.get();
+        self.work.set(before.saturating_sub(units));
+        if before > 0 && units >= before {
+            let message = "the expressions of this plan take too much work before the run";
+            let hint = "Compute less here, or do it in a step.";
+            self.report.push(Diagnostic::error(codes::EXPRESSION_FAILS, at, message).hint(hint));
+        }
     }
 }
 

@@ -30,7 +30,8 @@ impl<'a> Setting<'a> {
     pub(crate) fn new(request: &'a Request, library: &'a Library, report: &Report) -> Setting<'a> {
         let doc = library.environment.as_deref();
         let vars = doc.map(|doc| vars(doc, report)).unwrap_or_default();
-        let name = request.environment.as_ref().map(|environment| environment.name.clone());
+        let named = doc.and_then(|doc| doc.name.as_ref()).map(|name| name.value.clone());
+        let name = named.or_else(|| request.environment.as_ref().map(|environment| environment.name.clone()));
         let protected = doc.is_some_and(|doc| doc.protected);
         let value = Map::from([
             ("name".to_owned(), name.clone().into()),
@@ -39,7 +40,8 @@ impl<'a> Setting<'a> {
         ]);
         if let Some(answers) = doc.and_then(|doc| doc.answers.as_ref()).filter(|_| protected) {
             let message = "a protected environment has no answers file: people answer";
-            report.push(Diagnostic::error(codes::ANSWERS_IN_PROTECTED, answers.span, message));
+            let fault = Diagnostic::error(codes::ANSWERS_IN_PROTECTED, answers.span, message);
+            report.push(fault.hint("Remove `answers`, or `protected` if this is no production."));
         }
         let people = |names: &Vec<Spanned<String>>| names.iter().map(|name| name.value.clone()).collect();
         let roles = doc.map(|doc| doc.roles.iter().map(|(role, names)| (role.value.as_str(), people(names))));
@@ -74,7 +76,8 @@ pub(crate) fn constant(data: &Spanned<Data>, report: &Report, what: &str) -> Opt
         Some(value) => Some(value),
         None => {
             let message = format!("{what} is fixed text: there are no expressions in it");
-            report.push(Diagnostic::error(syntax_codes::EXPRESSION_NOT_ALLOWED, data.span, message));
+            let fault = Diagnostic::error(syntax_codes::EXPRESSION_NOT_ALLOWED, data.span, message);
+            report.push(fault.hint("Write the value itself; a literal `${{` is written `$${{`."));
             None
         }
     }

@@ -5,11 +5,11 @@ use runbook_syntax::ast::{Data, Expr, Segment, Text};
 use runbook_syntax::{Diagnostic, Span, Spanned, condition, did_you_mean};
 
 use crate::codes;
-use crate::model::{Expression, Template};
+use crate::model::{Expression, Resolve, Template};
 use crate::planner::{NamedPath, Planner};
 use crate::scope::Place;
 use crate::setting::value_of;
-use crate::types::{conversion_hint, field_hint, may_be};
+use crate::types::{conversion_hint, example, field_hint, may_be, value_fault};
 
 /// What a value is for, as far as it matters to what may stand in it.
 #[derive(Clone, Copy)]
@@ -43,6 +43,13 @@ impl Planner<'_> {
             let message = format!("a condition must be true or false, and this is {ty}");
             let diagnostic = Diagnostic::error(codes::EXPRESSION_TYPE, expr.span, message);
             self.report.push(diagnostic.hint("Compare it with something."));
+            return None;
+        }
+        if self.may_be_null(expr, place) {
+            let message =
+                "a condition must be true or false, and this may be null: the input need not be given";
+            let hint = "Say what holds then: `… | default(false)`; or give the input a default.";
+            self.report.push(Diagnostic::error(codes::EXPRESSION_TYPE, expr.span, message).hint(hint));
             return None;
         }
         let wanted = Wanted { ty: &Type::Boolean, what: "a condition", always };
@@ -109,7 +116,7 @@ impl Planner<'_> {
     fn mismatch(&self, data: &Spanned<Data>, wanted: Wanted<'_>) -> Option<Template> {
         let got = if matches!(data.value, Data::List(_)) { "a list" } else { "a map" };
         let message = format!("{} wants {}, got {got}", wanted.what, wanted.ty);
-        self.report.push(Diagnostic::error(codes::VALUE_TYPE, data.span, message));
+        self.report.push(value_fault(codes::VALUE_TYPE, data.span, message, wanted.ty));
         None
     }
 
@@ -151,7 +158,7 @@ impl Planner<'_> {
             Err(errors) => {
                 for error in errors {
                     let message = format!("{}: {error}", wanted.what);
-                    self.report.push(Diagnostic::error(codes::VALUE_TYPE, data.span, message));
+                    self.report.push(value_fault(codes::VALUE_TYPE, data.span, message, wanted.ty));
                 }
                 None
             }
@@ -230,7 +237,8 @@ impl Planner<'_> {
         for field in fields.iter().filter(|field| field.required) {
             if entries.iter().all(|(name, _)| name.value != field.name) {
                 let message = format!("{} lacks the field `{}`: {}", wanted.what, field.name, field.ty);
-                self.report.push(Diagnostic::error(codes::PARAMETER_MISSING, span, message));
+                let hint = format!("Add it: `{}: {}`.", field.name, example(&field.ty));
+                self.report.push(Diagnostic::error(codes::PARAMETER_MISSING, span, message).hint(hint));
                 fine = false;
             }
         }
@@ -244,10 +252,11 @@ impl Planner<'_> {
             let ty = self.type_of(expr, place);
             if !may_be(&ty, wanted.ty) {
                 let message = format!("{} wants {}, and this gives {ty}", wanted.what, wanted.ty);
-                let hint =
-                    conversion_hint(&ty, wanted.ty).map(str::to_owned).or_else(|| word_hint(&ty, wanted.ty));
-                self.report
-                    .push(Diagnostic::error(codes::EXPRESSION_TYPE, expr.span, message).maybe_hint(hint));
+                let hint = conversion_hint(&ty, wanted.ty)
+                    .map(str::to_owned)
+                    .or_else(|| word_hint(&ty, wanted.ty))
+                    .unwrap_or_else(|| format!("Such as `{}`.", example(wanted.ty)));
+                self.report.push(Diagnostic::error(codes::EXPRESSION_TYPE, expr.span, message).hint(hint));
                 return None;
             }
             let template = Template::Expr(expression);
@@ -283,13 +292,19 @@ impl Planner<'_> {
                 Ok(_) => true,
                 Err(error) => {
                     let message = format!("{}: {error}", wanted.what);
-                    self.report.push(Diagnostic::error(codes::VALUE_TYPE, span, message));
+                    self.report.push(value_fault(codes::VALUE_TYPE, span, message, wanted.ty));
                     false
                 }
             },
+            // That there is no work left has been said.
+            Err(_) if !self.may_work() => false,
             Err(error) => {
                 let diagnostic = Diagnostic::error(codes::EXPRESSION_FAILS, error.span, error.message);
-                self.report.push(diagnostic.maybe_hint(error.hint));
+                // Its reads are known, so that it would fail in every run.
+                let hint = error.hint.unwrap_or_else(|| {
+                    "Mend the expression, or the value that it reads: both are known before the run.".into()
+                });
+                self.report.push(diagnostic.hint(hint));
                 false
             }
         }

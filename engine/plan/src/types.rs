@@ -1,92 +1,145 @@
 //! Types as files declare them, and which type may stand where another is wanted.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
 use runbook_step::{Field, Type, Value, parse_duration};
 use runbook_syntax::ast::{Data, TypeDecl};
-use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+use runbook_syntax::{Code, Diagnostic, Span, Spanned, did_you_mean};
 
 use crate::codes;
 use crate::report::Report;
 use crate::setting::value_of;
 
-/// The type that a declaration says. What makes no sense in it is reported and left out.
-pub(crate) fn declared(decl: &TypeDecl, report: &Report) -> Type {
-    let fault = |span, message: String| Diagnostic::error(codes::TYPE_DECLARATION, span, message);
-    let name = decl.name.value.as_str();
-    let misplaced = |key: &str, span, goes_with: &str| {
-        report.push(fault(span, format!("`{key}` goes with {goes_with}, not with `{name}`")));
-    };
-    if let Some(pattern) = decl.pattern.as_ref().filter(|_| name != "string") {
-        misplaced("pattern", pattern.span, "`string`");
+/// The types of a plan's declarations.
+pub(crate) struct Types<'a> {
+    pub(crate) report: &'a Report,
+    /// Patterns that have been looked at, and what is wrong with each.
+    patterns: RefCell<HashMap<String, Option<PatternFault>>>,
+    /// What patterns may still take, in bytes.
+    left: Cell<usize>,
+}
+
+/// The most bytes of a compiled pattern, of one that is counted as small, and of all different ones of a plan.
+const LARGEST_PATTERN: usize = 1 << 20;
+const SMALL_PATTERN: usize = 1 << 16;
+const ALL_PATTERNS: usize = 64 << 20;
+
+impl<'a> Types<'a> {
+    pub(crate) fn new(report: &'a Report) -> Types<'a> {
+        Types { report, patterns: RefCell::default(), left: Cell::new(ALL_PATTERNS) }
     }
-    for (key, bound) in [("min", &decl.min), ("max", &decl.max)] {
-        if let Some(bound) = bound.as_ref().filter(|_| !matches!(name, "integer" | "number" | "duration")) {
-            misplaced(key, bound.span, "numbers and durations");
+
+    /// The type that a declaration says. What makes no sense in it is reported and left out.
+    pub(crate) fn declared(&self, decl: &TypeDecl) -> Type {
+        let report = self.report;
+        let fault = |span, message: String| Diagnostic::error(codes::TYPE_DECLARATION, span, message);
+        let name = decl.name.value.as_str();
+        let misplaced = |key: &str, span, goes_with: &str| {
+            let message = format!("`{key}` goes with {goes_with}, not with `{name}`");
+            report.push(fault(span, message).hint("Leave it out, or choose the other type."));
+        };
+        if let Some(pattern) = decl.pattern.as_ref().filter(|_| name != "string") {
+            misplaced("pattern", pattern.span, "`string`");
         }
-    }
-    if let Some(first) = decl.one_of.first().filter(|_| !matches!(name, "enum" | "string")) {
-        misplaced("one_of", first.span, "`enum`");
-    }
-    if let Some(of) = decl.of.as_ref().filter(|_| name != "list") {
-        misplaced("of", of.span, "`list`");
-    }
-    if let Some((field, _)) = decl.fields.first().filter(|_| name != "map") {
-        misplaced("fields", field.span, "`map`");
-    }
-    match name {
-        "string" => Type::String { pattern: pattern(decl, report), one_of: words(decl, report) },
-        "enum" => {
-            let one_of = words(decl, report);
-            if decl.one_of.is_empty() {
-                let diagnostic = fault(decl.span, "an `enum` says its values under `one_of`".into());
-                report.push(diagnostic.hint("Write `{type: enum, one_of: [a, b]}`."));
+        for (key, bound) in [("min", &decl.min), ("max", &decl.max)] {
+            if let Some(bound) = bound.as_ref().filter(|_| !matches!(name, "integer" | "number" | "duration"))
+            {
+                misplaced(key, bound.span, "numbers and durations");
             }
-            Type::String { pattern: None, one_of }
         }
-        "integer" => {
-            let bound = |bound| bounded(bound, report, "a whole number", Value::as_int);
-            let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
-            Type::Integer { min, max }
+        if let Some(first) = decl.one_of.first().filter(|_| !matches!(name, "enum" | "string")) {
+            misplaced("one_of", first.span, "`enum`");
         }
-        "number" => {
-            let bound = |bound| bounded(bound, report, "a number", Value::as_float);
-            let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
-            Type::Number { min, max }
+        if let Some(of) = decl.of.as_ref().filter(|_| name != "list") {
+            misplaced("of", of.span, "`list`");
         }
-        "duration" => {
-            let read = |value: &Value| value.as_str().and_then(|text| parse_duration(text).ok());
-            let bound = |bound| bounded(bound, report, "a duration such as `30s`", read);
-            let (min_ms, max_ms) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
-            Type::Duration { min_ms, max_ms }
+        if let Some((field, _)) = decl.fields.first().filter(|_| name != "map") {
+            misplaced("fields", field.span, "`map`");
         }
-        "boolean" => Type::Boolean,
-        "list" => Type::list(decl.of.as_ref().map_or(Type::Any, |of| declared(of, report))),
-        "map" => {
-            let fields = (decl.fields.iter())
-                .map(|(name, ty)| Field::required(&name.value, declared(ty, report)))
-                .collect::<Vec<_>>();
-            let open = decl.extra_ignore || fields.is_empty();
-            Type::Map { fields, extra: open.then(|| Box::new(Type::Any)) }
+        match name {
+            "string" => Type::String { pattern: self.pattern(decl), one_of: words(decl, report) },
+            "enum" => {
+                let one_of = words(decl, report);
+                if decl.one_of.is_empty() {
+                    let diagnostic = fault(decl.span, "an `enum` says its values under `one_of`".into());
+                    report.push(diagnostic.hint("Write `{type: enum, one_of: [a, b]}`."));
+                }
+                Type::String { pattern: None, one_of }
+            }
+            "integer" => {
+                let bound = |bound| bounded(bound, report, "a whole number", Value::as_int);
+                let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
+                Type::Integer { min, max }
+            }
+            "number" => {
+                let bound = |bound| bounded(bound, report, "a number", Value::as_float);
+                let (min, max) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
+                Type::Number { min, max }
+            }
+            "duration" => {
+                let read = |value: &Value| value.as_str().and_then(|text| parse_duration(text).ok());
+                let bound = |bound| bounded(bound, report, "a duration such as `30s`", read);
+                let (min_ms, max_ms) = ordered(decl, bound(&decl.min), bound(&decl.max), report);
+                Type::Duration { min_ms, max_ms }
+            }
+            "boolean" => Type::Boolean,
+            "list" => Type::list(decl.of.as_ref().map_or(Type::Any, |of| self.declared(of))),
+            "map" => {
+                let fields = (decl.fields.iter())
+                    .map(|(name, ty)| Field::required(&name.value, self.declared(ty)))
+                    .collect::<Vec<_>>();
+                let open = decl.extra_ignore || fields.is_empty();
+                Type::Map { fields, extra: open.then(|| Box::new(Type::Any)) }
+            }
+            "secret" => Type::Secret { plain: false },
+            "file" => Type::File,
+            // The shape of the file has been checked: what remains is `any`.
+            _ => Type::Any,
         }
-        "secret" => Type::Secret { plain: false },
-        "file" => Type::File,
-        // The shape of the file has been checked: what remains is `any`.
-        _ => Type::Any,
+    }
+
+    /// The pattern, if it is one. To compile one takes time, so each is compiled once, and all together are bounded.
+    fn pattern(&self, decl: &TypeDecl) -> Option<String> {
+        let pattern = decl.pattern.as_ref()?;
+        let mut known = self.patterns.borrow_mut();
+        let fault =
+            known.entry(pattern.value.clone()).or_insert_with(|| self.fault_of_pattern(&pattern.value));
+        let Some((message, hint)) = fault else { return Some(pattern.value.clone()) };
+        let diagnostic = Diagnostic::error(codes::TYPE_DECLARATION, pattern.span, message.as_str());
+        self.report.push(diagnostic.hint(*hint));
+        None
+    }
+
+    fn fault_of_pattern(&self, pattern: &str) -> Option<PatternFault> {
+        for size in [SMALL_PATTERN, LARGEST_PATTERN] {
+            let Some(left) = self.left.get().checked_sub(size) else {
+                return Some((
+                    "the patterns of this plan are too many, or too large".into(),
+                    "One that repeats `\\w` or `.` many times is large: `[a-z0-9]` in place of `\\w` is small.",
+                ));
+            };
+            self.left.set(left);
+            let error = match regex::RegexBuilder::new(pattern).size_limit(size).build() {
+                Ok(_) => return None,
+                Err(regex::Error::CompiledTooBig(_)) => continue,
+                Err(error) => error.to_string(),
+            };
+            let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            return Some((
+                format!("this is not a regular expression: {reason}"),
+                "There is no look-around and no back-reference; a sign that is meant literally has a `\\` before it: `\\(`.",
+            ));
+        }
+        Some((
+            "this pattern is too large".into(),
+            "Repeat less, or name the characters: `[a-z0-9]` in place of `\\w`.",
+        ))
     }
 }
 
-fn pattern(decl: &TypeDecl, report: &Report) -> Option<String> {
-    let pattern = decl.pattern.as_ref()?;
-    match regex::RegexBuilder::new(&pattern.value).size_limit(1 << 20).build() {
-        Ok(_) => Some(pattern.value.clone()),
-        Err(error) => {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            let message = format!("this is not a regular expression: {reason}");
-            report.push(Diagnostic::error(codes::TYPE_DECLARATION, pattern.span, message));
-            None
-        }
-    }
-}
+/// Message and hint.
+type PatternFault = (String, &'static str);
 
 fn words(decl: &TypeDecl, report: &Report) -> Vec<String> {
     let word = |item: &Spanned<Data>| match value_of(&item.value) {
@@ -111,11 +164,9 @@ fn bounded<T>(
     let bound = bound.as_ref()?;
     let found = value_of(&bound.value).as_ref().and_then(read);
     if found.is_none() {
-        report.push(Diagnostic::error(
-            codes::TYPE_DECLARATION,
-            bound.span,
-            format!("this bound must be {wanted}"),
-        ));
+        let message = format!("this bound must be {wanted}");
+        let hint = "A bound is a value of the type that it bounds, without an expression.";
+        report.push(Diagnostic::error(codes::TYPE_DECLARATION, bound.span, message).hint(hint));
     }
     found
 }
@@ -130,7 +181,8 @@ fn ordered<T: PartialOrd>(
     match (&min, &max, &decl.max) {
         (Some(least), Some(most), Some(at)) if least > most => {
             let message = "`max` is less than `min`: no value fits";
-            report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message));
+            let hint = "Exchange the two, or leave one out.";
+            report.push(Diagnostic::error(codes::TYPE_DECLARATION, at.span, message).hint(hint));
             (None, None)
         }
         _ => (min, max),
@@ -160,6 +212,46 @@ pub(crate) fn may_be(from: &Type, to: &Type) -> bool {
             from.iter().all(|field| same(field).is_none_or(|other| may_be(&field.ty, &other.ty)))
         }
         _ => false,
+    }
+}
+
+/// A value that is not of the type that is wanted. What the type says after a semicolon is what to do.
+pub(crate) fn value_fault(code: Code, span: Span, message: String, wanted: &Type) -> Diagnostic {
+    let (message, hint) = match message.rsplit_once("; ") {
+        Some((fault, advice)) => {
+            let mut letters = advice.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            (
+                fault.to_owned(),
+                format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str()),
+            )
+        }
+        None => (message, format!("Such as `{}`.", example(wanted))),
+    };
+    Diagnostic::error(code, span, message).hint(hint)
+}
+
+/// A value of a type, as it may stand in a file.
+pub(crate) fn example(ty: &Type) -> String {
+    match ty {
+        Type::String { one_of, .. } if !one_of.is_empty() => one_of[0].clone(),
+        Type::String { .. } => "'text'".into(),
+        Type::Secret { .. } => "env:NAME".into(),
+        Type::File => "folder/file.yaml".into(),
+        Type::Integer { min, .. } => min.unwrap_or(1).to_string(),
+        Type::Number { min, .. } => min.unwrap_or(0.5).to_string(),
+        Type::Boolean => "true".into(),
+        Type::Duration { min_ms, .. } => runbook_step::format_duration(min_ms.unwrap_or(30_000).max(1000)),
+        Type::Comparison(_) => "< 10".into(),
+        Type::List(of) => format!("[{}]", example(of)),
+        Type::Map { fields, .. } => {
+            let fields: Vec<String> = (fields.iter().filter(|field| field.required))
+                .map(|field| format!("{}: {}", field.name, example(&field.ty)))
+                .collect();
+            format!("{{{}}}", if fields.is_empty() { "name: value".to_owned() } else { fields.join(", ") })
+        }
+        Type::Either(types) => types.first().map_or_else(|| "'text'".into(), example),
+        Type::Any | Type::Payload => "value".into(),
     }
 }
 

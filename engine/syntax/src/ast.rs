@@ -228,6 +228,7 @@ pub struct Step {
     pub reason: Option<Spanned<String>>,
     pub irreversible: Option<Spanned<String>>,
     pub pivot: Option<Spanned<bool>>,
+    /// Empty where it is broken.
     pub effect: Option<Spanned<String>>,
     pub required: Option<Spanned<bool>>,
     pub on_in_doubt: Option<Spanned<String>>,

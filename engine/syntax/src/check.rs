@@ -37,7 +37,10 @@ impl Check<'_> {
             (Shape::Entries(names, shape), Value::Map(_)) => return self.entries(node, *names, shape, what),
             (Shape::List(item) | Shape::Some(item), Value::List(items)) => {
                 if items.is_empty() && matches!(shape, Shape::Some(_)) {
-                    let fault = || Diagnostic::error(codes::EMPTY, span, format!("{what} is an empty list"));
+                    let fault = || {
+                        Diagnostic::error(codes::EMPTY, span, format!("{what} is an empty list"))
+                            .hint("Leave the key out, or put something into the list.")
+                    };
                     self.report.add(fault);
                 }
                 for item_node in items {
@@ -51,7 +54,10 @@ impl Check<'_> {
             (Shape::Number, Value::Int(_) | Value::Float(_)) => return,
             (Shape::Template, Value::Int(_) | Value::Float(_) | Value::Bool(_)) => return,
             (_, Value::Text(text)) if text.is_empty() => {
-                let fault = || Diagnostic::error(codes::EMPTY, span, format!("{what} is an empty text"));
+                let fault = || {
+                    Diagnostic::error(codes::EMPTY, span, format!("{what} is an empty text"))
+                        .hint("Leave the key out, or write something.")
+                };
                 self.report.add(fault);
             }
             (_, Value::Text(_)) => return self.word(node, shape, what),
@@ -90,7 +96,10 @@ impl Check<'_> {
             Shape::Text | Shape::Prose => {
                 let fault = || {
                     Diagnostic::error(codes::EXPRESSION_NOT_ALLOWED, span, format!("{what} is fixed: it cannot hold an expression"))
-                        .hint("It must be known before the run. Choose with `switch`, or write two steps with `when`.")
+                        .hint(match shape {
+                            Shape::Prose => "People read it before anything is known. A step's `name`, and what an approval `show`s, may hold expressions.",
+                            _ => "It must be known before the run. Choose with `switch`, or write two steps with `when`.",
+                        })
                 };
                 self.report.add(fault);
             }
@@ -119,7 +128,7 @@ impl Check<'_> {
     fn map(&mut self, node: &mut Node<'_>, place: &'static Place) {
         let span = self.span(node);
         let Value::Map(entries) = &mut node.value else { return };
-        self.keys(entries);
+        self.keys(entries, false);
         let kinds: Vec<(&'static str, Span)> = entries
             .iter()
             .filter_map(|(key, _)| {
@@ -237,7 +246,9 @@ impl Check<'_> {
         let foreign = words.into_iter().find(|foreign| foreign.word == name);
         // Once there are enough faults nobody reads what was meant.
         let close = match foreign {
-            None if !self.report.is_full() => nearest(name, place.all_keys().map(|key| key.name)),
+            None if !self.report.is_full() => {
+                nearest(name, place.all_keys().filter(|key| key.enforced).map(|key| key.name))
+            }
             _ => None,
         };
         self.report.add(|| {
@@ -249,7 +260,7 @@ impl Check<'_> {
                 (None, None) if kind == Some("uses") => {
                     fault.hint("Parameters of a step type stand under `with`.")
                 }
-                (None, None) => fault.maybe_hint(wording::known_keys(place)),
+                (None, None) => fault.hint(wording::known_keys(place)),
             }
         });
         foreign.and_then(|foreign| foreign.key).or(close)
@@ -258,7 +269,8 @@ impl Check<'_> {
     /// A map whose keys are the author's.
     fn entries(&mut self, node: &mut Node<'_>, names: Names, shape: &Shape, what: &str) {
         let Value::Map(entries) = &mut node.value else { return };
-        self.keys(entries);
+        // Data may be a map of a system that has such keys; of ours, what is missing would be said as well.
+        self.keys(entries, names == Names::Any && !matches!(shape, Shape::Data));
         for (key, value) in entries {
             let span = self.span(key);
             let name = text_of(key);
@@ -290,9 +302,15 @@ impl Check<'_> {
         }
     }
 
-    /// Takes keys out that are not text, or there already.
-    fn keys(&mut self, entries: &mut Vec<(Node<'_>, Node<'_>)>) {
+    /// Takes keys out that are not text, or there already. With `labels`, a key that is a number or a boolean stays, as the
+    /// text that it was meant to be.
+    fn keys(&mut self, entries: &mut Vec<(Node<'_>, Node<'_>)>, labels: bool) {
         let mut superfluous = Vec::new();
+        for (key, _) in entries.iter_mut().filter(|(key, _)| labels && wording::is_plain(&key.value)) {
+            let span = self.span(key);
+            self.report.add(|| wording::key_not_text(key, span));
+            key.value = Value::Text(self.text[span.range()].to_owned().into());
+        }
         // Most maps have a handful of keys, where looking back is faster than hashing.
         let mut seen: HashMap<&str, Span> = HashMap::new();
         for (at, (key, _)) in entries.iter().enumerate() {
@@ -314,7 +332,9 @@ impl Check<'_> {
             if let Some(first) = first {
                 let fault = || {
                     let message = format!("`{}` is there twice", wording::shorten(name));
-                    Diagnostic::error(codes::DUPLICATE_KEY, span, message).also(first, "first here")
+                    Diagnostic::error(codes::DUPLICATE_KEY, span, message)
+                        .also(first, "first here")
+                        .hint("Only one of them could hold: remove the other, or make one of both.")
                 };
                 self.report.add(fault);
                 superfluous.push(at);
@@ -370,8 +390,7 @@ impl Check<'_> {
                 wording::describe(shape),
                 wording::form(&node.value)
             );
-            Diagnostic::error(codes::WRONG_SHAPE, span, message)
-                .maybe_hint(wording::remedy(shape, &node.value))
+            Diagnostic::error(codes::WRONG_SHAPE, span, message).hint(wording::remedy(shape, &node.value))
         };
         self.report.add(fault);
     }

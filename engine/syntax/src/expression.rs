@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::ast::{Data, Expr, Read, Segment};
 use crate::scalar::Placement;
-use crate::suggestion::did_you_mean;
+use crate::suggestion::{alternatives, did_you_mean};
 use crate::vocabulary::{CLOSED_ROOTS, FILTERS, FUNCTIONS, TESTS};
 use crate::{Diagnostic, Sources, Span, Spanned, codes};
 
@@ -27,11 +27,12 @@ pub(crate) fn parse(text: &str, place: &dyn Fn(Range<usize>) -> Span, faults: &m
     let whole = at(0..source.len());
     let mut expr = Expr { source: source.to_owned(), span: whole, reads: Vec::new() };
     if source.is_empty() {
-        faults.push(Diagnostic::error(
+        let fault = Diagnostic::error(
             codes::EXPRESSION_SYNTAX,
             place(0..text.len()),
             "there is nothing between the braces",
-        ));
+        );
+        faults.push(fault.hint("Write what is read, such as `${{ inputs.NAME }}`, or leave the braces out."));
         return expr;
     }
     if source.len() > MAX_LENGTH {
@@ -101,19 +102,19 @@ fn syntax_fault(source: &str, error: &minijinja::Error, at: &dyn Fn(Range<usize>
     let around =
         source.get(range.start.saturating_sub(1)..(range.end + 1).min(source.len())).unwrap_or_default();
     let hint = if around.contains('&') {
-        Some("And is written `and`.")
+        "And is written `and`."
     } else if around.contains('!') {
-        Some("Not is written `not`, unequal is written `!=`.")
+        "Not is written `not`, unequal is written `!=`."
     } else if around.contains('?') {
-        Some("A choice is written `a if condition else b`.")
+        "A choice is written `a if condition else b`."
     } else if around.contains('=') {
-        Some("Equal is written `==`.")
+        "Equal is written `==`."
     } else if source.contains("||") {
-        Some("Or is written `or`.")
+        "Or is written `or`."
     } else {
-        None
+        "Something is missing or too much here. Text stands in quotes: `'…'`."
     };
-    fault.maybe_hint(hint.map(str::to_owned))
+    fault.hint(hint)
 }
 
 struct Walk<'a> {
@@ -236,7 +237,14 @@ impl Walk<'_> {
             };
             let message = format!("`{path}[…]` cannot be checked before the run");
             let fault = Diagnostic::error(codes::DYNAMIC_SUBSCRIPT, self.place(span), message);
-            self.faults.push(fault.hint(format!("Write the name out: `{path}.{name}`.")));
+            let plain = !name.starts_with(|c: char| c.is_ascii_digit())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            self.faults.push(fault.hint(match plain {
+                true => format!("Write the name out: `{path}.{name}`."),
+                false => format!(
+                    "Give `{name}` a name that can stand after a dot: a letter, then letters, digits and `_`."
+                ),
+            }));
         }
         open
     }
@@ -251,7 +259,7 @@ impl Walk<'_> {
             (self.at)(start..start + name.len()),
             format!("unknown {what} `{name}`"),
         )
-        .maybe_hint(did_you_mean(name, names.iter().copied()));
+        .hint(which_of(name, names));
         self.faults.push(fault);
     }
 
@@ -271,7 +279,7 @@ impl Walk<'_> {
                 self.place(name.span()),
                 format!("unknown {what} `{text}`"),
             )
-            .maybe_hint(did_you_mean(text, names.iter().copied()));
+            .hint(which_of(text, names));
             self.faults.push(fault);
         }
     }
@@ -280,6 +288,14 @@ impl Walk<'_> {
         let end = (span.end_offset as usize).min(self.source.len());
         (self.at)((span.start_offset as usize).min(end)..end)
     }
+}
+
+/// The name that was meant, or all that there are.
+fn which_of(name: &str, names: &[&str]) -> String {
+    did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.len() {
+        0..=12 => format!("There is {}.", alternatives(names.iter().copied())),
+        _ => "`runbook explain E303` lists them.".into(),
+    })
 }
 
 fn arguments<'a, 's>(args: &'a [ast::CallArg<'s>]) -> impl Iterator<Item = (&'a ast::Expr<'s>, bool)> {

@@ -28,6 +28,7 @@ pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagno
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             Diagnostic::error(codes::ALIAS, here, "this alias stands inside what it repeats")
+                .hint("Write the value out in place of the alias.")
         }
         Error::UnknownAnchor { .. } => unknown_anchor(text, here),
         Error::MergeValueNotMapOrSeqOfMaps { .. } => {
@@ -53,7 +54,7 @@ pub(crate) fn diagnose(sources: &Sources, file: FileId, error: &Error) -> Diagno
                 .hint("Put it in quotes if it is text.")
         }
         Error::ExternalMessage { msg, .. } => scanner(text, file, at, here, msg),
-        other => Diagnostic::error(codes::YAML_SYNTAX, here, first_line(&other.render())),
+        other => not_yaml(here, &first_line(&other.render())),
     }
 }
 
@@ -63,6 +64,12 @@ pub(crate) fn too_long(file: FileId, bytes: usize) -> Diagnostic {
     let message = format!("the file has {bytes} bytes, and at most {megabytes} MiB are read");
     Diagnostic::error(codes::TOO_LARGE, Span::new(file, 0..0), message)
         .hint("Split it into runbooks that `call` each other.")
+}
+
+/// What the reader says, where we know nothing better.
+fn not_yaml(here: Span, message: &str) -> Diagnostic {
+    Diagnostic::error(codes::YAML_SYNTAX, here, message)
+        .hint("Look at this line and the one above it; text with signs of its own goes into quotes.")
 }
 
 fn too_deep(here: Span) -> Diagnostic {
@@ -110,7 +117,8 @@ fn scanner(text: &str, file: FileId, at: usize, here: Span, message: &str) -> Di
         .hint("Put the text in quotes.");
     }
     if has("unclosed quote") {
-        return fault(codes::UNCLOSED, "this quote is not closed");
+        return fault(codes::UNCLOSED, "this quote is not closed")
+            .hint("Put the same quote at the end of the text. Inside '…' a quote is written twice.");
     }
     if has("trailing content after") {
         return fault(codes::UNCLOSED, "the quoted text ends before this")
@@ -138,18 +146,21 @@ fn scanner(text: &str, file: FileId, at: usize, here: Span, message: &str) -> Di
             .hint("Put a text that contains `: ` in quotes.");
     }
     if has("expected ':'") {
-        return fault(codes::YAML_SYNTAX, "this line is neither `key: value` nor `- item`");
+        return fault(codes::YAML_SYNTAX, "this line is neither `key: value` nor `- item`").hint(
+            "A `: ` is missing, or the line belongs to the text above it: indent it further, below `key: |`.",
+        );
     }
     if has("did not find expected key") || has("did not find expected '-'") || has("indent") || has("block") {
         return fault(codes::INDENTATION, "this line does not line up with those above it")
             .hint("The keys of one map, and the dashes of one list, stand in one column.");
     }
-    fault(codes::YAML_SYNTAX, &first_line(message))
+    not_yaml(here, &first_line(message))
 }
 
 fn character(text: &str, at: usize, here: Span) -> Diagnostic {
     let Some(found) = text[at..].chars().next() else {
-        return Diagnostic::error(codes::UNCLOSED, here, "the file ends in the middle of a value");
+        return Diagnostic::error(codes::UNCLOSED, here, "the file ends in the middle of a value")
+            .hint("Close its quote or bracket.");
     };
     if found.is_control() {
         let message = format!("the file contains the control character U+{:04X}", u32::from(found));
@@ -162,10 +173,20 @@ fn character(text: &str, at: usize, here: Span) -> Diagnostic {
 /// The expression that the fault is about, if it is one: where `${{` stands and what follows broke on it.
 fn unquoted_expression(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let line = line_of(text, at);
-    let open = text[line.start..line.end].match_indices("${{").map(|(found, _)| line.start + found);
-    // In flow style the scanner stops at the first brace; in block style at a colon inside the expression.
-    open.map(|start| start..scalar::close(text, start + 3).map_or(line.end, |close| close + 2))
-        .find(|expression| expression.start < at && at <= expression.end)
+    let mut from = line.start;
+    // In flow style the scanner stops at the first brace; in block style at a colon inside the expression. So only what
+    // begins before that place counts, and each character of the line is looked at once.
+    while let Some(start) = text[from..line.end.max(from)].find("${{").map(|found| from + found) {
+        if start >= at {
+            break;
+        }
+        let end = scalar::close(text, start + 3).map_or(line.end, |close| close + 2);
+        if at <= end {
+            return Some(start..end);
+        }
+        from = end;
+    }
+    None
 }
 
 /// `{url: ${{ x }}}`: shows the value in quotes.

@@ -15,7 +15,7 @@ use crate::ast::{Data, Entries, Expr, Segment, Text};
 use crate::report::Report;
 use crate::scalar::{self, Piece, Placement};
 use crate::tree::{Node, Value};
-use crate::{Code, Diagnostic, FileId, Span, Spanned, codes, expression};
+use crate::{Diagnostic, FileId, Span, Spanned, codes, expression};
 
 pub(crate) use document::{environment, runbook};
 
@@ -209,10 +209,6 @@ impl Lower<'_> {
             }
         }
         Some(Spanned::new(script, span))
-    }
-
-    fn fault(&mut self, code: Code, span: Span, message: &str) {
-        self.report.add(|| Diagnostic::error(code, span, message));
     }
 }
 

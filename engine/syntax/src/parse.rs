@@ -99,6 +99,7 @@ fn place(file: FileId, root: &Node<'_>, report: &mut Report) -> Option<&'static 
         Some((kind @ ("Library" | "Scenario"), span)) => {
             report.add(|| {
                 Diagnostic::error(codes::DOCUMENT_KIND, span, format!("`kind: {kind}` is not supported yet"))
+                    .hint("There are `Runbook` and `Environment`.")
             });
             None
         }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use runbook_plan::{Plan, Template, Work};
-use runbook_wire::{Entry, EntryKind, Promise};
+use runbook_wire::{Entry, EntryKind, Promise, Role};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -48,7 +48,10 @@ fn json(plan: &Plan, environment: Option<&str>) -> Result<String, CommandError> 
 
 fn text(plan: &Plan, environment: Option<&str>) -> String {
     let outline = &plan.outline;
-    let mut out = format!("{}: {}\n", outline.name, outline.summary);
+    let mut out = match outline.summary.as_str() {
+        "" => format!("{}\n", outline.name),
+        summary => format!("{}: {summary}\n", outline.name),
+    };
     if let Some(owner) = &outline.owner {
         out.push_str(&format!("owner        {owner}\n"));
     }
@@ -148,7 +151,7 @@ fn collect(plan: &Plan, node: u32, depth: usize, left_out: bool, rows: &mut Vec<
     };
     rows.push(Row {
         name: format!("{indent}{}", entry.segment),
-        what,
+        what: one_line(&what),
         effect: if scope || left_out { String::new() } else { entry.effect_words() },
         notes: notes.join("; "),
     });
@@ -192,14 +195,23 @@ fn does(plan: &Plan, node: u32) -> Option<String> {
     })
 }
 
+/// A name may have several lines, a row of the table has one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// How it comes back, in words.
 fn undo_words(plan: &Plan, entry: &Entry) -> String {
     match &entry.promise {
         Promise::NothingToUndo | Promise::Children => String::new(),
         Promise::Own(text) => format!("undo: {text}"),
         Promise::Steps => {
-            // Of a `for_each`, that stands at the step which is done for each item.
-            let what: Vec<String> = entry.undo.iter().filter_map(|node| does(plan, *node)).collect();
+            // Of a `for_each`, that stands at the step which is done for each item. A probe that must hold before is no part of
+            // what is done.
+            let undo = entry.undo.iter().filter(|node| {
+                plan.outline.entries.get(**node as usize).is_none_or(|entry| entry.role != Role::Require)
+            });
+            let what: Vec<String> = undo.filter_map(|node| does(plan, *node)).collect();
             if what.is_empty() { String::new() } else { format!("undo: {}", what.join(", ")) }
         }
         Promise::None(reason) => format!("not undone: {reason}"),

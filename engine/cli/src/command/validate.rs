@@ -11,10 +11,10 @@ use crate::error::{CommandError, Exit};
 use crate::output;
 use crate::target::Target;
 
-/// Say everything that is wrong with runbooks, at once; run nothing.
+/// Say everything that is wrong with runbooks and environments, at once; run nothing.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The runbooks.
+    /// The runbooks, and environments; `-` reads one from standard input.
     #[arg(required = true, value_name = "FILE", add = complete::runbooks())]
     files: Vec<PathBuf>,
     /// The environment [default: as runbook.toml says].
@@ -33,9 +33,10 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<Exit, CommandE
             environment: validate.environment.clone(),
             inputs: Vec::new(),
             strict: validate.strict,
+            ..Target::default()
         };
-        let planned = match target.plan(true, Vec::new()) {
-            Ok(planned) => planned.planned,
+        let planned = match target.check() {
+            Ok(planned) => planned,
             // The others are looked at all the same.
             Err(error) => {
                 if let Some(earlier) = unread.replace(error) {

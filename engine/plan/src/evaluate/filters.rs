@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{
-    Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja, filters, functions, tests,
+    Environment, Error, ErrorKind, State, UndefinedBehavior, Value as Jinja, filters, functions, tests,
 };
 use regex::RegexBuilder;
 use runbook_step::{Value, format_duration};
@@ -14,8 +14,8 @@ use super::conversion;
 /// Work that one expression may do; a unit is an instruction, or 64 bytes of data.
 const FUEL: u64 = 200_000;
 
-/// The most bytes of a compiled pattern.
-const PATTERN_SIZE: usize = 1 << 20;
+/// The most bytes of a compiled pattern, of a small one and of any, and the work that it is to compile one.
+const PATTERNS: [(usize, u64); 2] = [(1 << 16, 2_000), (1 << 20, 40_000)];
 
 /// The one environment: nothing in it depends on the run.
 pub(super) fn environment() -> &'static Environment<'static> {
@@ -118,6 +118,12 @@ fn fail(message: String, hint: Option<String>) -> Error {
         Some(hint) => error.with_source(Hint(hint)),
         None => error,
     }
+}
+
+/// The work that an expression without a value took. The engine does not say, so it is a guess: all that it may take where
+/// it ran out, a part of it elsewhere.
+pub(super) fn work_of_failure(error: &Error) -> u64 {
+    if error.kind() == ErrorKind::OutOfFuel { FUEL } else { FUEL / 10 }
 }
 
 /// An error of the engine in our words: message and hint.
@@ -276,21 +282,25 @@ fn duration(value: &Jinja) -> Result<String, Error> {
     }
 }
 
-fn pattern(source: &str) -> Result<regex::Regex, Error> {
-    RegexBuilder::new(source)
-        .size_limit(PATTERN_SIZE)
-        .build()
-        .map_err(|_| fail(format!("{source:?} is not a regular expression"), None))
+fn pattern(state: &State<'_, '_>, source: &str) -> Result<regex::Regex, Error> {
+    for (size, work) in PATTERNS {
+        state.consume_fuel(work)?;
+        match RegexBuilder::new(source).size_limit(size).build() {
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            built => return built.map_err(|_| fail(format!("{source:?} is not a regular expression"), None)),
+        }
+    }
+    Err(fail(format!("{source:?} is too large a pattern"), None))
 }
 
-fn regex_replace(value: &str, find: &str, with: &str) -> Result<String, Error> {
-    Ok(pattern(find)?.replace_all(value, with).into_owned())
+fn regex_replace(state: &State<'_, '_>, value: &str, find: &str, with: &str) -> Result<String, Error> {
+    Ok(pattern(state, find)?.replace_all(value, with).into_owned())
 }
 
 /// Whether the pattern matches somewhere in the text.
-fn matching(value: &str, source: &str, rest: Rest<Jinja>) -> Result<bool, Error> {
+fn matching(state: &State<'_, '_>, value: &str, source: &str, rest: Rest<Jinja>) -> Result<bool, Error> {
     if !rest.is_empty() {
         return Err(fail("`matching` takes one pattern".into(), None));
     }
-    Ok(pattern(source)?.is_match(value))
+    Ok(pattern(state, source)?.is_match(value))
 }

@@ -118,11 +118,13 @@ impl Planner<'_> {
     fn check_effect(&self, id: NodeId, step: &Step, declaration: &Declaration, effect: Effect, name: &str) {
         if let Some(says) = &step.effect
             && declaration.effect != Declared::Declared
+            && !says.value.is_empty()
             && says.value != effect_name(effect)
         {
             let message =
                 format!("`{name}` has the effect `{}`; that is not the step's to say", effect_name(effect));
-            self.report.push(Diagnostic::error(codes::EFFECT_FIXED, says.span, message));
+            let fault = Diagnostic::error(codes::EFFECT_FIXED, says.span, message);
+            self.report.push(fault.hint("Leave `effect` out."));
         }
         if let Some(required) = step.required.as_ref().filter(|_| effect != Effect::Notify) {
             self.useless(
@@ -160,11 +162,10 @@ impl Planner<'_> {
     }
 
     pub(super) fn useless(&self, key: &str, span: Span, reason: &str) {
-        self.report.push(Diagnostic::error(
-            codes::WITHOUT_EFFECT,
-            span,
-            format!("`{key}` has no effect here: {reason}"),
-        ));
+        self.report.push(
+            Diagnostic::error(codes::WITHOUT_EFFECT, span, format!("`{key}` has no effect here: {reason}"))
+                .hint(format!("Leave `{key}` out.")),
+        );
     }
 }
 

@@ -1,17 +1,20 @@
 //! Groups, switches and calls.
 
+use std::collections::HashSet;
+
 use runbook_kernel::{AfterPivot, Kind, NodeId, OnFailure, RollbackPolicy, ScopeId, Undo};
 use runbook_step::Type;
 use runbook_syntax::ast::{
     AfterPivotDecl, Case, Data, OnFailure as OnFailureDecl, RollbackDecl, Segment, Step, StepKind,
 };
-use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+use runbook_syntax::{Diagnostic, Spanned};
 
 use super::Draft;
 use crate::arena::{Body, Doc, FailureScopes};
 use crate::codes;
 use crate::model::{ModuleId, Template, Work};
 use crate::planner::Planner;
+use crate::report::and;
 use crate::scope::{At, Place};
 
 impl Planner<'_> {
@@ -77,7 +80,8 @@ impl Planner<'_> {
         self.only_of_checks(step);
         if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value) {
             let message = "a group is no point of no return: a step inside is";
-            self.report.push(Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message));
+            let fault = Diagnostic::error(codes::PIVOT_PLACE, pivot.span, message);
+            self.report.push(fault.hint("Put `pivot: true` at the step whose effect cannot be taken back."));
         }
         self.check_group_undo(id, step);
         draft.kernel.undo = match (self.graph.arena.node(id).undo, step.rollback.as_deref()) {
@@ -122,43 +126,54 @@ impl Planner<'_> {
 
     /// Every value that `on` may have needs a case, and every case a value.
     fn exhaustive(&self, on: &Spanned<Data>, cases: &[Case], default: Option<usize>, place: Place) {
-        let ty = match &on.value {
+        let expr = match &on.value {
             Data::Text(text) => match text.segments.as_slice() {
-                [Segment::Expr(expr)] => self.type_of(expr, place),
-                _ => Type::string(),
+                [Segment::Expr(expr)] => Some(expr),
+                _ => None,
             },
-            _ => Type::Any,
+            _ => None,
         };
+        let ty = expr.map_or(Type::string(), |expr| self.type_of(expr, place));
         let Some(values) = values_of(&ty) else {
             if default.is_none() {
                 let message = "the switch may have a value that no case covers";
-                let hint = "Add a case `default`; one that does nothing is `default: {steps: []}`.";
+                let hint = "Add a case `default`; one that does nothing is `default: []`.";
                 self.report
                     .push(Diagnostic::error(codes::SWITCH_NOT_EXHAUSTIVE, on.span, message).hint(hint));
             }
             return;
         };
-        let covered = |value: &String| cases.iter().any(|case| case.label.value == *value);
-        let left: Vec<&str> = values.iter().filter(|value| !covered(value)).map(String::as_str).collect();
-        if default.is_none() && !left.is_empty() {
-            let list = runbook_syntax::alternatives(left.iter().copied()).replace(" or ", " and ");
-            let message = format!("no case covers {list}");
-            let hint = "Add the cases, or a `default`.";
+        let labels: HashSet<&str> = cases.iter().map(|case| case.label.value.as_str()).collect();
+        let left: Vec<&str> =
+            values.iter().map(String::as_str).filter(|value| !labels.contains(value)).collect();
+        let values: HashSet<&str> = values.iter().map(String::as_str).collect();
+        // No label stands for an input that was not given: that is what `default` is for.
+        let may_be_null = expr.is_some_and(|expr| self.may_be_null(expr, place));
+        if default.is_none() && (may_be_null || !left.is_empty()) {
+            let (message, hint) = match left.is_empty() {
+                true => (
+                    "no case covers an input without a value".to_owned(),
+                    "Add a case `default`; one that does nothing is `default: []`. Or write `… | default('…')`.",
+                ),
+                false => (format!("no case covers {}", and(&left)), "Add the cases, or a `default`."),
+            };
             self.report.push(Diagnostic::error(codes::SWITCH_NOT_EXHAUSTIVE, on.span, message).hint(hint));
         }
         for (place, case) in cases.iter().enumerate() {
             let label = &case.label.value;
-            if Some(place) != default && !values.contains(label) {
+            if Some(place) != default && !values.contains(label.as_str()) {
                 let message = format!("the value is never `{label}`");
-                let hint = did_you_mean(label, left.iter().copied());
-                self.report.push(
-                    Diagnostic::error(codes::CASE_UNREACHABLE, case.label.span, message).maybe_hint(hint),
-                );
+                let hint = (self.report.did_you_mean(label, left.iter().copied()))
+                    .unwrap_or_else(|| "Leave the case out.".into());
+                self.report
+                    .push(Diagnostic::error(codes::CASE_UNREACHABLE, case.label.span, message).hint(hint));
             }
         }
-        if let Some(default) = default.filter(|_| left.is_empty()) {
+        if let Some(default) = default.filter(|_| left.is_empty() && !may_be_null) {
             let message = "every value has a case, so `default` is never chosen";
-            self.report.push(Diagnostic::error(codes::CASE_UNREACHABLE, cases[default].label.span, message));
+            let fault = Diagnostic::error(codes::CASE_UNREACHABLE, cases[default].label.span, message);
+            self.report
+                .push(fault.hint("Leave `default` out: then a value that is added later is missed at once."));
         }
     }
 }

@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use runbook_kernel::{Human, Kind, Ms, NodeId};
 use runbook_step::Type;
 use runbook_syntax::ast::{Approval, Checklist, Data, Prompt, Step};
-use runbook_syntax::{Diagnostic, Spanned, did_you_mean};
+use runbook_syntax::{Diagnostic, Spanned};
 
 use super::Draft;
 use crate::codes;
 use crate::model::{ApprovalSpec, ChecklistItemSpec, PromptSpec, Work};
 use crate::planner::Planner;
 use crate::scope::{At, Place};
-use crate::types;
 
 /// Where a file says nothing: a day. Every wait has an end.
 const TIMEOUT: Ms = 86_400_000;
@@ -81,7 +80,7 @@ impl Planner<'_> {
                     let diagnostic = match self.setting.doc {
                         Some(_) => {
                             let roles = self.setting.roles.keys().copied();
-                            let hint = did_you_mean(role, roles).unwrap_or_else(|| {
+                            let hint = self.report.did_you_mean(role, roles).unwrap_or_else(|| {
                                 format!("Say who has it: `roles: {{{role}: [NAME]}}` in the environment.")
                             });
                             let name = self.setting.name.as_deref().unwrap_or_default();
@@ -134,10 +133,11 @@ impl Planner<'_> {
 
     pub(super) fn prompt(&self, id: NodeId, prompt: &Spanned<Prompt>, draft: &mut Draft) {
         let place = self.place(id);
-        let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| types::declared(ty, self.report));
+        let ty = prompt.value.ty.as_ref().map_or_else(Type::string, |ty| self.types.declared(ty));
         if let (Type::Secret { .. } | Type::File, Some(decl)) = (&ty, &prompt.value.ty) {
             let message = "an answer is stored with the run: it can be neither a secret nor a file";
-            self.report.push(Diagnostic::error(codes::TYPE_DECLARATION, decl.span, message));
+            let hint = "Ask for text, a number, a boolean, a duration or one of some words.";
+            self.report.push(Diagnostic::error(codes::TYPE_DECLARATION, decl.span, message).hint(hint));
         }
         if let Some(message) = self.text_template(&prompt.value.message, place) {
             draft.plan.work = Work::Prompt(PromptSpec { message, ty });

@@ -93,9 +93,9 @@ impl Planner<'_> {
             ("inconclusive", None) => Some(RetryOnly::Inconclusive),
             ("error", None) => Some(RetryOnly::Error),
             ("exit", None) => Some(RetryOnly::Exit(None)),
-            ("exit", Some(number)) => number.parse().ok().map(|number| RetryOnly::Exit(Some(number))),
+            ("exit", Some(number)) => between(number, 1..=255).map(|number| RetryOnly::Exit(Some(number))),
             ("signal", None) => Some(RetryOnly::Signal(None)),
-            ("signal", Some(number)) => number.parse().ok().map(|number| RetryOnly::Signal(Some(number))),
+            ("signal", Some(number)) => between(number, 1..=64).map(|number| RetryOnly::Signal(Some(number))),
             ("http", None) => Some(RetryOnly::Http(None)),
             ("http", Some(class)) if class.ends_with("xx") => class
                 .trim_end_matches("xx")
@@ -103,7 +103,7 @@ impl Planner<'_> {
                 .ok()
                 .filter(|class| (1..=5).contains(class))
                 .map(RetryOnly::HttpClass),
-            ("http", Some(number)) => number.parse().ok().map(|number| RetryOnly::Http(Some(number))),
+            ("http", Some(number)) => between(number, 100..=599).map(|number| RetryOnly::Http(Some(number))),
             _ => None,
         };
         if found.is_none() {
@@ -170,6 +170,11 @@ impl Planner<'_> {
         let place = Place { module, at: At::Start };
         checks.iter().filter_map(|check| self.check(check, place, None, "assert_target")).collect()
     }
+}
+
+/// A number, if it is one that there can be.
+fn between<T: std::str::FromStr + PartialOrd>(text: &str, range: std::ops::RangeInclusive<T>) -> Option<T> {
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 /// A probe every 0 milliseconds would leave no time for anything else.

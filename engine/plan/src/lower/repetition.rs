@@ -1,18 +1,54 @@
 //! `for_each`.
 
+use std::collections::BTreeSet;
+
 use runbook_kernel::{Batch, BatchSize, Each, EachUndo, Kind, NodeId, Undo};
 use runbook_step::{Type, Value};
 use runbook_syntax::ast::{BatchDecl, Data, ForEach, Step};
-use runbook_syntax::{Diagnostic, Spanned};
+use runbook_syntax::{Diagnostic, Span, Spanned};
 
-use super::Draft;
+use super::{Draft, data_mentions};
 use crate::arena::Body;
 use crate::codes;
-use crate::model::{Template, Work};
+use crate::model::{EvalError, Reference, Resolve, Template, Work};
 use crate::planner::Planner;
 use crate::scope::{At, Place};
 use crate::setting::value_of;
 use crate::template::Wanted;
+
+/// The keys of so many items are looked at before the run.
+const MOST_KEYS: usize = 1_000;
+
+/// The `key` of a `for_each`.
+struct Keys<'k> {
+    span: Span,
+    /// `None` where it is wrong, which has been reported.
+    template: Option<&'k Template>,
+    each: NodeId,
+}
+
+/// What is known before the run, and an item.
+struct WithItem<'w, 'a> {
+    planner: &'w Planner<'a>,
+    item: &'w Value,
+}
+
+impl Resolve for WithItem<'_, '_> {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        match reference {
+            Reference::Item { .. } => Ok(self.item.clone()),
+            other => self.planner.resolve(other),
+        }
+    }
+
+    fn may_work(&self) -> bool {
+        self.planner.may_work()
+    }
+
+    fn worked(&self, units: u64, at: Span) {
+        self.planner.worked(units, at);
+    }
+}
 
 impl Planner<'_> {
     pub(super) fn each(&self, id: NodeId, step: &Step, draft: &mut Draft) {
@@ -43,9 +79,26 @@ impl Planner<'_> {
         let items = self.template(&each.items, place, wanted);
         let of_item = Place { at: At::Item(id), ..place };
         let key = each.key.as_ref().map(|key| (key, self.free_template(key, of_item)));
+        let constant = key.as_ref().filter(|(key, _)| !data_mentions(key, &self.items_of(step)));
+        if let Some((key, _)) = constant {
+            let name = each.name.as_ref().map_or("item", |name| name.value.as_str());
+            let message = "the key reads no item, so it is the same for all";
+            let hint = match value_of(&key.value) {
+                Some(Value::Str(text)) if text.starts_with(name) => {
+                    format!("Write it as an expression: `${{{{ {text} }}}}`.")
+                }
+                _ => format!("Say what tells items apart: `key: ${{{{ {name}.name }}}}`."),
+            };
+            self.report.push(Diagnostic::error(codes::EACH_ITEMS, key.span, message).hint(hint));
+        }
         let expect_count = count(&each.expect_count, "`expect_count`", 0);
         let max_targets = count(&each.max_targets, "`max_targets`", 1);
-        self.known_items(each, items.as_ref(), key.is_some(), (allow_empty, expect_count, max_targets));
+        let keys = key.as_ref().map(|(data, key)| Keys {
+            span: data.span,
+            template: key.as_ref().filter(|_| constant.is_none()),
+            each: id,
+        });
+        self.known_items(each, items.as_ref(), keys.as_ref(), (allow_empty, expect_count, max_targets));
         if let Some(items) = items {
             draft.plan.work = Work::Each {
                 items,
@@ -86,7 +139,8 @@ impl Planner<'_> {
             let size = self.batch_size(&batch.size, start);
             if size == Some(BatchSize::Rest) && number < last {
                 let message = "`rest` takes all that are left, so it comes last";
-                self.report.push(Diagnostic::error(codes::BATCHES, batch.size.span, message));
+                let fault = Diagnostic::error(codes::BATCHES, batch.size.span, message);
+                self.report.push(fault.hint("Move it to the end of `batches`."));
             }
             built.push(Batch {
                 size: size.unwrap_or(BatchSize::Rest),
@@ -120,12 +174,51 @@ impl Planner<'_> {
         found
     }
 
+    /// Keys of known items: one that fails or is there twice would end the run after the steps before.
+    fn known_keys(&self, keys: &Keys<'_>, items: &[Value]) {
+        let Some(template) = keys.template else { return };
+        let mut known = true;
+        template.for_each_expression(&mut |expression| {
+            known &= expression.refs.iter().all(|reference| match reference {
+                Reference::Item { each, .. } => *each == keys.each,
+                other => self.knows(other),
+            });
+        });
+        if !known {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for item in items.iter().take(MOST_KEYS) {
+            let key = match template.evaluate(&WithItem { planner: self, item }) {
+                Ok(key) => key,
+                // That there is no work left has been said.
+                Err(_) if !self.may_work() => return,
+                Err(error) => {
+                    let hint = error.hint.unwrap_or_else(|| "Every item needs a key.".into());
+                    let fault = Diagnostic::error(codes::EACH_ITEMS, error.span, error.message);
+                    self.report.push(fault.hint(hint));
+                    return;
+                }
+            };
+            let message = match &key {
+                Value::Null | Value::Map(_) | Value::List(_) => {
+                    format!("a key is text or a number, and this is {}", key.kind())
+                }
+                key if !seen.insert(key.to_string()) => format!("two items have the key `{key}`"),
+                _ => continue,
+            };
+            let hint = "A key tells each item from all others, in this run and in its undo.";
+            self.report.push(Diagnostic::error(codes::EACH_ITEMS, keys.span, message).hint(hint));
+            return;
+        }
+    }
+
     /// Items that are known before the run can be looked at before the run.
     fn known_items(
         &self,
         each: &ForEach,
         items: Option<&Template>,
-        has_key: bool,
+        keys: Option<&Keys<'_>>,
         (allow_empty, expect_count, max_targets): (bool, Option<u32>, Option<u32>),
     ) {
         let mut known = true;
@@ -139,16 +232,18 @@ impl Planner<'_> {
                 .push(fault("there are no items".into()).hint("`allow_empty: true` says that this is fine."));
         }
         if let Some(expected) = expect_count.filter(|expected| *expected as usize != count) {
-            self.report.push(fault(format!("there are {count} items, and `expect_count` says {expected}")));
+            let message = format!("there are {count} items, and `expect_count` says {expected}");
+            self.report.push(fault(message).hint("Mend the one that is wrong."));
         }
         if let Some(most) = max_targets.filter(|most| count > *most as usize) {
-            self.report
-                .push(fault(format!("there are {count} items, and `max_targets` says at most {most}")));
+            let message = format!("there are {count} items, and `max_targets` says at most {most}");
+            self.report.push(fault(message).hint("Choose fewer, or raise `max_targets`."));
         }
-        if has_key {
+        if let Some(keys) = keys {
+            self.known_keys(keys, &values);
             return;
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for value in &values {
             if matches!(value, Value::Map(_) | Value::List(_)) {
                 let hint = "Say what tells them apart: `key: ${{ item.name }}`.";
@@ -156,7 +251,8 @@ impl Planner<'_> {
                 return;
             }
             if !seen.insert(value.to_string()) {
-                self.report.push(fault(format!("the item `{value}` is there twice")));
+                let message = format!("the item `{value}` is there twice");
+                self.report.push(fault(message).hint("Each is done once: leave one of them out."));
             }
         }
     }

@@ -24,6 +24,19 @@ impl Planner<'_> {
             Wait::For(time) => {
                 draft.kernel.kind = Kind::WaitFor(self.duration(time, start, "`for`").unwrap_or(0));
                 draft.plan.work = Work::WaitFor;
+                let reason = "nothing runs, and nothing fails, while time passes";
+                if let Some((first, _)) = step.env.first() {
+                    self.useless("env", first.span, reason);
+                }
+                if let Some(cwd) = &step.cwd {
+                    self.useless("cwd", cwd.span, reason);
+                }
+                if let Some(retry) = &step.retry {
+                    self.useless("retry", retry.span, reason);
+                }
+                if let Some(policy) = &step.on_inconclusive {
+                    self.useless("on_inconclusive", policy.span, reason);
+                }
             }
             Wait::Until { check, every, hold, timeout } => {
                 draft.kernel.effect = Effect::Read;

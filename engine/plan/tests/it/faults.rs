@@ -61,11 +61,15 @@ steps:
     main:21:15 E408 `run` has no `idd` ⟨run.idd⟩
         Did you mean `id`?
     main:22:15 E409 `run.status` is how the run went, and means nothing outside of `finally` and `on_failure` ⟨run.status⟩
+        Read it in `finally` and `on_failure` only.
     main:23:15 E409 `prepared` is what a step gathered for its undo, and means nothing outside of its `rollback` ⟨prepared⟩
+        Read it in its `rollback` only.
     main:24:15 E611 there is no secret `slak` ⟨secrets.slak⟩
         Did you mean `slack`?
     main:25:15 E408 `inputs.version` is text, which has no `x` ⟨inputs.version.x⟩
+        Read `inputs.version` as a whole.
     main:26:15 E405 `all` reads itself: its outputs are there when it is over ⟨steps.all.outputs.a⟩
+        Read the outputs of a step above; what this one gives is read by those below.
     main:27:15 E401 `blue` means nothing here ⟨blue⟩
         Text is written in quotes: `'blue'`.
     main:30:15 E401 `url` means nothing here ⟨url⟩
@@ -105,6 +109,7 @@ steps:
     main:15:32 E411 `f` needs `inside`, which is not beside it ⟨inside⟩
         Need the group: `g`.
     main:15:40 E410 `f` needs `nowhere`, which does not exist ⟨nowhere⟩
+        `needs` names steps of the same list by their `id`.
     main:16:32 E412 steps need each other in a circle: `h` needs `i` needs `j` needs `h` ⟨[⟩
         Without `needs`, a step needs everything above it.
     "#);
@@ -186,8 +191,10 @@ steps:
         Did you mean `look`?
     main:7:32 E324 `look` has no parameter `att` ⟨att⟩
         Did you mean `at`?
-    main:7:44 E320 `at`: wanted text, got `3`; put it in quotes ⟨3⟩
-    main:7:55 E320 `within`: wanted a duration, got `5`; add a unit, as in `30s` ⟨5⟩
+    main:7:44 E320 `at`: wanted text, got `3` ⟨3⟩
+        Put it in quotes.
+    main:7:55 E320 `within`: wanted a duration, got `5` ⟨5⟩
+        Add a unit, as in `30s`.
     main:8:41 E321 `at` wants text, and this gives a whole number ⟨inputs.n⟩
         `… | string` makes text of it.
     main:8:68 E321 `within` wants a duration, and this gives a whole number ⟨inputs.n⟩
@@ -195,20 +202,27 @@ steps:
     main:9:41 E321 `at` wants text, and this gives a duration ⟨inputs.t⟩
         `… | duration` writes a length of time as text.
     main:10:19 E325 `put` lacks the parameter `to`: text ⟨put⟩
+        Add it: `to: 'text'`.
     main:10:19 E326 give at most one of `content` or `file` ⟨put⟩
+        `runbook steps put` says what each is for.
     main:10:49 E601 `y`: no such file ⟨y⟩
+        A path is relative to the file that it stands in.
     main:11:52 E327 `sql` decides what runs, so there are no expressions in it ⟨"select ${{ inputs.n }}"⟩
         Hand values in through another parameter.
     main:12:50 E320 `status`: wanted a whole number from 100 to 599, got `20` ⟨20⟩
+        Such as `100`.
     main:12:54 E324 `expect` has no field `bdy` ⟨bdy⟩
         Did you mean `body`?
     main:13:55 E321 `status` wants a whole number from 100 to 599, and this gives `true` or `false` ⟨inputs.deep⟩
+        Such as `100`.
     main:13:83 E321 `body` wants text, and this gives a whole number ⟨inputs.n⟩
         `… | string` makes text of it.
     main:14:41 E321 a condition must be true or false, and this is a whole number ⟨inputs.n + 1⟩
         Compare it with something.
     main:15:86 E302 not an expression: unexpected input after expression ⟨it⟩
+        Something is missing or too much here. Text stands in quotes: `'…'`.
     main:15:94 E325 an item of `that` lacks the field `that`: `true` or `false` ⟨{⟩
+        Add it: `that: true`.
     main:15:95 E324 an item of `that` has no field `mesage` ⟨mesage⟩
         Did you mean `message`?
     main:18:31 E321 a condition must be true or false, and this is a whole number ⟨inputs.n⟩
@@ -216,10 +230,14 @@ steps:
     main:18:57 E321 `at` wants text, and this gives a number ⟨1 / 0⟩
         `… | string` makes text of it.
     main:19:39 E322 unable to calculate 3 // 0 ⟨inputs.n // 0⟩
-    main:20:43 E320 `a`: wanted text, got `1`; put it in quotes ⟨1⟩
+        Mend the expression, or the value that it reads: both are known before the run.
+    main:20:43 E320 `a`: wanted text, got `1` ⟨1⟩
+        Put it in quotes.
     main:21:70 E404 `o` has no output `c` ⟨steps.o.outputs.c⟩
         Did you mean `a`?
     main:22:33 E320 an argument: wanted text, or a whole number, or `true` or `false`, got `2.5` ⟨2.5⟩
+        Such as `'text'`.
     main:22:57 E204 an item of `argv` wants text, and this is a list ⟨[⟩
+        Write one text, in quotes if it has signs of its own.
     "#);
 }

@@ -1,5 +1,6 @@
 //! What is too much is refused, in bounded time and memory.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::project::Project;
@@ -26,7 +27,7 @@ fn calls_that_multiply() {
         project = project.runbook(&format!("a{level}.yaml"), &calls(&format!("a{}", level + 1)));
     }
     project = project.runbook("a8.yaml", &format!("steps:\n{}", "- uses: look\n".repeat(10)));
-    insta::assert_snapshot!(first_line(&project), @"a8:10:3 E419 the plan has more than 100000 steps, those of called runbooks included ⟨uses⟩");
+    insta::assert_snapshot!(first_line(&project), @"a8:9:3 E419 the plan has more than 40000 steps, those of called runbooks included ⟨uses⟩");
 }
 
 #[test]
@@ -69,4 +70,65 @@ fn ten_thousand_steps() {
     let plan = Project::new(&body).plan();
     assert_eq!(plan.outline.steps.len(), 10_000);
     assert_eq!(plan.program.nodes.iter().map(|node| node.gates.len()).sum::<usize>(), 500 * 499 / 2);
+}
+
+/// The faults of these codes, and how many there are of each.
+fn counted(project: &Project) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for fault in project.planned().diagnostics {
+        *counts.entry(fault.code.to_string()).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn counts<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    counts.into_iter().map(|(code, count)| (code.to_owned(), count)).collect()
+}
+
+/// Errors and warnings have a limit each, so that neither hides the other.
+#[test]
+fn faults_without_end() {
+    let mut body = String::from("steps:\n");
+    for step in 0..700 {
+        let _ = writeln!(body, "- {{id: s{step}, uses: look, needs: [t{step}]}}");
+    }
+    for _ in 0..600 {
+        body.push_str("- {run: make}\n");
+    }
+    let project = Project::new(&body);
+    assert_eq!(counted(&project), counts([("E410", 500), ("E501", 500), ("E199", 2)]));
+    let planned = project.planned();
+    let last: Vec<&str> =
+        planned.diagnostics.iter().rev().take(2).map(|fault| fault.message.as_str()).collect();
+    assert_eq!(last, ["100 more warnings are not shown", "200 more faults are not shown"]);
+}
+
+/// A file that is called twice has its faults once, however many there are.
+#[test]
+fn faults_that_are_met_again() {
+    let mut called = String::from("steps:\n");
+    for step in 0..300 {
+        let _ = writeln!(called, "- {{id: s{step}, uses: look, needs: [t{step}]}}");
+    }
+    let project = Project::new("steps: [{call: b.yaml}, {call: b.yaml}]\n").runbook("b.yaml", &called);
+    assert_eq!(counted(&project), counts([("E410", 300)]));
+}
+
+#[test]
+fn expressions_that_work_too_much_together() {
+    let expression = "{uses: set, with: {x: '${{ range(90000) | list | sort | length }}'}}";
+    let project = Project::new(&format!("steps:\n{}", format!("- {expression}\n").repeat(200)));
+    assert_eq!(counted(&project), counts([("E322", 1)]));
+}
+
+#[test]
+fn patterns_that_are_too_large_together() {
+    let inputs = |pattern: &dyn Fn(usize) -> String| {
+        let inputs: String =
+            (0..80).map(|n| format!("  i{n}: {{type: string, pattern: '{}'}}\n", pattern(n))).collect();
+        Project::new(&format!("inputs:\n{inputs}steps: [{{uses: look}}]\n")).incomplete()
+    };
+    assert_eq!(counted(&inputs(&|_| "\\w{40}".to_owned())), counts([]));
+    let different = counted(&inputs(&|n| format!("\\w{{40}}{n}")));
+    assert_eq!(different.keys().collect::<Vec<_>>(), ["E328"]);
 }

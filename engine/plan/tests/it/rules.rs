@@ -39,23 +39,37 @@ finally: [{uses: drop, irreversible: x}]
     main:8:35 E502 `rollback: none` needs a `reason` ⟨none⟩
         Say why it is right to leave it as it is: `reason: …`. The report shows it.
     main:10:39 E503 a step is undone, or it is irreversible ⟨gone⟩
+        Keep one of the two.
     main:11:35 E504 `look` changes nothing, so there is nothing that `rollback` could mean ⟨{⟩
+        Leave it out. If the step does change something, its `effect` is not `read`.
     main:12:47 E503 `reason` says why there is no undo: it goes with `rollback: none` ⟨because⟩
+        Add `rollback: none`, or leave `reason` out.
     main:13:33 E505 `drop` has the effect `write`; that is not the step's to say ⟨read⟩
+        Leave `effect` out.
     main:14:39 E504 `look` changes nothing, so there is nothing that `irreversible` could mean ⟨x⟩
+        Leave it out. If the step does change something, its `effect` is not `read`.
     main:17:39 E509 what an undo does is never undone, so `rollback` means nothing here ⟨{⟩
+        Leave `rollback` out.
     main:18:35 E506 `required` has no effect here: only what tells somebody may fail without failing the run ⟨true⟩
+        Leave `required` out.
     main:18:54 E506 `on_in_doubt` has no effect here: what changes nothing is never in doubt ⟨ask⟩
+        Leave `on_in_doubt` out.
     main:18:71 E506 `on_warning` has no effect here: only checks warn ⟨fail⟩
+        Leave `on_warning` out.
     main:18:85 E506 `verify` has no effect here: it changes nothing, so there is nothing to verify ⟨{⟩
+        Leave `verify` out.
     main:22:41 E506 `assert_target` has no effect here: it binds what writes, and this does not ⟨{⟩
+        Leave `assert_target` out.
     main:25:57 E416 `verify` wants a check, and `look` is none: it does not say whether something holds ⟨look⟩
         Checks are `assert` or `check`; a script is one by its exit code.
     main:25:80 E416 `not_done` wants a check, and `tell` is none: it does not say whether something holds ⟨tell⟩
         Checks are `assert` or `check`; a script is one by its exit code.
     main:25:111 E506 `env` is for scripts and programs; `drop` does not read it ⟨A⟩
+        Leave it out, or hand the value in through `with`.
     main:25:123 E506 `cwd` is for scripts and programs; `drop` does not read it ⟨x⟩
+        Leave it out, or hand the value in through `with`.
     main:26:38 E509 what `finally` does is never undone, so `irreversible` means nothing here ⟨x⟩
+        Leave `irreversible` out.
     ");
     let protected = "steps: [{uses: drop}, {uses: put, with: {to: x}}]";
     insta::assert_snapshot!(Project::new(protected).environment("protected: true").faults(), @r"
@@ -91,15 +105,23 @@ finally: [{uses: drop, pivot: true}]
 ";
     insta::assert_snapshot!(Project::new(body).faults(), @r"
     main:6:32 E507 the point of no return is a step that writes, and this one does not ⟨true⟩
+        Put `pivot: true` at the step whose effect cannot be taken back.
     main:9:50 E507 there is no point of no return inside a `for_each` ⟨true⟩
+        Put it at a step after the `for_each`.
     main:9:50 E508 there is one point of no return, and this is a second ⟨true⟩
+        Keep the one after which there is really no way back.
     main:12:50 E507 `d` is tried again when it fails, which means undoing what it did ⟨true⟩
+        Take the point of no return out of the group, or `retry` off it.
     main:12:50 E508 there is one point of no return, and this is a second ⟨true⟩
+        Keep the one after which there is really no way back.
     main:16:54 E507 `e2` may write at the same time ⟨true⟩
         What is beside the point of no return could not be undone any more. Put one after the other.
     main:16:54 E508 there is one point of no return, and this is a second ⟨true⟩
+        Keep the one after which there is really no way back.
     main:19:20 E507 a group is no point of no return: a step inside is ⟨true⟩
+        Put `pivot: true` at the step whose effect cannot be taken back.
     main:20:31 E509 what `finally` does is never undone, so `pivot` means nothing here ⟨true⟩
+        Leave `pivot` out.
     ");
     let cases = "
 inputs: {deep: {type: boolean, default: true}}
@@ -135,6 +157,7 @@ outputs: {x: \"${{ secrets.slack }}\"}
     main:9:40 E510 a secret may not stand here: this is shown, stored, or handed on as plain text ⟨secrets.slack⟩
         Secrets go into `env`, and into parameters that take a secret.
     main:9:71 E321 `token` wants a secret, and this gives text ⟨inputs.plain⟩
+        Such as `env:NAME`.
     main:10:40 E510 a secret may not stand here: this is shown, stored, or handed on as plain text ⟨inputs.token⟩
         Secrets go into `env`, and into parameters that take a secret.
     main:10:65 E321 `token` wants a secret, and this gives text ⟨"Bearer ${{ secrets.slack }}"⟩
@@ -183,17 +206,23 @@ steps:
     main:6:31 E417 there are no items ⟨[⟩
         `allow_empty: true` says that this is fine.
     main:8:31 E417 there are 3 items, and `expect_count` says 4 ⟨"${{ inputs.hosts }}"⟩
+        Mend the one that is wrong.
     main:8:31 E417 there are 3 items, and `max_targets` says at most 2 ⟨"${{ inputs.hosts }}"⟩
+        Choose fewer, or raise `max_targets`.
     main:8:31 E417 the item `a` is there twice ⟨"${{ inputs.hosts }}"⟩
+        Each is done once: leave one of them out.
     main:9:31 E417 items that are maps need a `key` ⟨[⟩
         Say what tells them apart: `key: ${{ item.name }}`.
-    main:11:31 E320 `items`: wanted a list of any value, got the text `x`; write a list, even of one ⟨x⟩
+    main:11:31 E320 `items`: wanted a list of any value, got the text `x` ⟨x⟩
+        Write a list, even of one.
     main:12:46 E418 `rest` takes all that are left, so it comes last ⟨rest⟩
+        Move it to the end of `batches`.
     main:12:59 E418 `0%` is no size of a batch ⟨0%⟩
         It is a number from 1, a percentage from `1%` to `100%`, or `rest`.
     main:12:71 E418 `0` is no size of a batch ⟨0⟩
         It is a number from 1, a percentage from `1%` to `100%`, or `rest`.
     main:13:50 E320 `max_parallel`: wanted a whole number from 1 to 4294967295, got `0` ⟨0⟩
+        Such as `1`.
     main:13:72 E323 `max_failures` is fixed before the run, and `steps.a.status` is not known then ⟨steps.a.status⟩
         Only `inputs` and `environment` may stand here.
     main:15:48 E512 between two batches there are only checks, waits and gates ⟨{⟩
@@ -203,6 +232,7 @@ steps:
     main:18:45 E420 `host` already means the item of the `for_each` around this one ⟨host⟩
         Give this one another name with `as`.
     main:19:70 E405 `i` reads itself: its outputs are there when it is over ⟨steps.i.each⟩
+        Read the outputs of a step above; what this one gives is read by those below.
     main:21:99 E404 `i` runs for each item, and each has outputs of its own ⟨steps.i.outputs.x⟩
         `steps.i.each` lists the items, each with `key`, `status` and `outputs`.
     main:21:130 E401 `host` means nothing here ⟨host⟩
@@ -233,8 +263,9 @@ steps:
     main:7:89 E414 the value is never `cc` ⟨cc⟩
         Did you mean `c`?
     main:8:108 E414 every value has a case, so `default` is never chosen ⟨default⟩
+        Leave `default` out: then a value that is added later is missed at once.
     main:9:22 E413 the switch may have a value that no case covers ⟨"${{ inputs.free }}"⟩
-        Add a case `default`; one that does nothing is `default: {steps: []}`.
+        Add a case `default`; one that does nothing is `default: []`.
     main:16:71 E404 `s6` has no output `d` ⟨steps.s6.outputs.d⟩
         Did you mean `c`?
     main:16:103 E406 `x` is inside `s6`: outside, only the outputs of `s6` are seen ⟨steps.x.outputs.colour⟩
@@ -276,8 +307,10 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
     .runbook("loop.yaml", "steps: [{call: sub/loop2.yaml}]")
     .runbook("sub/loop2.yaml", "steps: [{call: ../loop.yaml}]");
     insta::assert_snapshot!(project.faults(), @r"
-    main:7:76 E320 input `soak`: wanted a duration, got `5`; add a unit, as in `30s` ⟨5⟩
+    main:7:76 E320 input `soak`: wanted a duration, got `5` ⟨5⟩
+        Add a unit, as in `30s`.
     main:7:79 E402 `sub/one.yaml` has no input `extra` ⟨extra⟩
+        It has `version` and `soak`.
     main:9:19 E330 `sub/one.yaml` needs the input `version`: text ⟨sub/one.yaml⟩
         Give it: `inputs: {version: …}`.
     main:10:19 E602 `../up.yaml` leaves the project ⟨../up.yaml⟩
@@ -285,17 +318,23 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
     main:11:19 E602 `/abs.yaml` is an absolute path ⟨/abs.yaml⟩
         Write it relative to this file.
     main:12:19 E601 `none.yaml`: no such file ⟨none.yaml⟩
+        A path is relative to the file that it stands in.
     main:13:73 E404 `a` has no output `dead` ⟨steps.a.outputs.dead⟩
         It has `live`.
     main:13:107 E403 there is no step `inner` ⟨steps.inner.outputs.colour⟩
+        A step is read by its `id`, within one file.
     main:14:19 E606 `environments/test.yaml` is an environment, not a runbook ⟨environments/test.yaml⟩
+        A `call` names a runbook.
     main:15:19 E603 the runbook calls itself ⟨main.yaml⟩
+        It would never end. To repeat steps, use `for_each` or `retry`.
     sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
         Give the input a value that does not depend on a step.
     sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
         Give the input a value that does not depend on a step.
     sub/one:8:32 E403 there is no step `look` ⟨steps.look.outputs.colour⟩
+        A step is read by its `id`, within one file.
     sub/loop2:3:16 E603 the runbook calls itself: loop.yaml → sub/loop2.yaml → loop.yaml ⟨../loop.yaml⟩
+        It would never end. To repeat steps, use `for_each` or `retry`.
     ");
 }
 
@@ -329,8 +368,11 @@ defaults: {timeout: 3m, with: {put: {content: x}, look: {atx: 1}}}
     main:9:31 E609 2 people must agree, and only one may ⟨2⟩
         Those who may: ana.
     environments/test:6:20 E331 input `n`: wanted a whole number, got the text `x` ⟨x⟩
+        Such as `1`.
     environments/test:8:10 E601 `environments/answers.yaml`: no such file ⟨answers.yaml⟩
+        A path is relative to the file that it stands in.
     environments/test:8:10 E610 a protected environment has no answers file: people answer ⟨answers.yaml⟩
+        Remove `answers`, or `protected` if this is no production.
     environments/test:11:58 E324 `look` has no parameter `atx` ⟨atx⟩
         Did you mean `at`?
     ");
@@ -398,6 +440,7 @@ steps:
     main:10:44 E602 `../up.txt` leaves the project ⟨../up.txt⟩
         The project is the nearest folder with a `runbook.toml`, else the runbook's own: put one above both.
     main:11:44 E601 `none.txt`: no such file ⟨none.txt⟩
+        A path is relative to the file that it stands in.
     "#);
     let fine = body
         .replace("file: ../up.txt", "content: x")
@@ -405,7 +448,10 @@ steps:
         .replace("\nsteps:", "\nfiles: [\"*.txt\", \"deep/**\", \"none/*\"]\nsteps:");
     let mut project = project.file("main.yaml", "");
     project = project.runbook("main.yaml", &fine);
-    insta::assert_snapshot!(project.faults(), @r#"main:5:29 warning E612 no file matches `none/*` ⟨"none/*"⟩"#);
+    insta::assert_snapshot!(project.faults(), @r#"
+    main:5:29 warning E612 no file matches `none/*` ⟨"none/*"⟩
+        `*` stays within a folder, `**` goes through all below; from this file's folder.
+    "#);
     let pinned = project.plan().pinned.into_keys().collect::<Vec<_>>().join(" ");
     insta::assert_snapshot!(pinned, @"a.txt deep/b.txt deep/check tool");
 }

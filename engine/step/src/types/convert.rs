@@ -1,5 +1,8 @@
 //! Values become values of a type, or the reason why not.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use crate::path::push_name;
@@ -190,10 +193,10 @@ impl Walk {
         if !one_of.is_empty() && !one_of.contains(&text) {
             return self.mismatch(ty, &Value::Str(text));
         }
-        match pattern.map(Regex::new) {
-            Some(Err(_)) => self.fault(format!("{ty}: the pattern itself is not a regular expression")),
-            Some(Ok(regex)) if !regex.is_match(&text) => self.mismatch(ty, &Value::Str(text)),
-            _ => Value::Str(text),
+        match pattern.map(|pattern| matches_pattern(pattern, &text)) {
+            Some(None) => self.fault(format!("{ty}: the pattern itself is not a regular expression")),
+            Some(Some(false)) => self.mismatch(ty, &Value::Str(text)),
+            Some(Some(true)) | None => Value::Str(text),
         }
     }
 
@@ -342,6 +345,27 @@ fn shown(value: &Value) -> String {
         Value::Secret(_) => format!("the secret `{value}`"),
         other => other.kind().to_owned(),
     }
+}
+
+/// Whether the pattern matches somewhere in the text; `None` where it is no pattern.
+fn matches_pattern(pattern: &str, text: &str) -> Option<bool> {
+    /// Compiling takes far longer than matching, and one type meets many values.
+    const KEPT: usize = 64;
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some(regex) = compiled.get(pattern) {
+            return Some(regex.is_match(text));
+        }
+        if compiled.len() >= KEPT {
+            compiled.clear();
+        }
+        let regex = Regex::new(pattern).ok()?;
+        let found = regex.is_match(text);
+        compiled.insert(pattern.to_owned(), regex);
+        Some(found)
+    })
 }
 
 /// Text for a message, cut where it is long.

@@ -23,9 +23,12 @@ pub(super) fn no_kind(place: &'static Place, companion: Option<(String, &str)>, 
 }
 
 /// The keys of a place, if they are few enough to be read.
-pub(super) fn known_keys(place: &'static Place) -> Option<String> {
-    let names: Vec<&str> = place.all_keys().map(|key| key.name).collect();
-    (names.len() <= 12).then(|| format!("It may have {}.", alternatives(names)))
+pub(super) fn known_keys(place: &'static Place) -> String {
+    let names: Vec<&str> = place.all_keys().filter(|key| key.enforced).map(|key| key.name).collect();
+    match names.len() {
+        0..=12 => format!("It may have {}.", alternatives(names)),
+        _ => format!("`runbook schema` describes every key of a {}; leave this one out.", place.name),
+    }
 }
 
 pub(super) fn missing_keys(missing: &[&Key], place: &Place, span: Span) -> Diagnostic {
@@ -51,8 +54,15 @@ pub(super) fn misplaced(key: &Key, kind: &str, place: &Place, span: Span) -> Dia
         .flat_map(|other| other.with)
         .copied()
         .collect();
-    Diagnostic::error(codes::MISPLACED_KEY, span, message)
-        .hint(format!("It goes with {}.", alternatives(goes_with)))
+    Diagnostic::error(codes::MISPLACED_KEY, span, message).hint(match (key.name, kind) {
+        ("with", "call") => "What a called runbook is given stands under `inputs`.".to_owned(),
+        _ => format!("It goes with {}.", alternatives(goes_with)),
+    })
+}
+
+/// Whether a value is a scalar that is no text.
+pub(super) fn is_plain(value: &Value<'_>) -> bool {
+    matches!(value, Value::Bool(_) | Value::Int(_) | Value::Float(_))
 }
 
 pub(super) fn key_not_text(key: &Node<'_>, span: Span) -> Diagnostic {
@@ -62,7 +72,7 @@ pub(super) fn key_not_text(key: &Node<'_>, span: Span) -> Diagnostic {
         Value::Map(_) => {
             fault.hint("An expression is written `${{ … }}`. Text that begins with a brace needs quotes.")
         }
-        Value::Null | Value::List(_) | Value::Broken => fault,
+        Value::Null | Value::List(_) | Value::Broken => fault.hint("Write a name before the colon."),
         _ => fault.hint("Put it in quotes."),
     }
 }
@@ -115,30 +125,67 @@ pub(super) fn form(value: &Value<'_>) -> String {
     }
 }
 
-pub(super) fn remedy(shape: &Shape, value: &Value<'_>) -> Option<String> {
-    Some(match (shape, value) {
+pub(super) fn remedy(shape: &Shape, value: &Value<'_>) -> String {
+    match (shape, value) {
+        (Shape::Either(shapes), _) => {
+            // What is nearest to what stands there: a list where a list may stand.
+            let same = shapes.iter().find(|shape| super::same_form(shape, value));
+            same.or(shapes.first()).map_or_else(|| describe(shape), |shape| remedy(shape, value))
+        }
         (Shape::Duration, Value::Int(number)) => {
             format!("Say the unit: `{number}s`, `{number}m`, `{number}ms`.")
         }
+        (Shape::Duration, _) => "Write it with its unit: `30s`, `10m`, `1h30m`.".into(),
         (Shape::Bool, Value::Text(text)) => match text.to_ascii_lowercase().as_str() {
             "yes" | "on" | "y" | "true" => "Write `true`.".into(),
             "no" | "off" | "n" | "false" => "Write `false`.".into(),
-            _ => return None,
+            _ => "Write `true` or `false`.".into(),
         },
+        (Shape::Bool, _) => "Write `true` or `false`.".into(),
+        (Shape::Count | Shape::Number, Value::Text(text)) if text.parse::<f64>().is_ok() => {
+            format!("Take the quotes away: `{text}`.")
+        }
+        (Shape::Count | Shape::Number, _) => "Write it in digits, such as `3`.".into(),
+        (Shape::Size, _) => "Such as `2`, `25%` or `rest`.".into(),
+        (Shape::Script, Value::List(_)) => {
+            "Write the lines of the script below `run: |`. A program and its arguments are `argv: […]`."
+                .into()
+        }
         (
             Shape::Text | Shape::Prose | Shape::Name | Shape::Template | Shape::Script,
             Value::Int(_) | Value::Float(_) | Value::Bool(_),
         ) => "Put it in quotes.".into(),
-        (Shape::List(_) | Shape::Some(_), Value::Text(text)) => format!("Write `[{}]`.", shorten(text)),
+        (Shape::Text | Shape::Prose | Shape::Name | Shape::Template | Shape::Script, _) => {
+            "Write one text, in quotes if it has signs of its own.".into()
+        }
+        (Shape::Condition, _) => "Write one expression, such as `inputs.version != ''`.".into(),
+        (Shape::OneOf(words), _) => format!("Write {}.", alternatives(words.iter().copied())),
         (Shape::Some(Shape::Map(_)) | Shape::List(Shape::Map(_)), Value::Map(_)) => {
             "Put a `- ` before each item.".into()
         }
+        (Shape::List(_) | Shape::Some(_), Value::Text(text)) => format!("Write `[{}]`.", words(text)),
+        (Shape::List(_) | Shape::Some(_), _) => "Write `[…, …]`, or a `- ` before each item.".into(),
         (Shape::Map(_) | Shape::Entries(..), Value::List(_)) => {
             "Leave out the `- `: each line is `key: value`.".into()
         }
         (Shape::Map(place), _) => format!("Such as `{}`.", place.example),
-        _ => return None,
-    })
+        (Shape::Entries(..), _) => "Write `key: value` below it, a line for each.".into(),
+        (Shape::Data, _) => "Write a value.".into(),
+    }
+}
+
+/// The words of a text as items of a list.
+fn words(text: &str) -> String {
+    let quoted = |word: &str| match word.contains(|c: char| ":{}[],#&*!|>'\"%@`".contains(c)) {
+        true => format!("'{}'", word.replace('\'', "''")),
+        false => word.to_owned(),
+    };
+    let line = text.lines().next().unwrap_or_default();
+    let mut words: Vec<String> = line.split_whitespace().take(8).map(quoted).collect();
+    if line.split_whitespace().nth(8).is_some() {
+        words.push("…".to_owned());
+    }
+    words.join(", ")
 }
 
 /// A text for a message.

@@ -3,7 +3,7 @@
 use super::{Lower, entries, items};
 use crate::ast::{AfterPivotDecl, BatchDecl, ForEach, GuardDecl, OnFailure, Retry, RollbackDecl, VerifyDecl};
 use crate::tree::{Node, Value};
-use crate::{Spanned, codes};
+use crate::{Diagnostic, Spanned, codes};
 
 /// Names that expressions already have.
 const RESERVED: &[&str] = &[
@@ -95,11 +95,11 @@ impl Lower<'_> {
     fn item_name(&mut self, node: &Node<'_>) -> Option<Spanned<String>> {
         let name = self.fixed(node)?;
         if RESERVED.contains(&name.value.as_str()) {
-            self.fault(
-                codes::BAD_NAME,
-                name.span,
-                &format!("`{}` means something else in expressions", name.value),
-            );
+            let message = format!("`{}` means something else in expressions", name.value);
+            self.report.add(|| {
+                Diagnostic::error(codes::BAD_NAME, name.span, message)
+                    .hint("Call it after what it is, such as `host` or `region`.")
+            });
         }
         Some(name)
     }

@@ -38,7 +38,10 @@ impl Lower<'_> {
                 "reason" => step.reason = self.fixed(value),
                 "irreversible" => step.irreversible = self.fixed(value),
                 "pivot" => step.pivot = self.flag(value),
-                "effect" => step.effect = self.fixed(value),
+                "effect" => {
+                    let broken = || Spanned::new(String::new(), self.span(value));
+                    step.effect = Some(self.fixed(value).unwrap_or_else(broken));
+                }
                 "required" => step.required = self.flag(value),
                 "on_in_doubt" => step.on_in_doubt = self.fixed(value),
                 "on_warning" => step.on_warning = self.fixed(value),
@@ -74,6 +77,8 @@ impl Lower<'_> {
             "prompt" => {
                 self.prompt(value).map(|prompt| StepKind::Prompt(Box::new(Spanned::new(prompt, span))))
             }
+            // By a word that is not known, cases were meant: nothing is said of those that are not there.
+            "switch" if beside("cases").is_none() && entries(node).any(is_unknown) => None,
             "switch" => self.data(value).map(|on| {
                 let cases = beside("cases").map(|cases| self.cases(cases)).unwrap_or_default();
                 StepKind::Switch { on, cases }
@@ -178,6 +183,10 @@ impl Lower<'_> {
             seen.insert(id.value.clone(), id.span);
         }
     }
+}
+
+fn is_unknown((key, _, _): (&str, &Node<'_>, &Node<'_>)) -> bool {
+    STEP.key(key, None).is_none()
 }
 
 fn empty(span: Span) -> Step {

@@ -72,12 +72,18 @@ pub static STEP: Place = Place {
         key("when", Shape::Condition, "Skipped unless this holds."),
         key("for_each", Shape::Map(&FOR_EACH), "Once for each item of a list."),
         // Scripts.
-        key(
-            "env",
-            Shape::Entries(Names::Variable, &Shape::Data),
-            "Environment variables of scripts; here expressions may stand.",
+        only(
+            MACHINE,
+            key(
+                "env",
+                Shape::Entries(Names::Variable, &Shape::Data),
+                "Environment variables of scripts; here expressions may stand.",
+            ),
         ),
-        key("cwd", Shape::Template, "The folder that scripts run in; the runbook's where left out."),
+        only(
+            MACHINE,
+            key("cwd", Shape::Template, "The folder that scripts run in; the runbook's where left out."),
+        ),
         only(&["run"], key("shell", Shape::Text, "The program that runs the script.")),
         only(
             &["run", "argv"],

@@ -34,7 +34,10 @@ fn tabs_and_indentation() {
     E105 3:2 [c:] this line does not line up with those above it
       = The keys of one map, and the dashes of one list, stand in one column.
     "#);
-    assert_snapshot!(said("a:\n- b\nc\n"), @"E101 3:1 [c] this line is neither `key: value` nor `- item`");
+    assert_snapshot!(said("a:\n- b\nc\n"), @r"
+    E101 3:1 [c] this line is neither `key: value` nor `- item`
+      = A `: ` is missing, or the line belongs to the text above it: indent it further, below `key: |`.
+    ");
     assert_snapshot!(said("a: b: c\n"), @r#"
     E106 1:5 [:] this colon makes the text before it a key
       = Put a text that contains `: ` in quotes.
@@ -45,6 +48,7 @@ fn tabs_and_indentation() {
 fn quotes_and_brackets() {
     assert_snapshot!(said("a: \"open\nb: 1\n"), @r#"
     E104 1:4 ["open] this quote is not closed
+      = Put the same quote at the end of the text. Inside '…' a quote is written twice.
     "#);
     assert_snapshot!(said("a: 'it's'\n"), @r#"
     E104 1:8 [s'] the quoted text ends before this

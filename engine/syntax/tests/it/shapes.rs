@@ -21,19 +21,23 @@ fn the_head_of_the_file() {
     E211 1:13 [runbook/v2] this program reads `apiVersion: runbook/v1`, and this is `runbook/v2`
       = Is there a newer version of `runbook`?
     "#);
-    assert_snapshot!(said("apiVersion: runbook/v1\nkind: Library\n"), @"E212 2:7 [Library] `kind: Library` is not supported yet");
+    assert_snapshot!(said("apiVersion: runbook/v1\nkind: Library\n"), @r"
+    E212 2:7 [Library] `kind: Library` is not supported yet
+      = There are `Runbook` and `Environment`.
+    ");
     assert_snapshot!(said("apiVersion: runbook/v1\nkind: runbook\n"), @r#"
     E212 2:7 [runbook] there is no `kind: runbook`
       = Did you mean `Runbook`?
     "#);
-    assert_snapshot!(said("apiVersion: runbook/v1\nname: x\nsteps: [{run: a}]\non: push\nlibraries: {}\nsteps: []\n"), @r#"
+    assert_snapshot!(said("apiVersion: runbook/v1\nname: x\nsteps: [{run: a}]\non: push\nlibraries: {}\nsteps: []\n"), @r"
     E201 4:1 [on] unknown key `on` in this runbook
       = A runbook has no triggers: a run is started with `runbook exec`.
     E213 5:1 [libraries] `libraries` is part of the language and not enforced yet
       = A key that promises something and does nothing would mislead. Leave it out until it works.
     E202 6:1 [steps] `steps` is there twice
       3:1 first here
-    "#);
+      = Only one of them could hold: remove the other, or make one of both.
+    ");
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn ids() {
 
 #[test]
 fn shapes() {
-    assert_snapshot!(said_of_steps("- {run: a, needs: b, timeout: 10, pivot: yes, retry: 3, on_in_doubt: retyr, name: 1, guard: {uses: x}}\n- wait: 5m\n- steps: []\n"), @r#"
+    assert_snapshot!(said_of_steps("- {run: a, needs: b, timeout: 10, pivot: yes, retry: 3, on_in_doubt: retyr, name: 1, guard: {uses: x}}\n- wait: 5m\n- steps: []\n"), @r"
     E204 4:19 [b] `needs` wants a list, and this is the text `b`
       = Write `[b]`.
     E204 4:31 [10] `timeout` wants a duration such as `30s`, and this is the number 10
@@ -104,7 +108,8 @@ fn shapes() {
     E204 5:9 [5m] `wait` wants a map, and this is the text `5m`
       = Such as `wait: {for: 30s}`.
     E210 6:10 [[] `steps` is an empty list
-    "#);
+      = Leave the key out, or put something into the list.
+    ");
     assert_snapshot!(said_of_steps("- run:\n- - run: a\n- {run: a, env: {A-B: c, D: on, true: x, [a]: b}}\n"), @r#"
     E210 4:3 [run] `run` has no value
       = It wants a script as text. A script, run by `bash -euo pipefail` unless `shell` says otherwise.
@@ -117,6 +122,7 @@ fn shapes() {
     E114 6:33 [true] a key is text, and this is `true`
       = Put it in quotes.
     E114 6:42 [[] a key is text, and this is a list
+      = Write a name before the colon.
     "#);
 }
 
@@ -132,14 +138,16 @@ fn scripts_take_values_from_their_environment() {
 
 #[test]
 fn expressions() {
-    assert_snapshot!(said_of_steps("- {run: a, when: 'a && b', name: '${{ x | upcase }} ${{ y.z() }} ${{ }}'}\n"), @r#"
+    assert_snapshot!(said_of_steps("- {run: a, when: 'a && b', name: '${{ x | upcase }} ${{ y.z() }} ${{ }}'}\n"), @r"
     E302 4:21 [&] not an expression: unexpected character
       = And is written `and`.
     E303 4:43 [upcase] unknown filter `upcase`
+      = `runbook explain E303` lists them.
     E303 4:57 [y.z] a value cannot be called
       = There are no methods. Use a filter: `value | name`.
     E302 4:69 [ ] there is nothing between the braces
-    "#);
+      = Write what is read, such as `${{ inputs.NAME }}`, or leave the braces out.
+    ");
     assert_snapshot!(said_of_steps("- {run: a, name: \"${{ steps['x'].outputs.y }} ${{ steps }} ${{ environment.vars['a'] }}\"}\n"), @r#"
     E304 4:23 [steps['x']] `steps[…]` cannot be checked before the run
       = Write the name out: `steps.x`.

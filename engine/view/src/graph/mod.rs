@@ -324,7 +324,11 @@ fn undo(outline: &Outline, entry: &Entry) -> Option<Undo> {
             let name = |&n: &u32| {
                 outline.entries.get(n as usize).map(|e| e.title.as_ref().unwrap_or(&e.what).clone())
             };
-            Some(Undo::Yes(entry.undo.iter().filter_map(name).collect::<Vec<_>>().join(", then ")))
+            // A probe that must hold before is no part of what is done.
+            let steps = entry.undo.iter().filter(|node| {
+                outline.entries.get(**node as usize).is_some_and(|entry| entry.role != Role::Require)
+            });
+            Some(Undo::Yes(steps.filter_map(name).collect::<Vec<_>>().join(", then ")))
         }
         Promise::None(reason) => Some(Undo::No(reason.clone())),
         Promise::Irreversible(reason) => Some(Undo::No(format!("irreversible: {reason}"))),

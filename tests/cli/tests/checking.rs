@@ -1,0 +1,65 @@
+//! What `validate` and `plan` say of files.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use runbook_testbed::{Bed, runbook};
+
+#[test]
+fn one_error_is_not_lost_among_warnings() {
+    let mut steps: String = (0..60).map(|n| format!("  - {{id: s{n}, run: 'true'}}\n")).collect();
+    steps += "  - {id: last, uses: set, with: {x: '${{ inputs.no }}'}}\n";
+    let bed = Bed::with_steps(&steps);
+    let said = bed.runbook(&["validate", "a.yaml"]).expect(10).stderr;
+    assert!(said.contains("there is no input `no`"), "{said}");
+    assert!(said.contains("and 11 more"), "{said}");
+    assert!(said.contains("1 error, 60 warnings"), "{said}");
+}
+
+#[test]
+fn an_environment_is_checked_by_itself() {
+    let bed = Bed::new();
+    bed.write("runbook.toml", "");
+    let head = "apiVersion: runbook/v1\nkind: Environment\n";
+    bed.write("environments/good.yaml", &format!("{head}vars: {{url: x}}\nroles: {{sre: [ana]}}\n"));
+    bed.write("environments/bad.yaml", &format!("{head}vars: {{url: x}}\nsetup: [{{uses: http.chek}}]\n"));
+    bed.runbook(&["validate", "environments/good.yaml"]).expect(0);
+    let faults = bed.runbook(&["validate", "environments/bad.yaml", "-o", "json"]).expect(10).json_lines();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!((&faults[0]["code"], &faults[0]["at"]["line"]), (&"E415".into(), &4.into()));
+}
+
+#[test]
+fn a_runbook_comes_through_a_pipe() {
+    let bed = Bed::new();
+    for name in ["-", "/dev/stdin"] {
+        let mut child = bed
+            .command(&["validate", name])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let text = runbook("  - {id: a, run: 'true', effect: read}\n");
+        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it is read");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let said = bed.runbook(&["validate", "."]).expect(2).stderr;
+    assert!(said.contains("this is a folder"), "{said}");
+    assert!(bed.runbook(&["validate", "none.yaml"]).expect(2).stderr.contains("no such file"));
+}
+
+#[test]
+fn a_plan_says_what_is_undone_and_no_more() {
+    let bed = Bed::with_steps(
+        "  - id: each
+    for_each: {items: [a]}
+    run: 'true'
+    rollback: {require: [{argv: [test, -e, x]}], steps: [{argv: [rm, x]}]}
+  - {id: two, name: \"one\\nline\", run: 'true', effect: read}
+",
+    );
+    let said = bed.runbook(&["plan", "a.yaml"]).expect(0).stdout;
+    assert_eq!(said.matches("undo:").count(), 1, "{said}");
+    assert!(!said.contains("undo: test") && said.contains("one line"), "{said}");
+}
