@@ -176,11 +176,16 @@ async fn turn(folder: &Folder) -> Result<std::fs::File, Error> {
         .map_err(|source| Error::File { path, source })
 }
 
-/// Writes down what was asked for. The ports of a sandbox that runs stay as they are until it is down.
+/// Writes down what was asked for. A sandbox that runs keeps its ports until it is down; whoever asks for others would
+/// look for it where it is not.
 fn settle(folder: &Folder, options: &Options) -> Result<(), Error> {
     let mut settings = Settings { base_port: options.base_port, launcher: options.launcher.clone() };
-    if process::running(folder, Role::Router)?.is_some() {
+    if let Some(router) = process::running(folder, Role::Router)? {
         settings.base_port = Settings::read(folder)?.base_port;
+        if let Some(wanted) = options.base_port.filter(|wanted| settings.base_port != Some(*wanted)) {
+            let shop = router.address(Door::Shop).map(url).unwrap_or_default();
+            return Err(Error::Elsewhere { folder: folder.root().to_owned(), shop, wanted });
+        }
     }
     write_json(&folder.settings(), &settings)
 }

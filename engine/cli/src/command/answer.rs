@@ -105,9 +105,9 @@ type Asked = (Option<String>, Option<u64>);
 fn open_questions(run: &runbook_view::Run) -> Vec<Asked> {
     let tree = Tree::of(run);
     let open = tree.open_questions();
-    let asked = open.iter().map(|question| {
-        (question.subject().map(|task| task.path.clone()), Some(question.asked.seq))
-    });
+    let asked = open
+        .iter()
+        .map(|question| (question.subject().map(|task| task.path.clone()), Some(question.asked.seq)));
     asked.collect()
 }
 
