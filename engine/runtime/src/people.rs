@@ -86,8 +86,8 @@ fn asked(view: View<'_>, step: Option<&str>, question: Option<u64>) -> Result<Ve
     let open = view.kernel.questions();
     let path = |about: &About| task_of(*about).map(|task| view.name(task).path);
     let here = open.iter().copied().filter(|about| path(about).as_deref() == step);
-    let (seen, since): (Vec<About>, Vec<About>) =
-        here.partition(|about| question.is_none_or(|seq| view.facts.asked_at(*about).is_none_or(|at| at == seq)));
+    let (seen, since): (Vec<About>, Vec<About>) = here
+        .partition(|about| question.is_none_or(|seq| view.facts.asked_at(*about).is_none_or(|at| at == seq)));
     if seen.is_empty() && !since.is_empty() {
         return Err(Refusal {
             message: "what this answers was settled in the meantime, and something else is asked now".into(),

@@ -27,7 +27,7 @@ pub(super) fn app(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// `GET /-/live`.
+/// `GET /-/live`: `previous` is the version before this one that stood; one that was taken back is not.
 async fn live(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let (live, previous) = shared.routes.live();
     Json(json!({

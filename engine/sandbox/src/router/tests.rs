@@ -38,7 +38,11 @@ impl Stage {
     }
 
     async fn backend(&self, slot: Slot, app: Router) {
-        let wish = json!({ "address": bind(app).await, "version": format!("v1.0.0-{slot}") });
+        self.runs(slot, &format!("v1.0.0-{slot}"), app).await;
+    }
+
+    async fn runs(&self, slot: Slot, version: &str, app: Router) {
+        let wish = json!({ "address": bind(app).await, "version": version });
         self.client.put(&format!("{}/-/backends/{slot}", self.admin), &wish).await.unwrap().ok().unwrap();
     }
 
@@ -172,6 +176,23 @@ async fn a_restarted_router_sends_customers_where_it_did_before() {
     assert_eq!(visit(&connections(), shop).await.2, "green");
     let (_, previous) = again.routes.live();
     assert_eq!(previous.unwrap().colour, Slot::Blue);
+}
+
+#[tokio::test]
+async fn a_version_that_was_taken_back_is_nowhere_to_go_back_to() {
+    let stage = Stage::set().await;
+    let mut idle = Slot::Blue;
+    let mut seen = Vec::new();
+    // Each is deployed where nobody is, and goes live. The fourth and the sixth are ways back.
+    for version in ["v1.3.0", "v1.4.0", "v1.5.0", "v1.4.0", "v1.4.0", "v1.3.0", "v1.5.0"] {
+        stage.runs(idle, version, says("hello")).await;
+        assert_eq!(stage.switch(idle.name()).await.status, 200);
+        let (live, previous) = stage.shared.routes.live();
+        assert_eq!(live.unwrap().version, version);
+        seen.push(previous.map_or("nothing".to_owned(), |previous| previous.version));
+        idle = if idle == Slot::Blue { Slot::Green } else { Slot::Blue };
+    }
+    assert_eq!(seen, ["nothing", "v1.3.0", "v1.4.0", "v1.3.0", "v1.3.0", "nothing", "v1.3.0"]);
 }
 
 #[tokio::test]
