@@ -30,7 +30,8 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 struct Wish {
     version: String,
-    /// Left out: as this version behaved when it was last deployed. What is wrong with a version stays wrong.
+    /// Left out: as this version behaves here, or did when it was last deployed. What is wrong with a version stays
+    /// wrong.
     behaviour: Option<Behaviour>,
 }
 
@@ -126,9 +127,9 @@ async fn finish(work: tokio::task::JoinHandle<Reply>) -> Reply {
 impl Deployer {
     async fn deploy(&self, slot: Slot, wish: Wish, key: Option<String>) -> Reply {
         let _changing = self.changing.lock().await;
-        let wanted = self.made_of(wish)?;
         let role = Role::Shop(slot);
         let now: Option<Wanted> = read_json(&self.folder.deployment(slot))?;
+        let wanted = self.made_of(wish, now.as_ref())?;
         if now.as_ref() == Some(&wanted) {
             // What died is started again, live or not: nobody is worse off.
             let runs = process::running(&self.folder, role)?.is_some();
@@ -151,10 +152,12 @@ impl Deployer {
         Ok((StatusCode::CREATED, Json(self.describe(slot)?.unwrap_or_default())))
     }
 
-    fn made_of(&self, Wish { version, behaviour }: Wish) -> Result<Wanted, Error> {
-        let behaviour = match behaviour {
-            Some(behaviour) => behaviour,
-            None => self.known()?.remove(&version).unwrap_or_default(),
+    /// What a wish comes to where `now` is deployed.
+    fn made_of(&self, Wish { version, behaviour }: Wish, now: Option<&Wanted>) -> Result<Wanted, Error> {
+        let behaviour = match (behaviour, now) {
+            (Some(behaviour), _) => behaviour,
+            (None, Some(now)) if now.version == version => now.behaviour,
+            (None, _) => self.known()?.remove(&version).unwrap_or_default(),
         };
         Ok(Wanted { version, behaviour })
     }

@@ -145,6 +145,10 @@ fn a_version_that_is_deployed_again_has_not_been_repaired_meanwhile() {
     assert_eq!(put(r#"{"version": "v1.4.0"}"#).1["behaviour"], "healthy");
     assert_eq!(put(r#"{"version": "v1.5.0"}"#).1["behaviour"], "flaky");
     assert_eq!(put(r#"{"version": "v1.5.0", "behaviour": "healthy"}"#).1["behaviour"], "healthy");
+    // The same version somewhere else does not change the one that runs here.
+    let other = r#"{"version": "v1.5.0", "behaviour": "broken"}"#;
+    assert_eq!(ask("PUT", deployer, "/deployments/staging", other).0, 201);
+    assert_eq!(put(r#"{"version": "v1.5.0"}"#).0, 200, "nothing changes");
 }
 
 #[test]
