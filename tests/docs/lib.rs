@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_is_named_unless_the_reader_sees_it() {
-        let follow = |code: &str| follow("x.md", &[Block { line: 1, code: code.into(), shown: None }], &Bed::new());
+        let follow =
+            |code: &str| follow("x.md", &[Block { line: 1, code: code.into(), shown: None }], &Bed::new());
         let fails = |code: &'static str| std::panic::catch_unwind(move || follow(code)).is_err();
         assert!(fails("true\nfalse\ntrue\n"));
         assert!(fails("runbook validate nothing.yaml\n"));

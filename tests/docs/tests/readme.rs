@@ -9,7 +9,8 @@ fn example() -> (String, Block) {
     let (before, section) = readme.split_once("\n## A runbook\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let (yaml, rest) = section.split_once("```yaml\n").unwrap().1.split_once("```\n").unwrap();
-    let code: String = rest.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
+    let code: String =
+        rest.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
     assert_eq!(code.lines().count(), 3, "{code}");
     let line = before.lines().count() + 2;
     (yaml.to_owned(), Block { line, code, shown: Some("motd.yaml: valid\n…\n… succeeded …\n".into()) })

@@ -88,7 +88,8 @@ async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /-/traffic`: what customers asked for since the router started, by the slot that answered.
+/// `GET /-/traffic`: what customers asked for since the router started, by the slot that answered. Probes of `/health`
+/// and `/version` are no customers.
 async fn traffic(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!(shared.routes.traffic()))
 }

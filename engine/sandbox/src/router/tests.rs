@@ -53,7 +53,11 @@ impl Stage {
 
 /// Status, the slot according to the header, body.
 async fn visit(connections: &Connections, shop: SocketAddr) -> (u16, String, String) {
-    let request = Request::get(format!("http://{shop}/")).body(Body::empty()).unwrap();
+    ask(connections, shop, "/").await
+}
+
+async fn ask(connections: &Connections, shop: SocketAddr, path: &str) -> (u16, String, String) {
+    let request = Request::get(format!("http://{shop}{path}")).body(Body::empty()).unwrap();
     let response = connections.request(request).await.unwrap();
     let status = response.status().as_u16();
     let slot =
@@ -221,6 +225,17 @@ async fn a_shop_that_is_gone_is_a_bad_gateway_and_counted_as_failed() {
     assert_eq!(status, 502);
     assert!(body.contains("refused"), "{body}");
     assert_eq!(stage.shared.routes.traffic()[&Slot::Blue], Traffic { requests: 1, failed: 1 });
+}
+
+#[tokio::test]
+async fn a_probe_is_no_customer() {
+    let stage = Stage::set().await;
+    stage.backend(Slot::Blue, says("blue")).await;
+    stage.switch("blue").await;
+    for (path, status) in [("/health", 404), ("/version", 404), ("/", 200)] {
+        assert_eq!(ask(&connections(), stage.shop, path).await.0, status);
+    }
+    assert_eq!(stage.shared.routes.traffic()[&Slot::Blue], Traffic { requests: 1, failed: 0 });
 }
 
 #[tokio::test]
