@@ -85,7 +85,7 @@ impl AttemptContext {
         self.shared.pinned.get(inside.to_str()?).map(Vec::as_slice)
     }
 
-    /// A program that the plan pinned must be what it was (DESIGN §2.3).
+    /// A program that the plan pinned must be what it was: its digest is part of what was approved.
     fn check_pinned(&self, name: &str, program: &Path) -> Result<(), ProcessError> {
         let inside = plain(program);
         let Some(inside) = inside.strip_prefix(&self.shared.root).ok().and_then(Path::to_str) else {

@@ -69,7 +69,7 @@ impl Execution {
     }
 }
 
-/// The plan that the run began with (DESIGN §3.15): from what was stored, whatever happened to the files since.
+/// The plan that the run began with: from what was stored, whatever happened to the files since.
 fn plan_again(
     journal: &Journal,
     host: &mut Host,
