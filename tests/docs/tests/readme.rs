@@ -1,5 +1,7 @@
 //! The example of `README.md`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use runbook_docs_tests::{Block, follow};
 use runbook_testbed::{Bed, root};
 
