@@ -2,8 +2,12 @@
 //!
 //! A `sh` block is typed as it stands. A `text` block after it is what the reader should see: its lines must come in that
 //! order in what was printed, where `…` stands for any text within a line, and a line that is only `…` for any lines.
+//! No command may fail, but on a line that shows its exit code (`$?`).
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+use runbook_testbed::{Bed, binary};
 
 /// A code block and what should be seen after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +43,40 @@ pub fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
+/// Types the blocks of a document as a reader would, in a project of their own.
+///
+/// # Panics
+/// Where something is not as the document says: a command fails, or what should be seen is not printed.
+pub fn follow(document: &str, blocks: &[Block], bed: &Bed) {
+    let script = script(blocks, &binary());
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &script])
+        .current_dir(bed.project())
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", bed.project().parent().unwrap_or(Path::new("/")))
+        .env("LANG", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash can be started");
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    for (block, printed) in blocks.iter().zip(printed(&output, blocks.len())) {
+        let Block { line, code, shown } = block;
+        if let Some(failed) = failed(&printed, &script) {
+            panic!("{document}:{line}: in\n{code}\nthis failed\n  {failed}\nand printed\n{printed}");
+        }
+        if let Some(wanted) = shown.as_deref().and_then(|shown| missing(shown, &printed)) {
+            panic!("{document}:{line}: after\n{code}\nno line like\n  {wanted}\nin\n{printed}");
+        }
+    }
+}
+
 /// A script that types the blocks one after another, each behind a mark, in a shell that goes on after a failure as a
-/// reader's does.
-pub fn script(blocks: &[Block], binary: &Path) -> String {
+/// reader's does, and marks it.
+fn script(blocks: &[Block], binary: &Path) -> String {
     let folder = binary.parent().unwrap_or(Path::new("/")).display();
     let mut script = format!("exec 2>&1\nexport PATH=\"{folder}:$PATH\"\n");
+    script.push_str("trap 'printf \"\\n\\002%s\\n\" \"$LINENO\"' ERR\n");
     for (number, block) in blocks.iter().enumerate() {
         script.push_str(&format!("printf '\\n\\001{number}\\n'\n{}", block.code));
     }
@@ -51,7 +84,7 @@ pub fn script(blocks: &[Block], binary: &Path) -> String {
 }
 
 /// What each block printed, by the marks of [`script`].
-pub fn printed(output: &str, count: usize) -> Vec<String> {
+fn printed(output: &str, count: usize) -> Vec<String> {
     let mut parts = vec![String::new(); count];
     for part in output.split('\u{1}').skip(1) {
         let (number, text) = part.split_once('\n').unwrap_or((part, ""));
@@ -60,6 +93,12 @@ pub fn printed(output: &str, count: usize) -> Vec<String> {
         }
     }
     parts
+}
+
+/// The first line of the script that failed, by its marks, where the reader is not shown that it does.
+fn failed<'a>(printed: &str, script: &'a str) -> Option<&'a str> {
+    let marked = printed.lines().filter_map(|line| line.strip_prefix('\u{2}')?.parse::<usize>().ok());
+    marked.filter_map(|line| script.lines().nth(line - 1)).find(|line| !line.contains("$?"))
 }
 
 /// The first line of `wanted` that does not come in `printed` where it should.
@@ -102,6 +141,18 @@ mod tests {
             (3, "echo hi\n", Some("hi\n"))
         );
         assert_eq!(found[1].shown, None);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named_unless_the_reader_sees_it() {
+        let follow =
+            |code: &str| follow("x.md", &[Block { line: 1, code: code.into(), shown: None }], &Bed::new());
+        let fails = |code: &'static str| std::panic::catch_unwind(move || follow(code)).is_err();
+        assert!(fails("true\nfalse\ntrue\n"));
+        assert!(fails("runbook validate nothing.yaml\n"));
+        for fine in ["false || true\n", "false; echo \"exit code $?\"\n", "if false; then true; fi\n"] {
+            assert!(!fails(fine), "{fine}");
+        }
     }
 
     #[test]

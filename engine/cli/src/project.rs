@@ -20,6 +20,8 @@ pub(crate) struct Project {
 pub(crate) struct Settings {
     /// The environment that is used without `-e`.
     pub(crate) default_environment: Option<String>,
+    /// The first of the nine ports of the project's sandbox.
+    pub(crate) sandbox_base_port: Option<u16>,
 }
 
 /// A variable of the process environment; the one place that reads it.
@@ -49,8 +51,9 @@ impl Project {
             match std::fs::read_to_string(&file) {
                 Ok(text) => {
                     let settings = toml::from_str(&text).map_err(|error| {
-                        CommandError::usage(format!("{}: {}", file.display(), error.message()))
-                            .hint("runbook.toml knows: default_environment = \"NAME\"")
+                        CommandError::usage(format!("{}: {}", file.display(), error.message())).hint(
+                            "runbook.toml knows: default_environment = \"NAME\", sandbox_base_port = PORT",
+                        )
                     })?;
                     return Ok(Project { root: Some(candidate.to_path_buf()), settings });
                 }

@@ -1,4 +1,4 @@
-//! Plans by digest: what a run executes, whatever happened to the files since (DESIGN §3.15).
+//! Plans by digest: what a run executes, whatever happened to the files since.
 
 use runbook_wire::Outline;
 use rusqlite::{Connection, OptionalExtension};

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::bell::Subscribers;
 use crate::store::StoreError;
 
-/// Why nothing more is accepted (DESIGN §4.8): once it has happened it stays.
+/// Why nothing more is accepted, ever: after a failed write nobody knows what is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
     /// A write or a sync failed. What was not reported durable may or may not be there.

@@ -1,4 +1,4 @@
-//! What a step does to the world, and how it is undone: DESIGN §2, rule 4.
+//! What a step does to the world, and how it is undone: what writes says how it comes back, or why not.
 
 use runbook_kernel::{Effect, NodeId, ScopeRole};
 use runbook_step::{Declaration, Effect as Declared, UndoKind};

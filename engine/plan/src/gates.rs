@@ -1,4 +1,4 @@
-//! The point of no return, and which approvals bind which writes: DESIGN §3, 8 and 9.
+//! The point of no return, and which approvals bind which writes: those after them, the pivot included.
 
 use runbook_kernel::{Effect, Kind, NodeId, ScopeId};
 use runbook_syntax::Diagnostic;

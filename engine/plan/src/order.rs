@@ -1,4 +1,4 @@
-//! Which sibling comes after which: `needs` and the order that is implied without it (DESIGN §2, rule 1).
+//! Which sibling comes after which: `needs` and the order that is implied without it: a runbook reads top-down.
 //!
 //! A step without `needs` needs everything above it; of that only the edges that no other implies are kept, so that a
 //! runbook of 10,000 steps from top to bottom has 9,999 edges.

@@ -1,4 +1,4 @@
-//! Who may read whom: DESIGN §2, rule 1.
+//! Who may read whom: ancestors only, and of a group from outside only its declared outputs.
 
 use runbook_kernel::{NodeId, ScopeId, ScopeRole};
 

@@ -54,7 +54,7 @@ impl Clock {
     }
 }
 
-/// A run's own time: elapsed since it began, whichever processes executed it (DESIGN §3.12).
+/// A run's own time: elapsed since it began, whichever processes executed it; downtime counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunClock {
     clock: Clock,

@@ -99,7 +99,7 @@ impl AttemptContext {
         AttemptContext { programs: invocation.programs.clone(), ..self }
     }
 
-    /// The first program that is not what was planned any more (DESIGN §2.3): of those that the plan found in the call, and
+    /// The first program that is not what was planned any more: of those that the plan found in the call, and
     /// the one that is to be launched.
     pub(crate) fn changed_program(&self, launched: Option<&Path>) -> Option<ProcessError> {
         let launched = launched.map(plain);

@@ -3,7 +3,7 @@
 //! Everything that can happen comes in as one of [`Happening`]. What it means is recorded; the record goes to the kernel
 //! ([`Facts::take`] makes the fact, live and on resume); the kernel's commands are performed. Records are handed to the
 //! journal together once nothing more follows at this moment, so that a result and the next intents share a commit; a
-//! command that changes the world waits behind the commit of everything before it (DESIGN §5).
+//! command that changes the world waits behind the commit of everything before it.
 
 mod answers;
 mod end;

@@ -64,7 +64,7 @@ pub struct Outcome {
     pub reason: Option<String>,
 }
 
-/// How a stretch of execution can end (DESIGN §6).
+/// How a stretch of execution can end: over, waiting for somebody, or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {

@@ -1,4 +1,4 @@
-//! Ending what earlier executors left running (DESIGN §3.4).
+//! Ending what earlier executors left running, see `docs/design/processes.md`.
 //!
 //! An attempt whose end nobody recorded may still have processes. They are found by the group that was recorded, if its
 //! leader is still the same process (by its start time; where that cannot be read, nothing is ended on its number

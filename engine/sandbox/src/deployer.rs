@@ -1,5 +1,6 @@
 //! The deployer: runs versions of the shop as processes, told over HTTP which version belongs where.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +26,19 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long a shop has to start listening.
 const START: Duration = Duration::from_secs(10);
 
+/// What somebody wants to run in a slot.
+#[derive(Deserialize)]
+struct Wish {
+    version: String,
+    /// Left out: as this version behaves here, or did when it was last deployed. What is wrong with a version stays
+    /// wrong.
+    behaviour: Option<Behaviour>,
+}
+
 /// What should run in a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) version: String,
-    #[serde(default)]
     pub(crate) behaviour: Behaviour,
 }
 
@@ -86,16 +95,16 @@ async fn deploy(
     State(deployer): State<Arc<Deployer>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Json(wanted): Json<Wanted>,
+    Json(wish): Json<Wish>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let slot = slot(&name)?;
-    if !is_version(&wanted.version) {
-        let message = format!("`{}` is not a version such as v1.2.3", wanted.version);
+    if !is_version(&wish.version) {
+        let message = format!("`{}` is not a version such as v1.2.3", wish.version);
         return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
     }
     let key = key(&headers);
     // Of its own, so that a client which goes away does not leave half a deployment behind.
-    finish(tokio::spawn(async move { deployer.deploy(slot, wanted, key).await })).await
+    finish(tokio::spawn(async move { deployer.deploy(slot, wish, key).await })).await
 }
 
 /// `DELETE /deployments/green`: 200 when its process is gone, 404 where nothing is deployed. The live colour stays.
@@ -116,10 +125,11 @@ async fn finish(work: tokio::task::JoinHandle<Reply>) -> Reply {
 }
 
 impl Deployer {
-    async fn deploy(&self, slot: Slot, wanted: Wanted, key: Option<String>) -> Reply {
+    async fn deploy(&self, slot: Slot, wish: Wish, key: Option<String>) -> Reply {
         let _changing = self.changing.lock().await;
         let role = Role::Shop(slot);
         let now: Option<Wanted> = read_json(&self.folder.deployment(slot))?;
+        let wanted = self.made_of(wish, now.as_ref())?;
         if now.as_ref() == Some(&wanted) {
             // What died is started again, live or not: nobody is worse off.
             let runs = process::running(&self.folder, role)?.is_some();
@@ -131,6 +141,7 @@ impl Deployer {
         }
         self.refuse_live(slot).await?;
         self.end(slot).await?;
+        self.learn(&wanted)?;
         write_json(&self.folder.deployment(slot), &wanted)?;
         if let Err(error) = self.start(slot, &wanted).await {
             remove(&self.folder.deployment(slot))?;
@@ -139,6 +150,27 @@ impl Deployer {
         }
         self.log("deployed", slot, Some(&wanted), key);
         Ok((StatusCode::CREATED, Json(self.describe(slot)?.unwrap_or_default())))
+    }
+
+    /// What a wish comes to where `now` is deployed.
+    fn made_of(&self, Wish { version, behaviour }: Wish, now: Option<&Wanted>) -> Result<Wanted, Error> {
+        let behaviour = match (behaviour, now) {
+            (Some(behaviour), _) => behaviour,
+            (None, Some(now)) if now.version == version => now.behaviour,
+            (None, _) => self.known()?.remove(&version).unwrap_or_default(),
+        };
+        Ok(Wanted { version, behaviour })
+    }
+
+    /// How each version behaved when it was last deployed.
+    fn known(&self) -> Result<BTreeMap<String, Behaviour>, Error> {
+        Ok(read_json(&self.folder.behaviours())?.unwrap_or_default())
+    }
+
+    fn learn(&self, wanted: &Wanted) -> Result<(), Error> {
+        let mut known = self.known()?;
+        known.insert(wanted.version.clone(), wanted.behaviour);
+        write_json(&self.folder.behaviours(), &known)
     }
 
     async fn withdraw(&self, slot: Slot, key: Option<String>) -> Reply {

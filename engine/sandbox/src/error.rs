@@ -36,6 +36,18 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// It runs already, on other ports than were asked for.
+    #[error(
+        "the sandbox in {folder} runs already, with its shop on {shop}, and its first port was to be {wanted}; \
+         end it first with `runbook sandbox down`, or leave its ports as they are",
+        folder = folder.display()
+    )]
+    Elsewhere {
+        folder: PathBuf,
+        /// The shop's address.
+        shop: String,
+        wanted: u16,
+    },
     /// There is no room for all ports above it.
     #[error("the first port must be between 1 and {last}, so that the others fit above it, and is {base}")]
     BasePort { base: u16, last: u16 },

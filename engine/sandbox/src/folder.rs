@@ -71,6 +71,11 @@ impl Folder {
         self.root.join("deployments").join(format!("{slot}.json"))
     }
 
+    /// How each version that was ever deployed behaves.
+    pub(crate) fn behaviours(&self) -> PathBuf {
+        self.root.join("deployments").join("behaviours.json")
+    }
+
     /// One line of JSON for each request that changed, or would have changed, a deployment.
     pub(crate) fn deployment_log(&self) -> PathBuf {
         self.root.join("deployments").join("requests.jsonl")

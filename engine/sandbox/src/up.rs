@@ -89,23 +89,47 @@ pub async fn up(folder: &Path, options: &Options) -> Result<Sandbox, Error> {
     settle(&folder, options)?;
     crate::shop::prepare_database(&folder)?;
     let client = Client::new();
+    let sandbox = match raise(&folder, options, &client).await {
+        // A process that was killed just before may have looked alive: it is gone now, and is started.
+        Err(_) if !all_run(&folder)? => raise(&folder, options, &client).await?,
+        raised => raised?,
+    };
+    write_json(&folder.description(), &sandbox)?;
+    Ok(sandbox)
+}
+
+/// Starts what does not run, and returns once every part answers.
+async fn raise(folder: &Folder, options: &Options, client: &Client) -> Result<Sandbox, Error> {
     for role in Role::STARTED_BY_UP {
         // Visitors come when there is something to visit.
         if role == Role::Visitors {
-            furnish(&folder, &client).await?;
+            furnish(folder, client).await?;
         }
-        if process::running(&folder, role)?.is_none() {
-            process::start(&folder, &options.launcher, role, PATIENCE).await?;
+        if process::running(folder, role)?.is_none() {
+            process::start(folder, &options.launcher, role, PATIENCE).await?;
         }
     }
-    let sandbox = describe(&folder)?;
-    if let Some(sink) = sandbox.urls.get("sink") {
-        write_text(&folder.credential("slack-webhook"), &format!("{sink}/slack"))?;
-        write_text(&folder.credential("pagerduty-key"), "practice-routing-key")?;
-    }
-    wait_for_answers(&sandbox, &client).await?;
-    write_json(&folder.description(), &sandbox)?;
+    let sandbox = describe(folder)?;
+    write_text(&folder.credential("slack-webhook"), &format!("{}/slack", sandbox.at("sink")?))?;
+    write_text(&folder.credential("pagerduty-key"), "practice-routing-key")?;
+    wait_for_answers(folder, &sandbox, client).await?;
     Ok(sandbox)
+}
+
+fn all_run(folder: &Folder) -> Result<bool, Error> {
+    for role in Role::STARTED_BY_UP {
+        if process::running(folder, role)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Sandbox {
+    /// The base address of a part.
+    fn at(&self, name: &str) -> Result<&str, Error> {
+        self.urls.get(name).map(String::as_str).ok_or_else(|| Error::Answer(format!("{name} ended again")))
+    }
 }
 
 /// Stops every process of the sandbox and says which ones; what they wrote stays.
@@ -176,33 +200,38 @@ async fn turn(folder: &Folder) -> Result<std::fs::File, Error> {
         .map_err(|source| Error::File { path, source })
 }
 
-/// Writes down what was asked for. The ports of a sandbox that runs stay as they are until it is down.
+/// Writes down what was asked for. A sandbox that runs keeps its ports until it is down; whoever asks for others would
+/// look for it where it is not.
 fn settle(folder: &Folder, options: &Options) -> Result<(), Error> {
     let mut settings = Settings { base_port: options.base_port, launcher: options.launcher.clone() };
-    if process::running(folder, Role::Router)?.is_some() {
+    if let Some(router) = process::running(folder, Role::Router)? {
         settings.base_port = Settings::read(folder)?.base_port;
+        if let Some(wanted) = options.base_port.filter(|wanted| settings.base_port != Some(*wanted)) {
+            let shop = router.address(Door::Shop).map(url).unwrap_or_default();
+            return Err(Error::Elsewhere { folder: folder.root().to_owned(), shop, wanted });
+        }
     }
     write_json(&folder.settings(), &settings)
 }
 
 /// Sees to it that a first version is live, that staging runs, that what died runs again, and that there is a backup.
 async fn furnish(folder: &Folder, client: &Client) -> Result<(), Error> {
-    let urls = describe(folder)?.urls;
-    let at = |name: &str, path: &str| format!("{}{path}", urls[name]);
-    let live = client.get(&at("router", "/-/live")).await?.ok()?;
+    let sandbox = describe(folder)?;
+    let at = |name: &str, path: &str| sandbox.at(name).map(|address| format!("{address}{path}"));
+    let live = client.get(&at("router", "/-/live")?).await?.ok()?;
     if live["colour"].is_null() {
         let first = json!({ "version": FIRST_VERSION });
-        client.put(&at("deployer", "/deployments/staging"), &first).await?.ok()?;
-        client.put(&at("deployer", "/deployments/blue"), &first).await?.ok()?;
-        client.put(&at("router", "/-/live"), &json!({ "colour": Slot::Blue })).await?.ok()?;
+        client.put(&at("deployer", "/deployments/staging")?, &first).await?.ok()?;
+        client.put(&at("deployer", "/deployments/blue")?, &first).await?.ok()?;
+        client.put(&at("router", "/-/live")?, &json!({ "colour": Slot::Blue })).await?.ok()?;
     }
-    let deployments = client.get(&at("deployer", "/deployments")).await?.ok()?;
+    let deployments = client.get(&at("deployer", "/deployments")?).await?.ok()?;
     for stopped in deployments.as_array().into_iter().flatten().filter(|found| found["state"] == "stopped") {
         let path = format!("/deployments/{}", stopped["slot"].as_str().unwrap_or_default());
-        client.put(&at("deployer", &path), stopped).await?.ok()?;
+        client.put(&at("deployer", &path)?, stopped).await?.ok()?;
     }
-    if client.get(&at("services", "/backups/latest")).await?.status == 404 {
-        client.post(&at("services", "/backups"), &json!({})).await?.ok()?;
+    if client.get(&at("services", "/backups/latest")?).await?.status == 404 {
+        client.post(&at("services", "/backups")?, &json!({})).await?.ok()?;
     }
     Ok(())
 }
@@ -219,23 +248,23 @@ fn describe(folder: &Folder) -> Result<Sandbox, Error> {
 }
 
 /// Every part answers, and the monitoring has seen traffic.
-async fn wait_for_answers(sandbox: &Sandbox, client: &Client) -> Result<(), Error> {
+async fn wait_for_answers(folder: &Folder, sandbox: &Sandbox, client: &Client) -> Result<(), Error> {
     let paths = [
-        ("shop", "/version"),
-        ("router", "/-/health"),
-        ("deployer", "/health"),
-        ("services", "/monitoring/health"),
-        ("sink", "/health"),
-        ("visitors", "/health"),
+        (Role::Router, "shop", "/version"),
+        (Role::Router, "router", "/-/health"),
+        (Role::Deployer, "deployer", "/health"),
+        (Role::Services, "services", "/monitoring/health"),
+        (Role::Sink, "sink", "/health"),
+        (Role::Visitors, "visitors", "/health"),
     ];
-    for (name, path) in paths {
-        let address = sandbox.urls.get(name).ok_or_else(|| Error::Answer(format!("{name} ended again")))?;
+    for (role, name, path) in paths {
+        let address = sandbox.at(name)?;
         let since = tokio::time::Instant::now();
         loop {
             let outcome = client.get(&format!("{address}{path}")).await.and_then(|answer| answer.ok());
             match outcome {
                 Ok(_) => break,
-                Err(error) if since.elapsed() > PATIENCE => {
+                Err(error) if since.elapsed() > PATIENCE || process::running(folder, role)?.is_none() => {
                     return Err(Error::Answer(format!("{name} does not answer as it should: {error}")));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,

@@ -122,6 +122,36 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
+fn other_ports_than_it_has_are_refused_while_it_runs() {
+    let sandbox = Sandbox::new();
+    let running = sandbox.call("up");
+    let output = Command::new(program()).arg("up").arg(sandbox.folder()).arg("7400").output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let shop = running["urls"]["shop"].as_str().unwrap();
+    assert!(said.contains(shop) && said.contains("7400") && said.contains("sandbox down"), "{said}");
+    // It is as it was, and whoever does not mind where it is gets it.
+    assert_eq!(sandbox.call("up"), running);
+}
+
+#[test]
+fn a_version_that_is_deployed_again_has_not_been_repaired_meanwhile() {
+    let sandbox = Sandbox::new();
+    let urls = sandbox.call("up")["urls"].clone();
+    let deployer = urls["deployer"].as_str().unwrap();
+    let put = |wish: &str| ask("PUT", deployer, "/deployments/green", wish);
+    assert_eq!(put(r#"{"version": "v1.5.0", "behaviour": "flaky"}"#).0, 201);
+    assert_eq!(put(r#"{"version": "v1.5.0"}"#).0, 200, "nothing changes");
+    assert_eq!(put(r#"{"version": "v1.4.0"}"#).1["behaviour"], "healthy");
+    assert_eq!(put(r#"{"version": "v1.5.0"}"#).1["behaviour"], "flaky");
+    assert_eq!(put(r#"{"version": "v1.5.0", "behaviour": "healthy"}"#).1["behaviour"], "healthy");
+    // The same version somewhere else does not change the one that runs here.
+    let other = r#"{"version": "v1.5.0", "behaviour": "broken"}"#;
+    assert_eq!(ask("PUT", deployer, "/deployments/staging", other).0, 201);
+    assert_eq!(put(r#"{"version": "v1.5.0"}"#).0, 200, "nothing changes");
+}
+
+#[test]
 fn going_live_back_and_forth_costs_no_visitor_a_request() {
     let sandbox = Sandbox::new();
     let urls = sandbox.call("up")["urls"].clone();

@@ -2,7 +2,7 @@
 
 use crate::{Map, Resource, Type, TypeError, Value};
 
-/// What running a step does to the world (DESIGN §2.4).
+/// What running a step does to the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Computes from its parameters; touches nothing. Needs no barrier, leaves nothing in doubt.

@@ -1,4 +1,4 @@
-//! How an attempt ends (DESIGN §3.1).
+//! How an attempt ends, and what is provable about its effect.
 
 use std::fmt;
 use std::str::FromStr;

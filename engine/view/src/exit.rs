@@ -1,4 +1,4 @@
-//! Exit codes in words (DESIGN §6).
+//! Exit codes in words.
 
 use crate::{Forward, Now, Rollback, Run, Tree};
 

@@ -2,6 +2,7 @@
 
 mod http;
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -45,8 +46,7 @@ impl Practice {
     /// The same, with a sandbox that runs.
     pub fn started() -> Practice {
         let practice = Practice::new();
-        let base = practice.base.to_string();
-        practice.bed.runbook(&["sandbox", "up", "--folder", ".sandbox", "--base-port", &base]).expect(0);
+        practice.bed.runbook(&["sandbox", "up"]).expect(0);
         practice
     }
 
@@ -87,6 +87,49 @@ impl Practice {
     /// Requests of visitors that failed.
     pub fn failures(&self) -> Vec<Value> {
         self.lines("visitors/failures.jsonl")
+    }
+
+    /// How many requests of visitors each colour has answered.
+    pub fn visits(&self) -> BTreeMap<String, u64> {
+        let seen = self.ask(Door::Visitors, "GET", "/", "").json();
+        serde_json::from_value(seen["by_slot"].clone()).expect("the visitors count by colour")
+    }
+
+    /// That customers were there, on each of these colours and on no other, since it was counted last, and that none of
+    /// their requests failed, ever. Returns the new count.
+    ///
+    /// # Panics
+    /// Where it was otherwise.
+    #[track_caller]
+    pub fn nobody_noticed(&self, before: &BTreeMap<String, u64>, colours: &[&str]) -> BTreeMap<String, u64> {
+        let now = self.visits();
+        let grown = now.iter().filter(|(colour, count)| before.get(*colour).unwrap_or(&0) < *count);
+        let grown: Vec<&str> = grown.map(|(colour, _)| colour.as_str()).collect();
+        assert_eq!(grown, colours, "from {before:?} to {now:?}");
+        assert_eq!(self.failures(), [] as [Value; 0]);
+        now
+    }
+
+    /// Paths of the steps that failed in the newest run.
+    pub fn failed_steps(&self) -> Vec<String> {
+        let shown = self.bed.runbook(&["show", &self.bed.newest_run(), "-o", "json"]).expect(0);
+        let run: Value = serde_json::from_str(&shown.stdout).expect("show -o json is JSON");
+        let failures = run["failures"].as_array().expect("a run has a list of failures");
+        failures.iter().map(|failure| failure["path"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What was sent to the pager: `trigger SEVERITY KEY`, or `resolve KEY`.
+    pub fn pages(&self) -> Vec<String> {
+        let lines =
+            self.lines("sink/messages.jsonl").into_iter().filter(|line| line["channel"] == "pagerduty");
+        let word = |value: &Value| value.as_str().map(|word| format!(" {word}")).unwrap_or_default();
+        lines
+            .map(|line| {
+                let body = &line["body"];
+                let action = body["event_action"].as_str().unwrap_or_default();
+                format!("{action}{}{}", word(&body["payload"]["severity"]), word(&body["dedup_key"]))
+            })
+            .collect()
     }
 
     /// Texts of the messages that went to `slack`, `pagerduty` or `mail`.

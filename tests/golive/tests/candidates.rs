@@ -1,5 +1,7 @@
 //! A go-live with versions that work and versions that do not.
 
+use std::collections::BTreeMap;
+
 use runbook_golive_tests::{Door, Practice};
 
 #[test]
@@ -8,7 +10,7 @@ fn a_good_version_goes_live_and_no_customer_notices() {
     practice.exec("golive", &["version=v1.1.0"]).expect(0);
     assert_eq!(practice.version(), "v1.1.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green"]);
-    assert_eq!(practice.failures(), [] as [serde_json::Value; 0]);
+    practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
     // The old version still runs: going back is a switch.
     let blue = practice.ask(Door::Deployer, "GET", "/deployments/blue", "").json();
     assert_eq!((&blue["version"], &blue["state"]), (&"v1.0.0".into(), &"running".into()));
@@ -26,16 +28,19 @@ fn a_version_that_never_becomes_healthy_is_never_switched_to() {
     practice.exec("golive", &["version=v1.1.0", "candidate=broken"]).expect(20);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue"]);
-    assert_eq!(practice.failures(), [] as [serde_json::Value; 0]);
+    practice.nobody_noticed(&BTreeMap::new(), &["blue"]);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
-    assert!(practice.messages("slack")[1].contains("failed"));
-    assert_eq!(practice.messages("pagerduty").len(), 1);
+    assert_eq!(practice.failed_steps(), ["deployment.blue_green.healthy"]);
+    assert!(practice.messages("slack")[1].contains("failed (rollback: complete)"));
+    let page = format!("trigger warning golive-{}", practice.bed.newest_run());
+    assert_eq!(practice.pages(), [page]);
 }
 
 #[test]
 fn a_version_that_fails_once_live_is_switched_back_and_only_then_did_anybody_fail() {
     let practice = Practice::as_shipped();
     practice.exec("golive", &["version=v1.1.0", "candidate=flaky"]).expect(20);
+    assert_eq!(practice.failed_steps(), ["deployment.blue_green.soak"]);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
@@ -57,6 +62,7 @@ fn a_version_that_fails_once_live_is_switched_back_and_only_then_did_anybody_fai
 fn a_slow_version_is_found_out_by_validation_and_switched_back() {
     let practice = Practice::new();
     practice.exec("golive", &["version=v1.1.0", "candidate=slow"]).expect(20);
+    assert_eq!(practice.failed_steps(), ["validation.performance.page"]);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);
 }
@@ -71,6 +77,11 @@ fn what_is_not_ready_stops_it_before_anything_is_changed() {
         practice.ask(Door::Services, "PUT", path, body);
         let ran = practice.exec("golive", &["version=v1.1.0"]).expect(20);
         assert!(ran.stderr.contains("pre_deploy"), "{}", ran.stderr);
+        // Customers are where they were: nobody is got out of bed for it.
+        let page = format!("trigger warning golive-{}", practice.bed.newest_run());
+        assert_eq!(practice.pages().last(), Some(&page));
+        let told = practice.messages("slack").pop().unwrap_or_default();
+        assert!(told.contains("failed (rollback: nothing to undo)"), "{told}");
         practice.ask(Door::Services, "PUT", "/migrations", r#"{"applied": [], "pending": []}"#);
     }
     assert_eq!(practice.deployments(), ["deployed staging", "deployed blue"]);
@@ -82,5 +93,5 @@ fn the_old_version_goes_only_when_it_is_asked_for_and_last() {
     practice.exec("golive", &["version=v1.1.0", "retire_old=true"]).expect(0);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn blue"]);
     assert_eq!(practice.ask(Door::Deployer, "GET", "/deployments/blue", "").status, 404);
-    assert_eq!(practice.failures(), [] as [serde_json::Value; 0]);
+    practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
 }

@@ -24,7 +24,7 @@ fn every_shipped_runbook_is_valid_without_a_warning() {
 
 #[test]
 fn other_peoples_tools_accept_them() {
-    let linted = Command::new("/usr/bin/yamllint")
+    let linted = Command::new("yamllint")
         .args(["--strict", "runbooks", "environments"])
         .current_dir(root())
         .output()

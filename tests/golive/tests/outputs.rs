@@ -1,6 +1,8 @@
 //! What a go-live has to produce, and that it can be taken back when it has.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+use std::collections::BTreeMap;
+
 use runbook_golive_tests::Practice;
 use serde_json::Value;
 
@@ -47,13 +49,37 @@ fn the_report_says_of_each_of_the_eight_outputs_whether_it_is_there() {
 }
 
 #[test]
+fn the_first_metrics_are_those_of_the_customers_of_this_version() {
+    let practice = Practice::new();
+    practice.set("soak: 1s", "soak: 6s");
+    practice.exec("golive", &["version=v1.1.0", "methodology=mvp", "candidate=flaky"]).expect(20);
+    assert!(!practice.failures().is_empty());
+    practice.set("soak: 6s", "soak: 1s");
+    // On the same colour, at once.
+    practice.exec("golive", &["version=v1.2.0"]).expect(0);
+    let report = practice.bed.runbook(&["report", &practice.bed.newest_run(), "--format", "json"]).expect(0);
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    let metrics = &report["required_outputs"][6];
+    let asked = metrics["evidence"]["requests"].as_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!(metrics["evidence"]["failed"], "0");
+    assert!(asked > 0);
+    // The load of validation and baseline, 100 and twice 200 requests, came afterwards.
+    let switched = practice.lines("router/switches.jsonl").pop().unwrap()["at"].as_str().unwrap().to_owned();
+    let answered = practice.lines("router/access.jsonl").into_iter().filter(|line| {
+        line["door"] == "live" && line["slot"] == "green" && line["at"].as_str() > Some(&switched)
+    });
+    assert!(asked + 500 <= answered.count() as u64);
+}
+
+#[test]
 fn a_go_live_that_went_well_can_be_rolled_back_afterwards() {
     let practice = Practice::new();
     practice.exec("golive", &["version=v1.1.0"]).expect(0);
+    let visits = practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
     practice.bed.runbook(&["rollback", &practice.bed.newest_run(), "--no-input"]).expect(0);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
     assert_eq!(practice.bed.read("runbooks/baselines/local.json"), None);
-    assert_eq!(practice.failures(), [] as [Value; 0]);
+    practice.nobody_noticed(&visits, &["blue", "green"]);
 }

@@ -145,11 +145,13 @@ impl Bed {
         self.copy_file("runbook.toml");
         let local = "environments/local.yaml";
         let text = self.read(local).expect("the environment was just copied");
-        let mut moved = text.replace("--base-port 7400", &format!("--base-port {base}"));
+        let mut moved = text;
         for door in 0..9 {
             moved = moved.replace(&format!("127.0.0.1:740{door}"), &format!("127.0.0.1:{}", base + door));
         }
         self.write(local, &moved);
+        let project = self.read("runbook.toml").expect("the project's file was just copied");
+        self.write("runbook.toml", &project.replace("base_port = 7400", &format!("base_port = {base}")));
     }
 
     fn copy_folder(&self, folder: &str) {

@@ -23,7 +23,8 @@ enum Action {
     Up {
         #[command(flatten)]
         place: Place,
-        /// The first of nine consecutive ports [default: any free ones].
+        /// The first of nine consecutive ports [default: those that `runbook.toml` gives to the project's
+        /// sandbox, else any free ones].
         #[arg(long, value_name = "PORT")]
         base_port: Option<u16>,
     },
@@ -80,7 +81,13 @@ async fn act(action: &Action, global: &Global) -> Result<Exit, CommandError> {
             let program = std::env::current_exe()
                 .map_err(|error| CommandError::unexpected(format!("our own path: {error}")))?;
             let launcher = Launcher { program, arguments: vec!["sandbox".into(), "serve".into()] };
-            let options = Options { launcher, base_port: *base_port };
+            let base_port = match (base_port, &place.folder) {
+                (Some(port), _) => Some(*port),
+                (None, None) => Project::of(Path::new("."))?.settings.sandbox_base_port,
+                // Another one beside the project's.
+                (None, Some(_)) => None,
+            };
+            let options = Options { launcher, base_port };
             let sandbox = runbook_sandbox::up(&place.folder(global)?, &options).await?;
             match global.output {
                 Format::Json => output::data_line(&json(&sandbox)?)?,

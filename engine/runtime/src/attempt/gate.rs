@@ -1,4 +1,4 @@
-//! Gates: what had been passed must still hold when the effect is about to happen (DESIGN §3.9).
+//! Gates: what had been passed must still hold when the effect is about to happen.
 
 use runbook_kernel::TaskId;
 use runbook_plan::Work;

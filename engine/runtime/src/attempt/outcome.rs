@@ -69,7 +69,7 @@ impl Ended {
         }
     }
 
-    /// A write that was cut short is in doubt, whatever the step type made of it (DESIGN §3.1). What is provably not
+    /// A write that was cut short is in doubt, whatever the step type made of it. What is provably not
     /// done stays so.
     fn honest(&self, outcome: Outcome) -> Outcome {
         match outcome {

@@ -39,7 +39,7 @@ pub enum ExecutionError {
 }
 
 impl ExecutionError {
-    /// The process's exit code (DESIGN §6).
+    /// The process's exit code.
     pub fn exit_code(&self) -> i32 {
         match self {
             ExecutionError::NoSuchRun(_)

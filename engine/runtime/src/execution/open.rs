@@ -78,7 +78,7 @@ fn answers_given(records: &[Record]) -> Option<String> {
     }
 }
 
-/// The plan that the run began with (DESIGN §3.15): from what was stored, whatever happened to the files since.
+/// The plan that the run began with: from what was stored, whatever happened to the files since.
 fn plan_again(
     journal: &Journal,
     host: &mut Host,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use runbook_step::ProcessError;
 use rustix::fs::{Access, access};
 
-/// What every process may see (DESIGN §2.3), and `RUNBOOK_BIN`, where this very program is.
+/// What every process may see, and `RUNBOOK_BIN`, where this very program is.
 const ALLOWED: [&str; 8] =
     ["PATH", "HOME", "USER", "LANG", "TZ", "SSH_AUTH_SOCK", "KUBECONFIG", "RUNBOOK_BIN"];
 

@@ -1,4 +1,4 @@
-//! When the journal fails, everything stops (DESIGN §4.8).
+//! When the journal fails, everything stops.
 
 use std::sync::{Arc, Mutex};
 

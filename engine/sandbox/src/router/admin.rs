@@ -27,7 +27,7 @@ pub(super) fn app(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// `GET /-/live`.
+/// `GET /-/live`: `previous` is the version before this one that stood; one that was taken back is not.
 async fn live(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let (live, previous) = shared.routes.live();
     Json(json!({
@@ -88,7 +88,8 @@ async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /-/traffic`: what customers asked for since the router started, by the slot that answered.
+/// `GET /-/traffic`: what customers asked for since the router started, by the slot that answered. Probes of `/health`
+/// and `/version` are no customers.
 async fn traffic(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!(shared.routes.traffic()))
 }

@@ -21,6 +21,9 @@ use crate::shop::LIVE_TRAFFIC;
 /// Says which slot answered.
 pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
+/// What probes ask, ours among them, and customers do not: it says nothing of what customers meet.
+const PROBED: [&str; 2] = ["/health", "/version"];
+
 struct Entrance {
     shared: Arc<Shared>,
     /// `None`: the live colour.
@@ -58,7 +61,7 @@ async fn forward(State(entrance): State<Arc<Entrance>>, request: Request) -> Res
     };
     drop(passage);
     let status = response.status();
-    if let (true, Some(slot)) = (live, slot) {
+    if let (true, Some(slot)) = (live && !PROBED.contains(&path.as_str()), slot) {
         shared.routes.count(slot, status.is_server_error());
     }
     shared.access.write(&Access {

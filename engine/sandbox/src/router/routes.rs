@@ -31,8 +31,10 @@ pub(crate) struct Live {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct State {
     live: Option<Live>,
-    /// What was live before.
-    previous: Option<Live>,
+    /// The versions that were live before and stood until the next one came, oldest first. One that was taken back is
+    /// not among them: nobody in trouble wants to go there.
+    #[serde(default)]
+    earlier: Vec<Live>,
     backends: BTreeMap<Slot, Backend>,
 }
 
@@ -119,10 +121,10 @@ impl Routes {
         self.state().backends.clone()
     }
 
-    /// What is live, and what was before.
+    /// What is live, and the version before it that stood.
     pub(super) fn live(&self) -> (Option<Live>, Option<Live>) {
         let state = self.state();
-        (state.live.clone(), state.previous.clone())
+        (state.live.clone(), state.earlier.last().cloned())
     }
 
     /// Makes a colour live for every request that arrives from now on. `Ok(None)`: nothing is deployed there.
@@ -133,11 +135,15 @@ impl Routes {
         let from = state.live.as_ref().map(|live| live.colour);
         let switch = Switch { from, to: colour, version: version.clone(), changed: from != Some(colour) };
         if switch.changed {
-            let next = State {
-                live: Some(Live { colour, version, since: now() }),
-                previous: state.live.clone(),
-                backends: state.backends.clone(),
-            };
+            let mut next = state.clone();
+            if let Some(left) = next.live.take().filter(|left| left.version != version) {
+                match next.earlier.iter().position(|earlier| earlier.version == version) {
+                    // A way back: what came after that version did not stand.
+                    Some(known) => next.earlier.truncate(known),
+                    None => next.earlier.push(left),
+                }
+            }
+            next.live = Some(Live { colour, version, since: now() });
             self.replace(state, next)?;
         }
         Ok(Some(switch))

@@ -38,7 +38,11 @@ impl Stage {
     }
 
     async fn backend(&self, slot: Slot, app: Router) {
-        let wish = json!({ "address": bind(app).await, "version": format!("v1.0.0-{slot}") });
+        self.runs(slot, &format!("v1.0.0-{slot}"), app).await;
+    }
+
+    async fn runs(&self, slot: Slot, version: &str, app: Router) {
+        let wish = json!({ "address": bind(app).await, "version": version });
         self.client.put(&format!("{}/-/backends/{slot}", self.admin), &wish).await.unwrap().ok().unwrap();
     }
 
@@ -49,7 +53,11 @@ impl Stage {
 
 /// Status, the slot according to the header, body.
 async fn visit(connections: &Connections, shop: SocketAddr) -> (u16, String, String) {
-    let request = Request::get(format!("http://{shop}/")).body(Body::empty()).unwrap();
+    ask(connections, shop, "/").await
+}
+
+async fn ask(connections: &Connections, shop: SocketAddr, path: &str) -> (u16, String, String) {
+    let request = Request::get(format!("http://{shop}{path}")).body(Body::empty()).unwrap();
     let response = connections.request(request).await.unwrap();
     let status = response.status().as_u16();
     let slot =
@@ -175,6 +183,23 @@ async fn a_restarted_router_sends_customers_where_it_did_before() {
 }
 
 #[tokio::test]
+async fn a_version_that_was_taken_back_is_nowhere_to_go_back_to() {
+    let stage = Stage::set().await;
+    let mut idle = Slot::Blue;
+    let mut seen = Vec::new();
+    // Each is deployed where nobody is, and goes live. The fourth and the sixth are ways back.
+    for version in ["v1.3.0", "v1.4.0", "v1.5.0", "v1.4.0", "v1.4.0", "v1.3.0", "v1.5.0"] {
+        stage.runs(idle, version, says("hello")).await;
+        assert_eq!(stage.switch(idle.name()).await.status, 200);
+        let (live, previous) = stage.shared.routes.live();
+        assert_eq!(live.unwrap().version, version);
+        seen.push(previous.map_or("nothing".to_owned(), |previous| previous.version));
+        idle = if idle == Slot::Blue { Slot::Green } else { Slot::Blue };
+    }
+    assert_eq!(seen, ["nothing", "v1.3.0", "v1.4.0", "v1.3.0", "v1.3.0", "nothing", "v1.3.0"]);
+}
+
+#[tokio::test]
 async fn setting_what_is_set_is_logged_and_changes_nothing() {
     let stage = Stage::set().await;
     stage.backend(Slot::Blue, says("blue")).await;
@@ -200,6 +225,17 @@ async fn a_shop_that_is_gone_is_a_bad_gateway_and_counted_as_failed() {
     assert_eq!(status, 502);
     assert!(body.contains("refused"), "{body}");
     assert_eq!(stage.shared.routes.traffic()[&Slot::Blue], Traffic { requests: 1, failed: 1 });
+}
+
+#[tokio::test]
+async fn a_probe_is_no_customer() {
+    let stage = Stage::set().await;
+    stage.backend(Slot::Blue, says("blue")).await;
+    stage.switch("blue").await;
+    for (path, status) in [("/health", 404), ("/version", 404), ("/", 200)] {
+        assert_eq!(ask(&connections(), stage.shop, path).await.0, status);
+    }
+    assert_eq!(stage.shared.routes.traffic()[&Slot::Blue], Traffic { requests: 1, failed: 0 });
 }
 
 #[tokio::test]

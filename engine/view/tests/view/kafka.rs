@@ -1,4 +1,4 @@
-//! The screen of DESIGN §6: a rolling restart in which broker 4 of 9 fails, while it is undone.
+//! A rolling restart in which broker 4 of 9 fails, while it is undone.
 
 use runbook_wire::{About, Body, EntryKind, Grade, Probe, Promise, Result, Role};
 

@@ -122,7 +122,7 @@ fn undo_goes_batch_by_batch_with_the_looks_between() {
     ended(&run, Forward::Failed, Rollback::Complete);
 }
 
-/// The screen of DESIGN §6: broker 4 of 9 fails, the others are somebody's decision.
+/// A rolling restart: broker 4 of 9 fails, the others are somebody's decision.
 #[test]
 fn only_the_failed_items_are_undone_and_somebody_decides_about_the_others() {
     let brokers =

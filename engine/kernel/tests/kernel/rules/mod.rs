@@ -1,4 +1,4 @@
-//! One module per section of what a run means (DESIGN §3), each test a rule.
+//! What a run means, one module for each part of it, each test a rule.
 
 mod basics;
 mod control;
