@@ -114,7 +114,9 @@ impl AttemptContext {
                     let (planned, now) = (short_digest(pinned), found.as_deref().map(short_digest));
                     let now = now.map_or_else(|| "is longer now".to_owned(), |now| format!("is {now} now"));
                     Some(ProcessError {
-                        hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+                        hint: Some(
+                            "it was changed after the run began; put it back, or begin a new run".into(),
+                        ),
                         ..ProcessError::new(format!(
                             "{path}: not the program that was planned: its digest was {planned}, and {now}"
                         ))

@@ -101,6 +101,7 @@ fn cut(like: Moment, dice: &mut Dice) -> Cut {
 }
 
 /// One run with several kills; the last life is left alone.
+#[expect(clippy::print_stdout, reason = "a campaign takes minutes: it says how far it is")]
 fn disturbed(arena: &Arena, campaign: &Campaign, undisturbed: &Undisturbed, dice: &mut Dice) {
     let Some(first) = campaign.wanting(dice) else { return };
     // An undo needs something to undo; the checks that are retried come when it went well.

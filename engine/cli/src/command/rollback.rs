@@ -59,7 +59,7 @@ fn crossed(run: &Run, to: Option<&str>) -> Option<String> {
     pivot.filter(|_| reverts)
 }
 
-/// Typed, never a default (DESIGN §3.11).
+/// Typed, never a default.
 fn confirmed(
     rollback: &Rollback,
     run: &RunSummary,

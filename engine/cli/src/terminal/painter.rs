@@ -37,7 +37,7 @@ pub(super) struct Painter {
     reason: Option<String>,
 }
 
-/// What an INT has led to (DESIGN §3.13).
+/// What an INT has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interrupt {
     Calm,

@@ -42,7 +42,7 @@ impl Planner<'_> {
         draft.kernel.kind = Kind::Human(Human { count, exclude_requester, timeout });
     }
 
-    /// A gate that failed never counts as passed (DESIGN §3.9), so nothing may put up with that.
+    /// A gate that failed never counts as passed, so nothing may put up with that.
     pub(super) fn check_gate(&self, step: &Step) {
         let own =
             step.continue_on_error.iter().filter(|yes| yes.value).map(|yes| ("continue_on_error", yes.span));
