@@ -61,8 +61,8 @@ const ACROSS_PIVOT: &str = "a pivot was crossed, and the runbook has no `revert`
 /// What came after the pivot may be undone all the same.
 fn across_pivot(view: View<'_>) -> Refusal {
     let nodes = view.plan.program.nodes.iter().enumerate().filter(|(_, node)| node.pivot);
-    let pivots = nodes.map(|(node, _)| TaskId { frame: 0, node: kernel::NodeId(node as u32) });
-    let hint = pivots.filter(|pivot| view.kernel.may_roll_back(Some(*pivot)).is_ok()).next_back().map(|pivot| {
+    let mut pivots = nodes.map(|(node, _)| TaskId { frame: 0, node: kernel::NodeId(node as u32) });
+    let hint = pivots.rfind(|pivot| view.kernel.may_roll_back(Some(*pivot)).is_ok()).map(|pivot| {
         format!("what came after it: `runbook rollback {} --to {}`", view.facts.run, view.name(pivot).path)
     });
     Refusal { message: ACROSS_PIVOT.into(), hint }
