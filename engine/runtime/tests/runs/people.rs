@@ -336,10 +336,10 @@ steps:
 async fn a_file_may_hold_more_approvals_than_are_needed_and_no_unknown_steps() {
     let stage = Stage::default();
     let world = World::new(stage.registry()).file("main.yaml", ASKING);
-    let mut host = world.host();
-    host.answers =
-        Some("ready: {dev: Ana, ops: true, maybe: true}\nsize: 3\nok: [ana, ben, cy]\nokk: [ana]\n".into());
-    let ran = world.run_as(host).await;
+    let answers = "ready: {dev: Ana, ops: true, maybe: true}\nsize: 3\nok: [ana, ben, cy]\nokk: [ana]\n";
+    let new = NewRun { answers: Some(answers.into()), ..NewRun::default() };
+    let made = Execution::create(world.host(), world.plan("main.yaml"), new).await.unwrap();
+    let ran = drive(made).await;
     assert_eq!(ran.outcome.exit, Exit::Succeeded);
     assert_eq!(ran.warnings, ["answers file: nobody is asked at `okk`; Did you mean `ok`?"]);
 }
