@@ -21,7 +21,7 @@ pub(crate) struct Types<'a> {
 }
 
 /// The most bytes of a compiled pattern, of one that is counted as small, and of all different ones of a plan.
-const LARGEST_PATTERN: usize = 1 << 20;
+const LARGEST_PATTERN: usize = 4 << 20;
 const SMALL_PATTERN: usize = 1 << 16;
 const ALL_PATTERNS: usize = 64 << 20;
 

@@ -25,7 +25,9 @@ fn an_environment_is_checked_by_itself() {
     bed.write("environments/bad.yaml", &format!("{head}vars: {{url: x}}\nsetup: [{{uses: http.chek}}]\n"));
     bed.runbook(&["validate", "environments/good.yaml"]).expect(0);
     let faults = bed.runbook(&["validate", "environments/bad.yaml", "-o", "json"]).expect(10).json_lines();
-    assert_eq!(faults.len(), 1, "{faults:?}");
+    // The fault, and what it all comes to.
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert_eq!((&faults[1]["type"], &faults[1]["valid"]), (&"validated".into(), &false.into()));
     assert_eq!((&faults[0]["code"], &faults[0]["at"]["line"]), (&"E415".into(), &4.into()));
 }
 

@@ -1,7 +1,5 @@
 //! Data goes to stdout and everything else to stderr.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 

@@ -15,7 +15,7 @@ use super::conversion;
 const FUEL: u64 = 200_000;
 
 /// The most bytes of a compiled pattern, of a small one and of any, and the work that it is to compile one.
-const PATTERNS: [(usize, u64); 2] = [(1 << 16, 2_000), (1 << 20, 40_000)];
+const PATTERNS: [(usize, u64); 2] = [(1 << 16, 2_000), (4 << 20, 100_000)];
 
 /// The one environment: nothing in it depends on the run.
 pub(super) fn environment() -> &'static Environment<'static> {

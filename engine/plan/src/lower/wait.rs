@@ -34,9 +34,6 @@ impl Planner<'_> {
                 if let Some(retry) = &step.retry {
                     self.useless("retry", retry.span, reason);
                 }
-                if let Some(policy) = &step.on_inconclusive {
-                    self.useless("on_inconclusive", policy.span, reason);
-                }
             }
             Wait::Until { check, every, hold, timeout } => {
                 draft.kernel.effect = Effect::Read;

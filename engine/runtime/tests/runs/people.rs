@@ -250,7 +250,7 @@ async fn a_checklist_needs_its_evidence_and_a_prompt_its_type() {
     let value = |text: &str| Answer::Value { value: text.into() };
     refusals.push(refusal(&mut execution, by("ana", Some("size"), value("many"))));
     insta::assert_snapshot!(refusals.join("\n"), @"
-    item `dev` needs evidence: who
+    item `dev` needs evidence: who; --tick dev --evidence TEXT
     there is no item `nobody`; items: dev, ops, maybe
     that is no answer to this question; a checklist is answered item by item: dev, ops, maybe
     wanted a whole number, got the text `many`

@@ -147,7 +147,7 @@ fn svg_is_well_formed_and_says_everything() {
             ][..],
         ),
         (golive().s, &["signoff", "retire_old", "version is gone"]),
-        (kafka(), &["for each\u{a0}", "↩ until prometheus.check"]),
+        (kafka(), &["for\u{a0}each\u{a0}", "↩ until prometheus.check"]),
     ] {
         let svg = svg(&Graph::of(&scene.outline), true);
         let xml = roxmltree::Document::parse(&svg).unwrap();
