@@ -1,7 +1,6 @@
 //! Runs on a terminal: what stands there is what is answered, nothing freezes, Ctrl-C asks.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use runbook_testbed::{Bed, OnTerminal};
 
