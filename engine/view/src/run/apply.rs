@@ -330,7 +330,7 @@ impl Run {
         state.failure = None;
         state.ended = None;
         state.looks_anew();
-        (state.unseen, state.overdue) = (false, false);
+        (state.unseen, state.overdue, state.elapsed) = (false, false, false);
         state.phase = Phase::Running;
         state.attempts.push(Attempt { number, began: Some(at), ended: None, result: None, failure: None });
         state

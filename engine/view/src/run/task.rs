@@ -200,7 +200,6 @@ impl TaskState {
 
     /// What held before must hold for its time again.
     pub(super) fn looks_anew(&mut self) {
-        self.elapsed = false;
         self.probes.iter_mut().filter(|p| p.probe == Probe::Until).for_each(|p| p.row = 0);
     }
 
