@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use runbook_runtime::{Clock, Host};
 use runbook_wire::Person;
 
@@ -30,6 +31,16 @@ pub(crate) fn person() -> Person {
     });
     let name = name.or_else(|| project::environment_variable("USER")).unwrap_or_else(|| format!("uid {uid}"));
     Person { name }
+}
+
+/// The zone in which times are shown. Where `TZ` does not say, it is read from the system's file alone: to find out its
+/// name as well, all zones of the machine are walked through, which takes as long as a short run.
+pub(crate) fn zone() -> TimeZone {
+    if project::environment_variable("TZ").is_some() {
+        return TimeZone::system();
+    }
+    let local = std::fs::read("/etc/localtime").ok();
+    local.and_then(|data| TimeZone::tzif("local", &data).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// What the runtime needs of this process.

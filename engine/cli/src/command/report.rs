@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
 use runbook_view::{Now, Timeline, report};
 
 use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::{history, output};
+use crate::{history, host, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +44,7 @@ pub(crate) fn run(command: &Report, global: &Global) -> Result<Exit, CommandErro
     let journal = history::reading(global)?;
     let summary = history::find(&journal, command.run.as_deref(), |_| true)?;
     let (outline, records) = history::load(&journal, &summary)?;
-    let zone = TimeZone::system();
+    let zone = host::zone();
     let mut timeline = Timeline::new(outline, zone.clone());
     records.iter().for_each(|record| timeline.apply(record));
     let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..output::now() };

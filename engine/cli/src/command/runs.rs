@@ -1,13 +1,12 @@
 //! `runbook runs`.
 
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
 use runbook_journal::{Journal, OpenError, RunFilter, RunStatus, RunSummary, StatusFilter};
 use runbook_view::Rollback;
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
-use crate::{history, output, project};
+use crate::{history, host, output, project};
 
 /// List runs, the newest first.
 #[derive(Debug, Args)]
@@ -103,7 +102,7 @@ pub(crate) fn words(status: &RunStatus) -> String {
 }
 
 fn row(run: &RunSummary) -> String {
-    let at = runbook_view::date_time(run.created_ms, &TimeZone::system());
+    let at = runbook_view::date_time(run.created_ms, &host::zone());
     let environment = run.environment.as_deref().unwrap_or("-");
     format!(
         "{:<6} {at}  {:<24} {environment:<12} {:<10} {}",

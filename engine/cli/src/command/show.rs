@@ -1,13 +1,12 @@
 //! `runbook show RUN`.
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use runbook_view::{Now, Run, Style};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::terminal::styled;
-use crate::{history, output};
+use crate::{history, host, output};
 
 /// Show a run: its steps, how each ended, what was undone, what it waits for.
 #[derive(Debug, Args)]
@@ -31,7 +30,7 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
                     output::data_line(&runbook_view::json::event(&summary.id, record).to_string())?
                 }
                 Format::Text => {
-                    let at = runbook_view::date_time(record.wall_ms, &TimeZone::system());
+                    let at = runbook_view::date_time(record.wall_ms, &host::zone());
                     let body = serde_json::to_string(&record.body)
                         .map_err(|e| CommandError::unexpected(e.to_string()))?;
                     output::data_line(&format!("{:>5} {at} {body}", record.seq))?;
@@ -46,7 +45,7 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
         Format::Json => output::data_line(&runbook_view::json::show(&run, now).to_string())?,
         Format::Text => {
             let colour = output::coloured_stdout(global);
-            let style = Style { zone: TimeZone::system(), ..Style::default() };
+            let style = Style { zone: host::zone(), ..Style::default() };
             for line in runbook_view::render(&run, now, output::width(), &style) {
                 output::data_line(&styled(&line, colour))?;
             }

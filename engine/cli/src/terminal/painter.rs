@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
 use runbook_wire::{Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
@@ -15,7 +14,7 @@ use super::keyboard::Keyboard;
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
-use crate::output;
+use crate::{host, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
 const SECOND: Duration = Duration::from_secs(1);
@@ -57,7 +56,7 @@ impl Painter {
         }
         Painter {
             run,
-            style: Style { zone: TimeZone::system(), ..Style::default() },
+            style: Style { zone: host::zone(), ..Style::default() },
             setting,
             replies,
             heard,

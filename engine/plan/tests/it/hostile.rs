@@ -132,3 +132,11 @@ fn patterns_that_are_too_large_together() {
     let different = counted(&inputs(&|n| format!("\\w{{40}}{n}")));
     assert_eq!(different.keys().collect::<Vec<_>>(), ["E328"]);
 }
+
+/// As deep as this, only to let go of what was read takes more stack than there is.
+#[test]
+fn an_expression_that_is_far_too_long() {
+    let sum = "1 + ".repeat(200_000);
+    let project = Project::new(&format!("steps:\n- {{uses: set, with: {{x: '${{{{ {sum}1 }}}}'}}}}\n"));
+    assert_eq!(counted(&project), counts([("E305", 1)]));
+}
