@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use runbook_plan::Plan;
 use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Refusal};
@@ -12,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::terminal::{Acts, Mode, Screen, Setting, Shown};
+use crate::terminal::{Acts, Mode, Queue, Screen, Setting, Shown};
 use crate::{history, host, output, project};
 
 impl From<ExecutionError> for CommandError {
@@ -132,7 +131,7 @@ pub(crate) fn refused(run: &str, refusal: Refusal) -> CommandError {
 }
 
 /// Passes on what the executor says. A screen that is gone is no reason to stop.
-struct ToScreen(SyncSender<Shown>);
+struct ToScreen(Queue);
 
 impl Observer for ToScreen {
     fn recorded(&mut self, record: &Record) {
@@ -140,15 +139,15 @@ impl Observer for ToScreen {
     }
 
     fn progress(&mut self, task: &Task, line: &str) {
-        let _ = self.0.try_send(Shown::Progress { task: task.clone(), text: line.to_owned() });
+        let _ = self.0.offer(Shown::Progress { task: task.clone(), text: line.to_owned() });
     }
 
     fn output(&mut self, task: &Task, line: &LogLine<'_>) {
-        let _ = self.0.try_send(Shown::Output { path: task.path.clone(), text: line.text.to_owned() });
+        let _ = self.0.offer(Shown::Output { path: task.path.clone(), text: line.text.to_owned() });
     }
 
     fn warning(&mut self, text: &str) {
-        let _ = self.0.try_send(Shown::Warning(text.to_owned()));
+        let _ = self.0.send(Shown::Warning(text.to_owned()));
     }
 }
 
@@ -212,7 +211,7 @@ impl Signals {
                     if let Err(refusal) = control.send(message).await {
                         warned.store(true, Ordering::SeqCst);
                         let text = format!("{refusal}; interrupt once more to stop here, unfinished");
-                        let _ = screen.try_send(Shown::Warning(text));
+                        let _ = screen.send(Shown::Warning(text));
                     }
                 });
             }

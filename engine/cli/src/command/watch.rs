@@ -56,7 +56,7 @@ fn follow(journal: &Journal, run: &RunSummary, screen: &Screen, global: &Global)
                 arrived |= records.iter().any(|record| record.seq > 1);
                 for record in records {
                     // A screen that is gone has found that nobody reads it.
-                    if screen.sender().send(Shown::Record(Box::new(record))).is_err() {
+                    if !screen.sender().send(Shown::Record(Box::new(record))) {
                         return Err(CommandError::reader_gone());
                     }
                 }

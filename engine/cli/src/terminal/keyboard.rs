@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
 
+use super::queue::Queue;
 use super::screen::Shown;
 
 /// The keyboard of this terminal.
@@ -27,7 +27,7 @@ pub(crate) struct Keyboard {
 
 impl Keyboard {
     /// Reads keys from now on. The thread ends with the process: a blocked read cannot be called back.
-    pub(crate) fn listen(&self, to: SyncSender<Shown>) {
+    pub(crate) fn listen(&self, to: Queue) {
         let era = Arc::clone(&self.era);
         std::thread::spawn(move || read(&era, &to));
     }
@@ -98,7 +98,7 @@ fn foreground() -> bool {
     rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
-fn read(era: &AtomicU64, to: &SyncSender<Shown>) {
+fn read(era: &AtomicU64, to: &Queue) {
     let stdin = rustix::stdio::stdin();
     let mut buffer = [0; 1024];
     loop {
@@ -118,7 +118,7 @@ fn read(era: &AtomicU64, to: &SyncSender<Shown>) {
             // Ctrl-D on a line of its own is no end: the terminal is still there.
             Ok(0) => {}
             Ok(n) => {
-                if to.send(Shown::Keys { era: now, keys: buffer[..n].to_vec() }).is_err() {
+                if !to.send(Shown::Keys { era: now, keys: buffer[..n].to_vec() }) {
                     return;
                 }
             }

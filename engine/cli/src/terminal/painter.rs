@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::asked::{Asked, Way, way};
 use super::keyboard::Keyboard;
+use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
@@ -23,7 +24,7 @@ pub(super) struct Painter {
     run: Run,
     style: Style,
     setting: Setting,
-    replies: SyncSender<Shown>,
+    replies: Queue,
     /// To be cleared when an INT has been heard.
     heard: Arc<AtomicBool>,
     region: Region,
@@ -47,7 +48,7 @@ enum Interrupt {
 }
 
 impl Painter {
-    pub(super) fn new(mut setting: Setting, replies: SyncSender<Shown>, heard: Arc<AtomicBool>) -> Painter {
+    pub(super) fn new(mut setting: Setting, replies: Queue, heard: Arc<AtomicBool>) -> Painter {
         let history = std::mem::take(&mut setting.history);
         let run = Run::replay(std::mem::take(&mut setting.outline), &history);
         let keyboard = Keyboard::default();
@@ -69,14 +70,15 @@ impl Painter {
         }
     }
 
-    pub(super) fn paint(mut self, from: &Receiver<Shown>) {
+    pub(super) fn paint(mut self, from: &Queued) {
         loop {
-            match from.recv_timeout(SECOND) {
+            match from.next(SECOND) {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
                 // What has queued up meanwhile belongs to the same frame.
                 Ok(shown) => {
-                    if !self.hear(shown) || !from.try_iter().all(|shown| self.hear(shown)) {
+                    if !self.hear(shown) || !std::iter::from_fn(|| from.ready()).all(|shown| self.hear(shown))
+                    {
                         break;
                     }
                 }
@@ -265,7 +267,7 @@ impl Painter {
                 }
             };
             // The screen may be gone by now; then nobody waits for the answer either.
-            let _ = replies.try_send(reply);
+            let _ = replies.send(reply);
         });
     }
 

@@ -6,13 +6,13 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use runbook_runtime::{Clock, Control};
 use runbook_wire::{Outline, Person, Record, Task};
 
 use super::painter::Painter;
+use super::queue::{Queue, queue};
 use crate::args::{Format, Global};
 
 /// How a run is shown.
@@ -90,19 +90,16 @@ pub(crate) struct Acts {
 /// The thread's other end.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    to: SyncSender<Shown>,
+    to: Queue,
     /// The last INT has not been heard.
     interrupted: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-/// Events that may queue up before the dispatcher's sender would drop progress; records are never dropped.
-const QUEUE: usize = 65_536;
-
 impl Screen {
     /// Starts the thread.
     pub(crate) fn start(setting: Setting) -> Screen {
-        let (to, from) = sync_channel(QUEUE);
+        let (to, from) = queue();
         let interrupted = Arc::new(AtomicBool::new(false));
         let (replies, heard) = (to.clone(), Arc::clone(&interrupted));
         let thread = std::thread::spawn(move || Painter::new(setting, replies, heard).paint(&from));
@@ -110,13 +107,13 @@ impl Screen {
     }
 
     /// Where to send what happens.
-    pub(crate) fn sender(&self) -> SyncSender<Shown> {
+    pub(crate) fn sender(&self) -> Queue {
         self.to.clone()
     }
 
     /// Passes an INT on. False: the one before was not even heard, because the terminal hangs.
     pub(crate) fn interrupt(&self) -> bool {
-        !self.interrupted.swap(true, Ordering::SeqCst) && self.to.try_send(Shown::Interrupt).is_ok()
+        !self.interrupted.swap(true, Ordering::SeqCst) && self.to.send(Shown::Interrupt)
     }
 
     /// Draws the end.
