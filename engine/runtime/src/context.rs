@@ -106,25 +106,7 @@ impl AttemptContext {
         let launched =
             launched.as_deref().and_then(|path| path.strip_prefix(&self.shared.root).ok()?.to_str());
         let programs = self.programs.iter().map(String::as_str).chain(launched);
-        programs.into_iter().find_map(|path| {
-            let pinned = self.shared.pinned.get(path)?;
-            match read_regular(&self.shared.root.join(path), pinned.len()) {
-                Ok(Some(content)) if content == *pinned => None,
-                Ok(found) => {
-                    let (planned, now) = (short_digest(pinned), found.as_deref().map(short_digest));
-                    let now = now.map_or_else(|| "is longer now".to_owned(), |now| format!("is {now} now"));
-                    Some(ProcessError {
-                        hint: Some(
-                            "it was changed after the run began; put it back, or begin a new run".into(),
-                        ),
-                        ..ProcessError::new(format!(
-                            "{path}: not the program that was planned: its digest was {planned}, and {now}"
-                        ))
-                    })
-                }
-                Err(error) => Some(ProcessError::new(format!("{path}: {}", words(&error)))),
-            }
-        })
+        programs.into_iter().find_map(|path| changed(&self.shared.pinned, &self.shared.root, path))
     }
 
     fn say(&self, live: Live) {
@@ -185,6 +167,25 @@ impl AttemptContext {
             cwd,
             stdin: request.stdin.as_ref().map(|text| text.clone().into_bytes()),
         })
+    }
+}
+
+/// What is wrong with a program, by its path from the root, that is not what was planned any more.
+pub(crate) fn changed(pinned: &BTreeMap<String, Vec<u8>>, root: &Path, path: &str) -> Option<ProcessError> {
+    let planned = pinned.get(path)?;
+    match read_regular(&root.join(path), planned.len()) {
+        Ok(Some(content)) if content == *planned => None,
+        Ok(found) => {
+            let (was, now) = (short_digest(planned), found.as_deref().map(short_digest));
+            let now = now.map_or_else(|| "is longer now".to_owned(), |now| format!("is {now} now"));
+            Some(ProcessError {
+                hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
+                ..ProcessError::new(format!(
+                    "{path}: not the program that was planned: its digest was {was}, and {now}"
+                ))
+            })
+        }
+        Err(error) => Some(ProcessError::new(format!("{path}: {}", words(&error)))),
     }
 }
 

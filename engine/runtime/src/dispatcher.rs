@@ -17,14 +17,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use runbook_journal::{Executor, Fault, Journal, Wake};
 use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
-use runbook_plan::Plan;
+use runbook_plan::{Plan, Work};
 use runbook_step::Registry;
 use runbook_wire::{Body, Message, Record};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::attempt::{Answer, Attempts};
 use crate::clock::RunClock;
-use crate::context::{Live, Spawned};
+use crate::context::{Live, Spawned, changed};
 use crate::control::{Controlled, Refusal};
 use crate::execution::Outcome;
 use crate::facts::{Facts, index};
@@ -98,6 +98,8 @@ pub(crate) struct Dispatcher<'o> {
     queue: VecDeque<Command>,
     /// Commands that wait until this event is on disk.
     held: VecDeque<(u64, Command)>,
+    /// Steps whose program is not what was planned, and what is wrong with it: they wait for somebody to put it back.
+    changed: Vec<(Command, String)>,
     /// Questions to put.
     asks: Vec<About>,
     /// Recorded, and not handed to the journal yet.
@@ -141,6 +143,7 @@ impl<'o> Dispatcher<'o> {
             jobs: Jobs::default(),
             queue: VecDeque::new(),
             held: VecDeque::new(),
+            changed: Vec::new(),
             asks: Vec::new(),
             fresh: Vec::new(),
             unseen: VecDeque::new(),
@@ -330,7 +333,11 @@ impl<'o> Dispatcher<'o> {
             {
                 self.held.push_back((self.facts.last_seq, command));
             }
-            Command::Prepare { .. } | Command::Perform { .. } | Command::Check { .. } => self.start(command),
+            Command::Prepare { task, .. } => match self.changed_program(task) {
+                Some(reason) => self.changed.push((command, reason)),
+                None => self.start(command),
+            },
+            Command::Perform { .. } | Command::Check { .. } => self.start(command),
             Command::Close { task, attempt } => {
                 let body = self.attempts.close(self.view(), task, attempt);
                 self.record(body);
@@ -343,6 +350,14 @@ impl<'o> Dispatcher<'o> {
             Command::Interrupt { task } => self.interrupt(task),
             Command::Finish => self.finish(),
         }
+    }
+
+    /// What is wrong with the first program of a step that is not what was planned any more.
+    fn changed_program(&self, task: TaskId) -> Option<String> {
+        let Work::Step(invocation) = &self.plan.nodes[index(task.node)].work else { return None };
+        let root = &self.attempts.shared.root;
+        let changed = invocation.programs.iter().find_map(|path| changed(&self.plan.pinned, root, path))?;
+        Some(format!("`{}` waits: {}", self.view().name(task).path, changed.message))
     }
 
     fn is_preparing(&self, task: TaskId, attempt: u32) -> bool {
@@ -414,6 +429,7 @@ impl<'o> Dispatcher<'o> {
         let gone =
             |command: &Command| jobs::task_of(*command) == Some(task) && !outstanding.contains(command);
         self.held.retain(|(_, command)| !gone(command));
+        self.changed.retain(|(command, _)| !gone(command));
         self.jobs.abandon(gone);
     }
 

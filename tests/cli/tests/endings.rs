@@ -186,8 +186,9 @@ fn a_program_that_was_changed_since_does_not_run() {
         "  - {id: a, run: 'echo touch ran > inner.sh', effect: read}\n  - {id: b, run: sh inner.sh, effect: read}\n",
     );
     bed.write("inner.sh", "true");
-    let ran = bed.runbook(&["exec", "a.yaml"]);
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(24);
     assert!(ran.stderr.contains("inner.sh: not the program that was planned"), "{}", ran.stderr);
+    bed.runbook(&["cancel", &bed.newest_run()]).expect(20);
     assert_eq!(bed.read("ran"), None, "it did not run");
 }
 

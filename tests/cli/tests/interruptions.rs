@@ -206,18 +206,23 @@ fn a_run_executes_the_plan_it_began_with() {
 }
 
 #[test]
-fn a_program_that_was_changed_after_the_plan_is_not_run() {
+fn a_program_that_was_changed_after_the_plan_is_waited_for() {
     let bed = Bed::new();
-    let program = bed.write("tool.sh", "#!/bin/sh\necho planned >> log\n");
+    let planned = "#!/bin/sh\necho planned >> log\n";
+    let program = bed.write("tool.sh", planned);
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let tool = "  - {id: b, argv: [./tool.sh], rollback: none, reason: a test}\n";
     bed.write("a.yaml", &runbook(&format!("  - {{id: a, {HELD}, effect: read}}\n{tool}")));
     let running = started(&bed);
     bed.write("tool.sh", "#!/bin/sh\necho changed >> log\n");
     bed.write("go", "");
-    let ran = running.wait().expect(20);
+    let ran = running.wait().expect(24);
     assert!(ran.stderr.contains("not the program that was planned"), "{}", ran.stderr);
     assert_eq!(bed.read("log").unwrap(), "b\n");
+    bed.runbook(&["resume"]).expect(24);
+    bed.write("tool.sh", planned);
+    bed.runbook(&["resume"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "b\nplanned\n");
 }
 
 #[test]
