@@ -7,7 +7,15 @@ use runbook_testbed::{Bed, OnTerminal};
 const GATES: &str = "  - {id: staging_ok, approval: {message: Staging, timeout: 1h}}\n  - {id: production_ok, approval: {message: Production, timeout: 1h}}\n  - {id: live, run: 'touch live', rollback: {run: rm live}}\n";
 
 /// A step that runs until there is a file `go`.
-const HELD: &str = "run: 'while ! test -e go; do sleep 0.05; done', effect: read";
+const HELD: &str = "run: 'touch held; while ! test -e go; do sleep 0.05; done', effect: read";
+
+/// Waits for what a script does first: a Ctrl-C that comes while a process is being started may still reach it, and then
+/// its effect is in doubt.
+fn is_there(bed: &Bed, file: &str) {
+    while bed.read(file).is_none() {
+        std::thread::yield_now();
+    }
+}
 
 fn exec(bed: &Bed) -> OnTerminal {
     bed.on_terminal(&["exec", "a.yaml"])
@@ -74,6 +82,7 @@ fn ctrl_c_asks_and_going_on_forgets_it() {
     for _ in 0..2 {
         // A frame with nothing below the tree is followed by the next one.
         screen.until(" a\r\n\x1b[");
+        is_there(&bed, "held");
         screen.press("\x03");
         screen.until("[go-on | cancel | stop]");
         screen.press("maybe\r");
@@ -92,15 +101,13 @@ fn ctrl_c_in_the_rollback_that_it_caused_warns_first() {
     ));
     let mut screen = exec(&bed);
     screen.until("waiting: b");
+    is_there(&bed, "held");
     screen.press("\x03");
     screen.until("[go-on | cancel | stop]");
     screen.press("cancel\r");
     bed.write("go", "");
     screen.until("waiting: a.undo");
-    // A Ctrl-C that comes while a process is being started may still reach it, and then its effect is in doubt.
-    while bed.read("undoing").is_none() {
-        std::thread::yield_now();
-    }
+    is_there(&bed, "undoing");
     screen.press("\x03");
     screen.until("interrupt once more to stop here");
     bed.write("back", "");
@@ -112,6 +119,7 @@ fn stopping_ends_with_the_next_command() {
     let bed = Bed::with_steps(&format!("  - {{id: a, {HELD}}}\n"));
     let mut screen = exec(&bed);
     screen.until("waiting: a");
+    is_there(&bed, "held");
     screen.press("\x03");
     screen.until("[go-on | cancel | stop]");
     screen.press("\x03");
