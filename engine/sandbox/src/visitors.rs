@@ -1,16 +1,17 @@
 //! The visitors: customers who never stop, so that a practice production has traffic to lose.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::Uri;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::folder::Folder;
@@ -26,7 +27,7 @@ const PER_SECOND: u64 = 25;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the visitors saw.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Seen {
     since: String,
     requests: u64,
@@ -38,7 +39,7 @@ struct Seen {
 struct Visitors {
     folder: Folder,
     connections: client::Connections,
-    seen: Mutex<Seen>,
+    seen: watch::Sender<Seen>,
     failures: Lines,
 }
 
@@ -48,7 +49,7 @@ pub(crate) async fn serve(folder: Folder, settings: Settings, stop: Stop) -> Res
         failures: Lines::open(folder.visitor_failures())?,
         folder: folder.clone(),
         connections: client::connections(),
-        seen: Mutex::new(Seen { since: now(), ..Seen::default() }),
+        seen: watch::Sender::new(Seen { since: now(), ..Seen::default() }),
     });
     let walking = tokio::spawn(walk(visitors.clone(), stop.clone()));
     let app = Router::new()
@@ -61,9 +62,22 @@ pub(crate) async fn serve(folder: Folder, settings: Settings, stop: Stop) -> Res
     served
 }
 
-/// `GET /`: how many requests there were, and how many failed.
-async fn summary(State(visitors): State<Arc<Visitors>>) -> Json<Value> {
-    Json(json!(*visitors.seen.lock().unwrap_or_else(PoisonError::into_inner)))
+/// What `GET /` is asked for.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    /// A number of requests: the answer comes once there were more.
+    #[serde(default)]
+    beyond: Option<u64>,
+}
+
+/// `GET /`: how many requests there were, and how many failed. `GET /?beyond=N` answers once there were more than `N`,
+/// so that whoever waits for the next customer needs no clock.
+async fn summary(State(visitors): State<Arc<Visitors>>, Query(wanted): Query<Wanted>) -> Json<Value> {
+    let mut seen = visitors.seen.subscribe();
+    let enough = |seen: &Seen| wanted.beyond.is_none_or(|beyond| seen.requests > beyond);
+    // It cannot fail: the sender is this process's own and outlives every answer.
+    drop(seen.wait_for(enough).await);
+    Json(json!(*seen.borrow()))
 }
 
 /// `GET /failures`: each request that failed, oldest first.
@@ -99,16 +113,17 @@ async fn visit(visitors: Arc<Visitors>, url: String, path: &'static str) {
     let asked = tokio::time::timeout(PATIENCE, ask(&visitors.connections, &url)).await;
     let (slot, fault) =
         asked.unwrap_or_else(|_| (None, Some(format!("no answer within {} s", PATIENCE.as_secs()))));
-    let mut seen = visitors.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.requests += 1;
-    seen.failed += u64::from(fault.is_some());
-    if let Some(slot) = &slot {
-        *seen.by_slot.entry(slot.clone()).or_default() += 1;
-    }
-    drop(seen);
-    if let Some(fault) = fault {
+    // The failure first: whoever sees it counted finds it written down.
+    if let Some(fault) = &fault {
         visitors.failures.write(&json!({ "begun": begun, "path": path, "slot": slot, "fault": fault }));
     }
+    visitors.seen.send_modify(|seen| {
+        seen.requests += 1;
+        seen.failed += u64::from(fault.is_some());
+        if let Some(slot) = slot {
+            *seen.by_slot.entry(slot).or_default() += 1;
+        }
+    });
 }
 
 /// Who answered, and what was wrong with the answer.

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use runbook_testbed::{Bed, Ran};
+use serde::Deserialize;
 use serde_json::Value;
 
 pub use http::Answer;
@@ -89,25 +90,43 @@ impl Practice {
         self.lines("visitors/failures.jsonl")
     }
 
-    /// How many requests of visitors each colour has answered.
-    pub fn visits(&self) -> BTreeMap<String, u64> {
-        let seen = self.ask(Door::Visitors, "GET", "/", "").json();
-        serde_json::from_value(seen["by_slot"].clone()).expect("the visitors count by colour")
-    }
-
     /// That customers were there, on each of these colours and on no other, since it was counted last, and that none of
-    /// their requests failed, ever. Returns the new count.
+    /// their requests failed, ever. Where one of the colours was not seen yet, customers that come now may be the first
+    /// there; returns the new count.
     ///
     /// # Panics
     /// Where it was otherwise.
     #[track_caller]
-    pub fn nobody_noticed(&self, before: &BTreeMap<String, u64>, colours: &[&str]) -> BTreeMap<String, u64> {
-        let now = self.visits();
-        let grown = now.iter().filter(|(colour, count)| before.get(*colour).unwrap_or(&0) < *count);
-        let grown: Vec<&str> = grown.map(|(colour, _)| colour.as_str()).collect();
-        assert_eq!(grown, colours, "from {before:?} to {now:?}");
+    pub fn nobody_noticed(&self, before: &Visits, colours: &[&str]) -> Visits {
+        let now = self.visits_until(|now| now.since(before) == colours);
+        assert_eq!(now.since(before), colours, "from {before:?} to {now:?}");
         assert_eq!(self.failures(), [] as [Value; 0]);
         now
+    }
+
+    /// Waits until a customer was served by this colour who was not counted in `before`.
+    ///
+    /// # Panics
+    /// Where none of the next customers is.
+    #[track_caller]
+    pub fn somebody_comes_to(&self, colour: &str, before: &Visits) {
+        let now = self.visits_until(|now| now.since(before).contains(&colour));
+        assert!(now.since(before).contains(&colour), "from {before:?} to {now:?}");
+    }
+
+    /// What customers have seen, at the latest once so many more have come that waiting for others is no use.
+    fn visits_until(&self, enough: impl Fn(&Visits) -> bool) -> Visits {
+        let mut now = self.visits("/");
+        let last = now.requests + 100;
+        while !enough(&now) && now.requests < last {
+            now = self.visits(&format!("/?beyond={}", now.requests));
+        }
+        now
+    }
+
+    fn visits(&self, path: &str) -> Visits {
+        let seen = self.ask(Door::Visitors, "GET", path, "").body;
+        serde_json::from_str(&seen).expect("the visitors count by colour")
     }
 
     /// Paths of the steps that failed in the newest run.
@@ -159,6 +178,21 @@ impl Default for Practice {
 impl Drop for Practice {
     fn drop(&mut self) {
         self.bed.runbook(&["sandbox", "down", "--folder", ".sandbox"]);
+    }
+}
+
+/// What the visitors have counted.
+#[derive(Debug, Default, Deserialize)]
+pub struct Visits {
+    requests: u64,
+    by_slot: BTreeMap<String, u64>,
+}
+
+impl Visits {
+    /// The colours that have served somebody since.
+    fn since(&self, before: &Visits) -> Vec<&str> {
+        let grown = self.by_slot.iter().filter(|(colour, count)| before.by_slot.get(*colour) < Some(count));
+        grown.map(|(colour, _)| colour.as_str()).collect()
     }
 }
 

@@ -1,8 +1,6 @@
 //! A go-live with versions that work and versions that do not.
 
-use std::collections::BTreeMap;
-
-use runbook_golive_tests::{Door, Practice};
+use runbook_golive_tests::{Door, Practice, Visits};
 
 #[test]
 fn a_good_version_goes_live_and_no_customer_notices() {
@@ -10,7 +8,7 @@ fn a_good_version_goes_live_and_no_customer_notices() {
     practice.exec("golive", &["version=v1.1.0"]).expect(0);
     assert_eq!(practice.version(), "v1.1.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green"]);
-    practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
+    practice.nobody_noticed(&Visits::default(), &["blue", "green"]);
     // The old version still runs: going back is a switch.
     let blue = practice.ask(Door::Deployer, "GET", "/deployments/blue", "").json();
     assert_eq!((&blue["version"], &blue["state"]), (&"v1.0.0".into(), &"running".into()));
@@ -28,7 +26,7 @@ fn a_version_that_never_becomes_healthy_is_never_switched_to() {
     practice.exec("golive", &["version=v1.1.0", "candidate=broken"]).expect(20);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue"]);
-    practice.nobody_noticed(&BTreeMap::new(), &["blue"]);
+    practice.nobody_noticed(&Visits::default(), &["blue"]);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
     assert_eq!(practice.failed_steps(), ["deployment.blue_green.healthy"]);
     assert!(practice.messages("slack")[1].contains("failed (rollback: complete)"));
@@ -93,5 +91,5 @@ fn the_old_version_goes_only_when_it_is_asked_for_and_last() {
     practice.exec("golive", &["version=v1.1.0", "retire_old=true"]).expect(0);
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn blue"]);
     assert_eq!(practice.ask(Door::Deployer, "GET", "/deployments/blue", "").status, 404);
-    practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
+    practice.nobody_noticed(&Visits::default(), &["blue", "green"]);
 }

@@ -1,8 +1,6 @@
 //! The way back, and that everybody is told whichever way it ends.
 
-use std::collections::BTreeMap;
-
-use runbook_golive_tests::{Door, Practice};
+use runbook_golive_tests::{Door, Practice, Visits};
 
 const REASON: &str = "reason=orders are lost";
 
@@ -10,7 +8,8 @@ const REASON: &str = "reason=orders are lost";
 fn back_to_the_version_before_and_forth_again_when_that_is_asked_for() {
     let practice = Practice::new();
     practice.exec("golive", &["version=v1.1.0", "methodology=mvp"]).expect(0);
-    let visits = practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
+    let visits = practice.nobody_noticed(&Visits::default(), &["blue", "green"]);
+    practice.somebody_comes_to("green", &visits);
     practice.exec("emergency_rollback", &[REASON]).expect(0);
     assert_eq!(practice.version(), "v1.0.0");
     let visits = practice.nobody_noticed(&visits, &["blue", "green"]);
@@ -25,6 +24,7 @@ fn back_to_the_version_before_and_forth_again_when_that_is_asked_for() {
         [format!("trigger critical rollback-{run}"), format!("resolve rollback-{run}")]
     );
 
+    practice.somebody_comes_to("blue", &visits);
     // Nobody in trouble means the version that was just left.
     let ran = practice.exec("emergency_rollback", &["reason=more is lost"]).expect(20);
     assert!(ran.stderr.contains("-i to=VERSION"), "{}", ran.stderr);

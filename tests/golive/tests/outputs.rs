@@ -1,9 +1,7 @@
 //! What a go-live has to produce, and that it can be taken back when it has.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-use std::collections::BTreeMap;
-
-use runbook_golive_tests::Practice;
+use runbook_golive_tests::{Practice, Visits};
 use serde_json::Value;
 
 /// `TITLE: STATE` for each required output of the newest run, in the report's order.
@@ -75,7 +73,8 @@ fn the_first_metrics_are_those_of_the_customers_of_this_version() {
 fn a_go_live_that_went_well_can_be_rolled_back_afterwards() {
     let practice = Practice::new();
     practice.exec("golive", &["version=v1.1.0"]).expect(0);
-    let visits = practice.nobody_noticed(&BTreeMap::new(), &["blue", "green"]);
+    let visits = practice.nobody_noticed(&Visits::default(), &["blue", "green"]);
+    practice.somebody_comes_to("green", &visits);
     practice.bed.runbook(&["rollback", &practice.bed.newest_run(), "--no-input"]).expect(0);
     assert_eq!(practice.version(), "v1.0.0");
     assert_eq!(practice.switches(), ["nothing>blue", "blue>green", "green>blue"]);
