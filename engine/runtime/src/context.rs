@@ -20,9 +20,9 @@ use crate::cancel::Cancel;
 use crate::clock::RunClock;
 use crate::files::{read_regular, words};
 use crate::http::HttpClients;
+use crate::leftovers::Group;
 use crate::logs::{LogFile, format_line};
 use crate::mask::Mask;
-use crate::platform;
 use crate::process::environment::{Environment, program};
 use crate::process::{self, Launch, Patience, Watch, output_file};
 use crate::secrets::{Asker, Secrets, Unrevealed};
@@ -68,8 +68,7 @@ pub(crate) enum Live {
 pub(crate) struct Spawned {
     pub(crate) task: Task,
     pub(crate) attempt: u32,
-    pub(crate) pid: u32,
-    pub(crate) start_time: u64,
+    pub(crate) group: Group,
 }
 
 /// The world of one attempt.
@@ -269,8 +268,6 @@ impl Processes for AttemptContext {
     fn run<'a>(&'a self, request: &'a ProcessRequest) -> BoxFuture<'a, Result<ProcessExit, ProcessError>> {
         Box::pin(async move {
             let output = self.output_path();
-            // One of that name is what an executor that died has left.
-            output_file::forget(&output);
             let launch = self.launch(request, &output).await?;
             let mask = &self.shared.mask;
             let mut watch = Watched {
@@ -314,12 +311,7 @@ impl Asker for AttemptContext {
     }
 
     fn spawned(&self, group: Pid) {
-        let spawned = Spawned {
-            task: self.task.clone(),
-            attempt: self.attempt,
-            pid: group.as_raw_nonzero().get().unsigned_abs(),
-            start_time: platform::start_time(group).unwrap_or(0),
-        };
+        let spawned = Spawned { task: self.task.clone(), attempt: self.attempt, group: Group::led_by(group) };
         // Nobody is there to record it only when the execution is over, and then the attempt ends too.
         let _ = self.shared.spawned.send(spawned);
     }

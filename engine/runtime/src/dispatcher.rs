@@ -28,6 +28,7 @@ use crate::context::{Live, Spawned, changed};
 use crate::control::{Controlled, Refusal};
 use crate::execution::Outcome;
 use crate::facts::{Facts, index};
+use crate::leftovers::Group;
 use crate::observer::{LogLine, Observer};
 use crate::question::question;
 use crate::record;
@@ -231,8 +232,8 @@ impl<'o> Dispatcher<'o> {
                 self.take_locks();
                 self.read_inbox();
             }
-            Happening::Spawned(Spawned { task, attempt, pid, start_time }) => {
-                self.record(Body::Spawned { task, attempt, pid, start_time });
+            Happening::Spawned(Spawned { task, attempt, group: Group { leader, start_time, session } }) => {
+                self.record(Body::Spawned { task, attempt, pid: leader, start_time, session });
             }
             Happening::Live(live) => self.show(live),
             Happening::Controlled(controlled) => self.controlled(controlled),

@@ -154,7 +154,8 @@ impl Execution {
         let (live_to, live) = mpsc::channel(1024);
         let (spawned_to, spawned) = mpsc::unbounded_channel();
         let logs = journal.log_folder(executor.run());
-        let made = journal.make_log_folder(executor.run()).and_then(|()| logs::make_output_folder(&logs));
+        let outputs = logs::output_folder(&logs);
+        let made = journal.make_log_folder(executor.run()).and_then(|()| logs::make_output_folder(&outputs));
         if let Err(error) = made {
             observer.warning(&format!("{}: {error}", logs.display()));
         }
@@ -178,7 +179,7 @@ impl Execution {
             root: host.root.clone(),
             environment,
             pinned: plan.pinned.clone(),
-            outputs: logs::output_folder(&logs),
+            outputs: outputs.clone(),
             logs,
             patience: Patience::default(),
             processes: AtomicU64::new(0),
@@ -200,7 +201,9 @@ impl Execution {
             facts,
             clock,
         };
-        Dispatcher::new(beginning, observer).run(inner.begin, inner.requests).await
+        let outcome = Dispatcher::new(beginning, observer).run(inner.begin, inner.requests).await;
+        logs::remove_output_folder(&outputs);
+        outcome
     }
 }
 

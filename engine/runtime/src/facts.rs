@@ -11,7 +11,7 @@ use runbook_step::{Map, Registry, Type, Value};
 use runbook_wire::{Answer, Body, Grade, Person, Record, Result as Ending};
 use serde_json::Value as Json;
 
-use crate::leftovers::Leftover;
+use crate::leftovers::{Group, Leftover};
 use crate::record;
 
 /// What has been recorded of a run.
@@ -229,9 +229,10 @@ impl Facts {
                 }
                 Fact::Started { task, attempt: *attempt }
             }
-            Body::Spawned { task, attempt, pid, start_time } => {
+            Body::Spawned { task, attempt, pid, start_time, session } => {
                 let task = self.known_task(task)?;
-                self.leftovers.entry((task, *attempt)).or_default().groups.push((*pid, *start_time));
+                let group = Group { leader: *pid, start_time: *start_time, session: *session };
+                self.leftovers.entry((task, *attempt)).or_default().groups.push(group);
                 return Ok(None);
             }
             Body::Ended { task, attempt, result, outputs, warning, failure, .. } => {

@@ -2,13 +2,14 @@
 //!
 //! An attempt whose end nobody recorded may still have processes. They are found by the group that was recorded, if its
 //! leader is still the same process (by its start time; where that cannot be read, nothing is ended on its number
-//! alone), and, where the machine lets us look, by the idempotency key in their environment: that also finds a group whose record was lost between its start and the disk, and one whose leader
-//! has gone.
+//! alone); or, where the leader has gone, if what is in the group belongs to the same session and is no older: while a
+//! group has a member the system gives its number to nobody else. And, where the machine lets us look, by the
+//! idempotency key in their environment: that also finds a group whose record was lost between its start and the disk.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
+use rustix::process::{Pid, Signal, getpgrp, getsid, kill_process_group};
 use tokio::time::{Instant, sleep};
 
 use crate::platform;
@@ -17,8 +18,42 @@ use crate::platform;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Leftover {
     pub(crate) key: String,
-    /// Process groups: the leader's id and start time.
-    pub(crate) groups: Vec<(u32, u64)>,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// A process group that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Its leader's pid, and its own number.
+    pub(crate) leader: u32,
+    /// Of its leader; 0 where that cannot be read.
+    pub(crate) start_time: u64,
+    pub(crate) session: u32,
+}
+
+impl Group {
+    /// The group of this process, which has just been started.
+    pub(crate) fn led_by(leader: Pid) -> Group {
+        let number = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs();
+        Group {
+            leader: number(leader),
+            start_time: platform::start_time(leader).unwrap_or(0),
+            session: getsid(Some(leader)).map_or(0, number),
+        }
+    }
+
+    /// Its number, if it is still there and still the same.
+    fn found(self) -> Option<i32> {
+        let number = i32::try_from(self.leader).ok()?;
+        let leader = Pid::from_raw(number)?;
+        let same = match platform::start_time(leader) {
+            // A number alone is no proof: it may be somebody else's by now.
+            Some(start_time) => start_time == self.start_time,
+            None => platform::orphans(leader)
+                .is_some_and(|(session, oldest)| session == self.session && oldest >= self.start_time),
+        };
+        same.then_some(number)
+    }
 }
 
 /// Ends everything that is left: TERM, the grace, KILL. Returns how many groups there were, and those (by number) that
@@ -51,11 +86,7 @@ pub(crate) async fn end_all(leftovers: &[Leftover], grace: Duration) -> (usize, 
 
 fn find(leftovers: &[Leftover]) -> BTreeSet<i32> {
     let ours = getpgrp().as_raw_nonzero().get();
-    let recorded = leftovers.iter().flat_map(|leftover| &leftover.groups).filter_map(|(pid, start_time)| {
-        let pid = Pid::from_raw(i32::try_from(*pid).ok()?)?;
-        // A number alone is no proof: it may be somebody else's by now.
-        (platform::start_time(pid) == Some(*start_time)).then(|| pid.as_raw_nonzero().get())
-    });
+    let recorded = leftovers.iter().flat_map(|leftover| &leftover.groups).filter_map(|group| group.found());
     let entries: BTreeSet<String> = leftovers
         .iter()
         .filter(|leftover| !leftover.key.is_empty())
@@ -85,6 +116,8 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
+
+    use rustix::process::kill_process;
 
     use super::*;
 
@@ -129,24 +162,45 @@ mod tests {
         let mut child = start("trap '' TERM; (trap '' TERM; echo ready; exec sleep 60) & exit 0", &key);
         let group = Pid::from_child(&child);
         child.wait().unwrap();
-        let leftover = Leftover { key, groups: vec![(child.id(), 1)] };
+        let leftover = Leftover { key, groups: Vec::new() };
         assert!(platform::group_alive(group));
         assert_eq!(end_all(&[leftover], Duration::from_millis(100)).await, (1, vec![]));
         assert!(!platform::group_alive(group));
     }
 
+    /// As `sudo` and `env -i` leave it: no key in its environment.
+    #[tokio::test]
+    async fn a_recorded_group_whose_leader_is_gone_is_known_by_its_session() {
+        let mut child = start("(echo ready; exec env -i /bin/sleep 60) & read line", "");
+        let pid = Pid::from_child(&child);
+        let group = Group::led_by(pid);
+        kill_process(pid, Signal::KILL).unwrap();
+        child.wait().unwrap();
+        let left = |group| [Leftover { key: String::new(), groups: vec![group] }];
+        for other in [
+            Group { session: group.session + 1, ..group },
+            // Who was there before it is not of it.
+            Group { start_time: u64::MAX, ..group },
+        ] {
+            assert_eq!(end_all(&left(other), Duration::ZERO).await, (0, vec![]));
+        }
+        assert!(platform::group_alive(pid));
+        assert_eq!(end_all(&left(group), Duration::from_millis(200)).await, (1, vec![]));
+        assert!(!platform::group_alive(pid));
+    }
+
     #[tokio::test]
     async fn a_recorded_group_is_ended_if_it_is_the_same_one() {
         let child = start("echo ready; sleep 60", "");
-        let (pid, group) = (child.id(), Pid::from_child(&child));
-        let start_time = platform::start_time(group).unwrap();
-        let other = Leftover { key: String::new(), groups: vec![(pid, start_time + 1)] };
+        let group = Group::led_by(Pid::from_child(&child));
+        let other = Group { start_time: group.start_time + 1, ..group };
+        let other = Leftover { key: String::new(), groups: vec![other] };
         assert_eq!(
             end_all(&[other], Duration::ZERO).await,
             (0, vec![]),
             "another process of the same number"
         );
-        let same = Leftover { key: String::new(), groups: vec![(pid, start_time)] };
+        let same = Leftover { key: String::new(), groups: vec![group] };
         assert_eq!(end(child, same).await, (1, vec![]));
     }
 }

@@ -45,12 +45,19 @@ pub(crate) fn output_folder(folder: &Path) -> PathBuf {
     folder.join(format!("outputs-{}", rustix::process::getuid().as_raw()))
 }
 
-/// Makes the [`output_folder`].
+/// Makes an [`output_folder`] anew: what an executor that was killed has left there is in the clear, and nobody's.
 pub(crate) fn make_output_folder(folder: &Path) -> io::Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(output_folder(folder)) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
+    fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+/// Removes an [`output_folder`] with what nobody has taken.
+pub(crate) fn remove_output_folder(folder: &Path) {
+    // What cannot be removed now is when somebody goes on with the run.
+    let _ = fs::remove_dir_all(folder);
 }
 
 /// A line as it was logged.

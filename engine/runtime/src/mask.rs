@@ -59,7 +59,7 @@ impl Mask {
         text
     }
 
-    /// Replaces known secrets in all text inside a value, names of fields included.
+    /// Replaces known secrets in all text and numbers inside a value, names of fields included.
     pub(crate) fn json(&self, value: &mut Json) {
         if self.needles().is_empty() {
             return;
@@ -80,7 +80,13 @@ impl Mask {
                         .collect();
                 }
             }
-            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            // A secret that looks like a number comes back as one.
+            Json::Number(number) => {
+                if let Cow::Owned(_) = self.text(&number.to_string()) {
+                    *value = MASKED.into();
+                }
+            }
+            Json::Null | Json::Bool(_) => {}
         }
     }
 
@@ -234,8 +240,9 @@ mod tests {
     fn names_and_leaves_of_json_are_masked() {
         let mask = Mask::default();
         mask.hide("hunter22");
-        let mut json = serde_json::json!({"hunter22": ["a hunter22", 3], "b": null});
+        mask.hide("83726153");
+        let mut json = serde_json::json!({"hunter22": ["a hunter22", 3, 83_726_153], "b": null});
         mask.json(&mut json);
-        assert_eq!(json, serde_json::json!({"***": ["a ***", 3], "b": null}));
+        assert_eq!(json, serde_json::json!({"***": ["a ***", 3, "***"], "b": null}));
     }
 }

@@ -50,6 +50,24 @@ mod linux {
         pids().any(|pid| stat(pid).is_some_and(|stat| stat.group == Some(group) && !stat.exited))
     }
 
+    /// Of the processes in a group whose leader has gone: their session, and when the oldest one started. `None` if
+    /// there are none, or they are of several sessions.
+    pub(crate) fn orphans(group: Pid) -> Option<(u32, u64)> {
+        let mut members = pids().filter_map(stat).filter(|stat| stat.group == Some(group) && !stat.exited);
+        let first = members.next()?;
+        members.try_fold((first.session, first.start_time), |(session, oldest), member| {
+            (member.session == session).then_some((session, oldest.min(member.start_time)))
+        })
+    }
+
+    /// Whether a process that has exited, and was not reaped yet, never became the program that it was started for: a
+    /// signal ended it between `clone` and `exec`.
+    pub(crate) fn never_became(pid: Pid) -> bool {
+        /// `PF_FORKNOEXEC` of the kernel's `include/linux/sched.h`.
+        const FORKED_AND_NOT_EXECUTED: u64 = 0x40;
+        stat(pid).is_some_and(|stat| stat.exited && stat.flags & FORKED_AND_NOT_EXECUTED != 0)
+    }
+
     /// Processes whose environment holds one of these entries (`NAME=value`). Other users' are not seen.
     pub(crate) fn with_environment(entries: &BTreeSet<String>) -> Vec<Found> {
         let holds = |environ: &[u8]| {
@@ -72,6 +90,8 @@ mod linux {
     struct Stat {
         exited: bool,
         group: Option<Pid>,
+        session: u32,
+        flags: u64,
         start_time: u64,
     }
 
@@ -82,6 +102,8 @@ mod linux {
         Some(Stat {
             exited: matches!(*fields.first()?, "Z" | "X" | "x"),
             group: Pid::from_raw(fields.get(2)?.parse().ok()?),
+            session: fields.get(3)?.parse().ok()?,
+            flags: fields.get(6)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
         })
     }
@@ -113,6 +135,16 @@ mod elsewhere {
     /// Whether a process of the group is there. (A group of which only zombies are left refuses the signal.)
     pub(crate) fn group_alive(group: Pid) -> bool {
         test_kill_process_group(group).is_ok()
+    }
+
+    /// Not known here: a group whose leader has gone is found by nothing.
+    pub(crate) fn orphans(_group: Pid) -> Option<(u32, u64)> {
+        None
+    }
+
+    /// Not known here.
+    pub(crate) fn never_became(_pid: Pid) -> bool {
+        false
     }
 
     /// Other processes' environments cannot be read here.

@@ -16,7 +16,9 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use runbook_step::{Cancelled, LogStream, ProcessError};
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
@@ -92,18 +94,22 @@ pub(crate) async fn run(
             ..ProcessError::new("told to stop before it was started")
         });
     }
-    let started = start(launch).await?;
-    let mut child = Child::new(started, watch)?;
-    let exited = platform::exited(child.group.id);
-    let mut exited = pin!(exited);
-    let cancelled = tokio::select! {
-        biased;
-        left = child.pump(&mut exited) => { left.map_err(|e| lost(&e))?; None }
-        why = cancel.cancelled() => Some(why),
-    };
-    match cancelled {
-        None => child.end_naturally(patience).await,
-        Some(why) => child.end(why, patience, exited).await,
+    loop {
+        let started = start(launch.clone()).await?;
+        let mut child = Child::new(started, watch)?;
+        let exited = platform::exited(child.group.id);
+        let mut exited = pin!(exited);
+        let cancelled = tokio::select! {
+            biased;
+            left = child.pump(&mut exited) => { left.map_err(|e| lost(&e))?; None }
+            why = cancel.cancelled() => Some(why),
+        };
+        return match cancelled {
+            // A Ctrl-C of the terminal was meant for us: it has come while the child was not yet in its own group.
+            None if child.never_began() => continue,
+            None => child.end_naturally(patience).await,
+            Some(why) => child.end(why, patience, exited).await,
+        };
     }
 }
 
@@ -262,6 +268,14 @@ impl<'w> Child<'w> {
             // All written; or the child does not want it.
             _ => self.stdin = None,
         }
+    }
+
+    /// Whether a signal has ended it before it became the program: nothing of that has run.
+    fn never_began(&self) -> bool {
+        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let signalled = waitid(WaitId::Pid(self.group.id), peek)
+            .is_ok_and(|status| status.is_some_and(|status| status.killed() || status.dumped()));
+        signalled && platform::never_became(self.group.id)
     }
 
     fn silent(&self) -> bool {

@@ -17,7 +17,8 @@ pub(crate) struct OutputStream {
     mask: Mask,
     /// The beginning of a line whose end has not come yet.
     line: Vec<u8>,
-    tail: Vec<u8>,
+    /// The end of what was logged, masked.
+    tail: String,
     /// All of it, up to the limit, where somebody wants it.
     kept: Option<Kept>,
 }
@@ -32,7 +33,7 @@ impl OutputStream {
     /// `keep`: the most bytes of the whole stream that are kept.
     pub(crate) fn new(stream: LogStream, mask: Mask, keep: Option<usize>) -> OutputStream {
         let kept = keep.map(|limit| Kept { bytes: Vec::new(), limit, over: false });
-        OutputStream { stream, mask, line: Vec::new(), tail: Vec::new(), kept }
+        OutputStream { stream, mask, line: Vec::new(), tail: String::new(), kept }
     }
 
     /// Takes a chunk; whole lines go to `log`, in the log file's form, and each of them to `seen`.
@@ -62,16 +63,13 @@ impl OutputStream {
         }
     }
 
-    /// The end of it, masked, from the beginning of a line where that is not too far.
+    /// The end of what was logged, masked, from the beginning of a line where that is not too far.
     pub(crate) fn tail(&self) -> String {
-        // Masked before it is cut: nobody would recognise half a secret.
-        let text = String::from_utf8_lossy(&self.tail);
-        let text = self.mask.text(&text);
-        let mut start = text.floor_char_boundary(text.len().saturating_sub(TAIL));
+        let mut start = self.tail.floor_char_boundary(self.tail.len().saturating_sub(TAIL));
         if start > 0 {
-            start += text[start..].find('\n').map_or(0, |newline| newline + 1);
+            start += self.tail[start..].find('\n').map_or(0, |newline| newline + 1);
         }
-        text[start..].to_owned()
+        self.tail[start..].to_owned()
     }
 
     /// All of it, if that was wanted and it was not too long.
@@ -87,10 +85,6 @@ impl OutputStream {
                 kept.bytes.extend_from_slice(chunk);
             }
         }
-        self.tail.extend_from_slice(&chunk[chunk.len().saturating_sub(2 * TAIL)..]);
-        if self.tail.len() > 4 * TAIL {
-            self.tail.drain(..self.tail.len() - 2 * TAIL);
-        }
     }
 
     /// Logs the beginning of a line that has become too long, but for an end in which a secret may have begun.
@@ -101,25 +95,45 @@ impl OutputStream {
             let (whole, torn) = self.line.split_at(self.line.len() - torn);
             let text = String::from_utf8_lossy(whole);
             let masked = self.mask.text(&text);
-            let held = self.mask.longest().min(LONGEST_LINE / 2);
+            let held = self.mask.longest();
             let cut = masked.floor_char_boundary(masked.len().saturating_sub(held).min(LONGEST_LINE));
             let (piece, rest) = masked.split_at(cut);
             if piece.is_empty() {
                 break;
             }
-            format_line(log, at, self.stream, piece, false);
-            seen(piece);
-            self.line = [rest.as_bytes(), torn].concat();
+            let rest = [rest.as_bytes(), torn].concat();
+            say(&mut self.tail, self.stream, piece, false, at, log, seen);
+            self.line = rest;
         }
     }
 
-    fn emit(&self, line: &[u8], ended: bool, at: u64, log: &mut Vec<u8>, seen: &mut dyn FnMut(&str)) {
+    fn emit(&mut self, line: &[u8], ended: bool, at: u64, log: &mut Vec<u8>, seen: &mut dyn FnMut(&str)) {
         let text = String::from_utf8_lossy(line);
         let text = self.mask.text(&text);
         // A carriage return ends lines elsewhere, and inside a line it only redraws a terminal.
         let text = text.strip_suffix('\r').unwrap_or(&text);
-        format_line(log, at, self.stream, text, ended);
-        seen(text);
+        say(&mut self.tail, self.stream, text, ended, at, log, seen);
+    }
+}
+
+/// A masked line, or a piece of one, on its way to everybody.
+fn say(
+    tail: &mut String,
+    stream: LogStream,
+    text: &str,
+    ended: bool,
+    at: u64,
+    log: &mut Vec<u8>,
+    seen: &mut dyn FnMut(&str),
+) {
+    format_line(log, at, stream, text, ended);
+    seen(text);
+    tail.push_str(&text[text.ceil_char_boundary(text.len().saturating_sub(2 * TAIL))..]);
+    if ended {
+        tail.push('\n');
+    }
+    if tail.len() > 4 * TAIL {
+        tail.drain(..tail.ceil_char_boundary(tail.len() - 2 * TAIL));
     }
 }
 
@@ -171,6 +185,25 @@ mod tests {
             let (out, _) = logged(&[first, second], &mask);
             prop_assert!(!out.contains("hunter22"));
             prop_assert!(out.ends_with("x*** and more\n") || before == 0);
+        }
+    }
+
+    /// Whatever is cut off, it is cut off what was masked.
+    #[test]
+    fn no_part_of_a_secret_is_in_the_log_or_the_tail() {
+        for (length, times) in [(1_200, 40), (12_000, 1), (40_000, 2)] {
+            let secret: String = (0..length).map(|n| char::from(b'a' + (n * n % 26) as u8)).collect();
+            let mask = Mask::default();
+            mask.hide(&secret);
+            for between in ["", " ", "\n"] {
+                let text = format!("{secret}{between}").repeat(times);
+                let chunks: Vec<&[u8]> = text.as_bytes().chunks(7_000).collect();
+                let (log, stream) = logged(&chunks, &mask);
+                for text in [log, stream.tail()] {
+                    let plain: String = text.split("***").collect();
+                    assert_eq!(plain.trim(), "", "{length} {times} {between:?}");
+                }
+            }
         }
     }
 

@@ -152,7 +152,11 @@ pub enum Body {
         task: Task,
         attempt: u32,
         pid: u32,
+        /// Of its leader, in the system's own count; 0 where that cannot be read.
         start_time: u64,
+        /// Its session: with it the group is known again when its leader has gone.
+        #[serde(default)]
+        session: u32,
     },
     Ended {
         task: Task,

@@ -27,12 +27,6 @@ pub(crate) fn take(path: &Path) -> Result<BTreeMap<String, String>, String> {
     }
 }
 
-/// Removes a file that nobody reads any more.
-pub(crate) fn forget(path: &Path) {
-    // Where there is none there is nothing to forget; one that cannot be removed shows when it is read.
-    let _ = fs::remove_file(path);
-}
-
 /// `name=value` on a line, or `name<<END`, the lines of the value, and `END`. The last value of a name counts.
 fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut outputs = BTreeMap::new();

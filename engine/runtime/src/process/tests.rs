@@ -260,3 +260,27 @@ async fn letting_go_of_a_run_kills_the_group() {
         tokio::task::yield_now().await;
     }
 }
+
+/// A terminal sends its Ctrl-C to the whole foreground group, and a child is in ours until it has left it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_to_our_group_does_not_end_what_is_just_being_started() {
+    // Nobody else is to get it.
+    rustix::process::setpgid(None, None).unwrap();
+    let _heard = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap();
+    let (about_to_start, starts) = std::sync::mpsc::channel();
+    // One for each child, ever later: some of them come between its birth and its own group.
+    let terminal = std::thread::spawn(move || {
+        for turns in starts {
+            (0..turns * 50).for_each(|_| std::hint::spin_loop());
+            kill_process_group(rustix::process::getpgrp(), Signal::INT).unwrap();
+        }
+    });
+    for turn in 0..300 {
+        about_to_start.send(turn).unwrap();
+        let (exit, seen) = run_script("echo began").await;
+        assert_eq!((exit.code(), exit.signal(), seen.text().as_str()), (Some(0), None, "began\n"));
+    }
+    drop(about_to_start);
+    terminal.join().unwrap();
+}

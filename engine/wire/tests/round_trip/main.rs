@@ -212,8 +212,9 @@ fn step_body() -> BoxedStrategy<Body> {
                 key
             }
         ),
-        (task(), any::<u32>(), any::<u32>(), any::<u64>())
-            .prop_map(|(task, attempt, pid, start_time)| Body::Spawned { task, attempt, pid, start_time }),
+        (task(), any::<u32>(), any::<u32>(), any::<u64>()).prop_map(|(task, attempt, pid, start_time)| {
+            Body::Spawned { task, attempt, pid, start_time, session: pid / 2 }
+        }),
         (
             task(),
             any::<u32>(),
