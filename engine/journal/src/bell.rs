@@ -9,14 +9,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
-use crate::folder::Folder;
+use crate::folder::{FileId, Folder};
 use crate::ownership;
 use crate::progress::{Progress, Wake};
 
@@ -63,7 +63,10 @@ impl Subscribers {
 #[derive(Debug)]
 pub(crate) struct Bell {
     path: PathBuf,
-    stop: Arc<AtomicBool>,
+    /// The socket, as a file: whoever took the run over may have put another one in its place.
+    file: FileId,
+    /// Its end stops the thread.
+    open: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -76,37 +79,46 @@ impl Bell {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o666))?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        // So that a ring that was withdrawn again does not hold the thread up.
+        listener.set_nonblocking(true)?;
+        let file = FileId::at(&path)?;
+        let (open, over) = UnixStream::pair()?;
         let thread = std::thread::Builder::new()
             .name("journal-bell".to_owned())
             .stack_size(128 * 1024)
-            .spawn(move || listen(&listener, &stopped, &progress))?;
-        Ok(Bell { path, stop, thread: Some(thread) })
+            .spawn(move || listen(&listener, &over, &progress))?;
+        Ok(Bell { path, file, open: Some(open), thread: Some(thread) })
     }
 }
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        let awake = UnixStream::connect(&self.path).is_ok();
-        let _ = fs::remove_file(&self.path);
-        if let Some(thread) = self.thread.take().filter(|_| awake) {
+        drop(self.open.take());
+        if FileId::at(&self.path).is_ok_and(|there| there == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+        if let Some(thread) = self.thread.take() {
             // A panic in there is reported by its own hook; the run's end does not depend on it.
             let _ = thread.join();
         }
     }
 }
 
-fn listen(listener: &UnixListener, stop: &AtomicBool, progress: &Progress) {
-    for stream in listener.incoming() {
-        if stop.load(Ordering::SeqCst) {
+/// Until `over` is at its end.
+fn listen(listener: &UnixListener, over: &UnixStream, progress: &Progress) {
+    loop {
+        let mut events = [PollFd::new(listener, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
+        match poll(&mut events, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
+        if !events[1].revents().is_empty() {
             return;
         }
-        match stream.and_then(|stream| progress.subscribers.add(stream)) {
+        match listener.accept().and_then(|(stream, _)| progress.subscribers.add(stream)) {
             Ok(()) => progress.wake(Wake::Nudged),
-            // Out of file descriptors: rings wait in the backlog until there are some again. (Nobody unparks this
-            // thread; the bell is taken down by a ring.)
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            // Out of file descriptors: rings wait in the backlog until there are some again.
             Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
         }
     }

@@ -2,10 +2,24 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+
+/// Which file a path names: its device and inode. Two that are the same are one file, as long as it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    pub(crate) fn of(metadata: &fs::Metadata) -> FileId {
+        FileId(metadata.dev(), metadata.ino())
+    }
+
+    pub(crate) fn at(path: &Path) -> io::Result<FileId> {
+        fs::metadata(path).map(|metadata| FileId::of(&metadata))
+    }
+}
 
 /// The folder of a journal.
 #[derive(Debug, Clone)]
@@ -24,6 +38,11 @@ impl Folder {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.root.join("journal.db")
+    }
+
+    /// SQLite's write-ahead log.
+    pub(crate) fn wal(&self) -> PathBuf {
+        self.root.join("journal.db-wal")
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

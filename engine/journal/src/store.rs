@@ -1,5 +1,7 @@
 //! What can go wrong with the database itself.
 
+use std::path::PathBuf;
+
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -14,6 +16,8 @@ pub enum StoreError {
     Busy,
     #[error("the journal's file is damaged: {0}")]
     Damaged(String),
+    #[error("{0} was removed, or another file was put in its place, while it was written")]
+    Replaced(PathBuf),
     #[error("there is no run {0}")]
     NoSuchRun(String),
     #[error("the journal could not be read or written: {0}")]

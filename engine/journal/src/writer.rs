@@ -1,6 +1,7 @@
 //! The one thread of this process that writes: whatever gathers while one commit is on its way to the disk goes into the
 //! next.
 
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::bell;
 use crate::chain::{self, Hash};
 use crate::events::{MOST, key};
-use crate::folder::Folder;
+use crate::folder::{FileId, Folder};
 use crate::inbox;
 use crate::locks::{self, Locking, Wanted};
 use crate::plans::{self, StoredPlan};
@@ -185,6 +186,7 @@ impl Drop for Alarm<'_> {
 
 fn write_all(queue: &Queue, folder: &Folder) -> Result<(), Fault> {
     let mut connection = schema::connect(&folder.database(), true)?;
+    let mut files = [folder.database(), folder.wal()].map(|path| (path, None));
     loop {
         let tasks = {
             let mut state = queue.lock();
@@ -196,8 +198,23 @@ fn write_all(queue: &Queue, folder: &Folder) -> Result<(), Fault> {
             }
             std::mem::take(&mut state.tasks)
         };
-        commit(&mut connection, tasks)?.tell(folder);
+        let group = commit(&mut connection, tasks)?;
+        still_there(&mut files)?;
+        group.tell(folder);
     }
+}
+
+/// SQLite goes on writing to files that have no name any more (somebody cleared the folder, or restored an older one):
+/// nothing of that is a record. Each file is known by what it was after the first commit.
+fn still_there(files: &mut [(PathBuf, Option<FileId>)]) -> Result<(), StoreError> {
+    for (path, known) in files {
+        let found = FileId::at(path).ok();
+        if found.is_none() || known.is_some_and(|known| Some(known) != found) {
+            return Err(StoreError::Replaced(path.clone()));
+        }
+        *known = found;
+    }
+    Ok(())
 }
 
 /// What a transaction did, to be told once it is on disk.

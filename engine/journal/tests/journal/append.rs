@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use runbook_journal::{AppendError, ClaimError, Fault, Journal, OpenError, RunStatus, Wake};
+use runbook_journal::{AppendError, ClaimError, Fault, Journal, Nudge, OpenError, RunStatus, StoreError, Wake};
 
 use crate::sample::{created, fact, finished, ignore, plan, record};
 
@@ -91,6 +91,57 @@ fn an_executor_whose_lock_file_was_taken_away_is_fenced() {
     new.append(&[record(2, 2, finished())]).unwrap();
     new.wait_durable(2).unwrap();
     assert_eq!(other.events("k7f3q", 2).map(|r| r.unwrap().epoch).collect::<Vec<_>>(), [2]);
+}
+
+/// SQLite would go on writing to files that have no name any more.
+#[test]
+fn a_record_that_is_removed_or_replaced_while_it_is_written_is_a_fault() {
+    for (name, replaced) in
+        [("journal.db", false), ("journal.db", true), ("journal.db-wal", false), ("", false)]
+    {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("state");
+        let journal = Journal::open(&folder).unwrap();
+        let mut executor = journal.create("k7f3q", plan(), ignore).unwrap();
+        executor.append(&[record(1, 1, created("k7f3q"))]).unwrap();
+        executor.wait_durable(1).unwrap();
+        let path = folder.join(name);
+        match (name, replaced) {
+            ("", _) => std::fs::remove_dir_all(&folder).unwrap(),
+            (_, false) => std::fs::remove_file(&path).unwrap(),
+            (_, true) => {
+                let content = std::fs::read(&path).unwrap();
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(&path, content).unwrap();
+            }
+        }
+        executor.append(&[record(2, 1, fact(2))]).unwrap();
+        let gone = if name.is_empty() { folder.join("journal.db") } else { path };
+        assert_eq!(executor.wait_durable(2), Err(Fault::Store(StoreError::Replaced(gone))));
+    }
+}
+
+/// It has an end, and takes nothing of the other's with it.
+#[test]
+fn a_fenced_executor_goes_and_the_other_can_still_be_woken() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let mut old = journal.create("k7f3q", plan(), ignore).unwrap();
+    old.append(&[record(1, 1, created("k7f3q"))]).unwrap();
+    old.wait_durable(1).unwrap();
+    std::fs::remove_file(folder.path().join("runs/k7f3q.lock")).unwrap();
+    let other = Journal::open(folder.path()).unwrap();
+    let (told, hears) = std::sync::mpsc::channel();
+    let _new = other
+        .claim("k7f3q", move |wake| {
+            if wake == Wake::Nudged {
+                told.send(()).unwrap();
+            }
+        })
+        .unwrap();
+    drop(old);
+    assert_eq!(journal.nudge("k7f3q").unwrap(), Nudge::Heard);
+    hears.recv().unwrap();
 }
 
 #[test]

@@ -47,8 +47,10 @@ impl Dispatcher<'_> {
             };
             match accepted {
                 Ok(body) => {
+                    // The entry goes with its own record, so that it is neither lost nor taken twice: what is there
+                    // already must not fill the batch just then.
+                    self.flush(&[]);
                     self.record(body);
-                    // With its record, so that it is neither lost nor taken twice.
                     self.flush(&[entry.id]);
                 }
                 Err(reason) => {
