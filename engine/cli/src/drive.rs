@@ -26,6 +26,28 @@ impl From<ExecutionError> for CommandError {
     }
 }
 
+/// Why a run was not taken.
+pub(crate) enum Untaken {
+    /// Another process was quicker.
+    Held(ExecutionError),
+    Other(CommandError),
+}
+
+impl From<CommandError> for Untaken {
+    fn from(error: CommandError) -> Self {
+        Untaken::Other(error)
+    }
+}
+
+impl From<Untaken> for CommandError {
+    fn from(untaken: Untaken) -> Self {
+        match untaken {
+            Untaken::Held(error) => error.into(),
+            Untaken::Other(error) => error,
+        }
+    }
+}
+
 /// Makes a run of a plan and drives it.
 pub(crate) fn new(plan: Plan, new: NewRun, host: Host, global: &Global) -> Result<Exit, CommandError> {
     in_runtime(async {
@@ -42,7 +64,8 @@ pub(crate) fn new_detached(
     host: Host,
     global: &Global,
 ) -> Result<Exit, CommandError> {
-    let run = in_runtime(async { Ok(Execution::create(host, plan, new).await?.run().to_owned()) })?;
+    let create = async { Ok::<_, CommandError>(Execution::create(host, plan, new).await?.run().to_owned()) };
+    let run = in_runtime(create)?;
     detach(&run, global)?;
     output::data_line(&run)?;
     output::line_to_stderr(&format!("detached; follow it with: runbook watch {run}"));
@@ -61,7 +84,7 @@ pub(crate) fn detach(run: &str, global: &Global) -> Result<(), CommandError> {
 }
 
 /// Takes a run that nobody executes, acts on it, and drives it as far as it goes.
-pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Result<Exit, CommandError> {
+pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Result<Exit, Untaken> {
     let (outline, records) = {
         let journal = history::reading(global)?;
         let summary = history::find(&journal, Some(run), |_| true)?;
@@ -70,17 +93,20 @@ pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Res
     // A stored plan names its files relative to where it was made; scripts run there again.
     let host = host::host(global, PathBuf::from("."))?;
     in_runtime(async {
-        let mut execution = Execution::open(host, run).await?;
+        let mut execution = match Execution::open(host, run).await {
+            Err(held @ ExecutionError::Held { .. }) => return Err(Untaken::Held(held)),
+            opened => opened.map_err(CommandError::from)?,
+        };
         if let Some(message) = message {
             // Refused before anything is recorded: the run is as it was.
             execution.request(message).map_err(|refusal| refused(run, refusal))?;
         }
-        drive(execution, outline, records, global).await
+        Ok(drive(execution, outline, records, global).await?)
     })
 }
 
 /// One thread is enough: what takes time is children, sockets and the journal's own writer.
-fn in_runtime<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+fn in_runtime<T, E: From<CommandError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::unexpected(error.to_string()))?;
     let result = runtime.block_on(work);

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -106,9 +107,16 @@ pub(crate) fn holder(folder: &Folder, run: &str) -> io::Result<Option<Holder>> {
     }
 }
 
+/// How often, and how long apart, is looked for the name of a lock's holder.
+const LOOKS: u32 = 1000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
 /// Who holds this lock; `None` if no executor does.
+///
+/// # Errors
+/// If it cannot be looked at, or its holder does not say who it is for a second.
 fn holder_of(file: &File) -> io::Result<Option<Holder>> {
-    loop {
+    for _ in 0..LOOKS {
         match flock(file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => return Ok(None),
             Err(rustix::io::Errno::WOULDBLOCK) => {}
@@ -118,8 +126,12 @@ fn holder_of(file: &File) -> io::Result<Option<Holder>> {
             return Ok(Some(holder));
         }
         // It took the lock this moment: its name follows in microseconds, or it dies and the lock is free.
-        std::thread::yield_now();
+        std::thread::park_timeout(BETWEEN_LOOKS);
     }
+    Err(io::Error::other(
+        "the run is locked by a process that does not say who it is: an executor that was stopped this moment, \
+         or a program that is none (`fuser` or `lsof` of its lock file tells)",
+    ))
 }
 
 /// The first line; `None` if it is not there yet.

@@ -23,7 +23,7 @@ use crate::http::HttpClients;
 use crate::leftovers::Group;
 use crate::logs::{LogFile, format_line};
 use crate::mask::Mask;
-use crate::process::environment::{Environment, program};
+use crate::process::environment::{Environment, IDEMPOTENCY_KEY, program};
 use crate::process::{self, Launch, Patience, Watch, output_file};
 use crate::secrets::{Asker, Secrets, Unrevealed};
 use crate::stream::OutputStream;
@@ -149,7 +149,7 @@ impl AttemptContext {
             environment.insert(name.into(), text.into());
         }
         environment.insert("RUNBOOK_OUTPUT".into(), output.into());
-        environment.insert("RUNBOOK_IDEMPOTENCY_KEY".into(), self.key.clone().into());
+        environment.insert(IDEMPOTENCY_KEY.into(), self.key.clone().into());
         if let Some(argument) = request.argv.iter().find(|argument| argument.contains('\0')) {
             return Err(fault(format!("an argument holds a zero byte: {argument:?}")));
         }

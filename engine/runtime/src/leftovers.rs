@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, getpgrp, getsid, kill_process_group};
 use tokio::time::{Instant, sleep};
 
 use crate::platform;
+use crate::process::environment::IDEMPOTENCY_KEY;
 
 /// What an attempt may have left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +91,7 @@ fn find(leftovers: &[Leftover]) -> BTreeSet<i32> {
     let entries: BTreeSet<String> = leftovers
         .iter()
         .filter(|leftover| !leftover.key.is_empty())
-        .map(|leftover| format!("RUNBOOK_IDEMPOTENCY_KEY={}", leftover.key))
+        .map(|leftover| format!("{IDEMPOTENCY_KEY}={}", leftover.key))
         .collect();
     let by_key = if entries.is_empty() { Vec::new() } else { platform::with_environment(&entries) };
     let by_key = by_key.into_iter().map(|found| found.group.as_raw_nonzero().get());
@@ -125,7 +126,7 @@ mod tests {
     fn start(script: &str, key: &str) -> Child {
         let mut child = Command::new("/bin/bash")
             .args(["-c", script])
-            .env("RUNBOOK_IDEMPOTENCY_KEY", key)
+            .env(IDEMPOTENCY_KEY, key)
             .process_group(0)
             .stdout(Stdio::piped())
             .spawn()

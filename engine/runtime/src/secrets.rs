@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cancel::Cancel;
 use crate::files::{read_regular, words};
 use crate::mask::Mask;
-use crate::process::environment::{Environment, program};
+use crate::process::environment::{Environment, IDEMPOTENCY_KEY, program};
 use crate::process::{self, Launch, Patience, Watch};
 
 /// How long a provider's command may take.
@@ -166,7 +166,7 @@ impl Secrets {
         let program = program(name, &self.passed, folder).map_err(|error| fault(&error.message))?;
         let mut environment = self.passed.clone();
         // By which a resumed run finds it, should this process be killed now.
-        environment.insert("RUNBOOK_IDEMPOTENCY_KEY".into(), asker.key().into());
+        environment.insert(IDEMPOTENCY_KEY.into(), asker.key().into());
         let launch = Launch {
             name: name.into(),
             program,

@@ -115,6 +115,8 @@ pub(crate) async fn start(
         .arg(role.to_string())
         .arg(folder.root())
         .current_dir("/")
+        // A step of a run may have started us: it lives longer than that.
+        .env_remove("RUNBOOK_IDEMPOTENCY_KEY")
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)

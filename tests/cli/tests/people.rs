@@ -87,3 +87,24 @@ fn a_run_that_succeeded_comes_back_step_by_step_or_asks() {
     assert_eq!(bed.read("undone").unwrap(), "c\nb\na\n");
     bed.runbook(&["rollback", &run]).expect(2);
 }
+
+/// One of them takes the run, the others come while it is taken, or find an executor that is just leaving.
+#[test]
+fn answers_that_come_at_the_same_time_all_count() {
+    let items: Vec<String> = (0..6).map(|n| format!("{{id: i{n}, text: Item {n}}}")).collect();
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: ready, checklist: {{timeout: 1h, items: [{}]}}}}\n",
+        items.join(", ")
+    ));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let run = bed.newest_run();
+    let answers: Vec<_> = (0..6)
+        .map(|n| bed.start(&["answer", &run, "ready", "--tick", &format!("i{n}"), "--no-input"]))
+        .collect();
+    for answer in answers {
+        let ran = answer.wait();
+        assert!([0, 24].contains(&ran.code()), "{}", ran.stderr);
+    }
+    let events = bed.events(&run);
+    assert_eq!(events.last().unwrap()["type"], "finished", "{events:?}");
+}

@@ -39,5 +39,5 @@ pub(crate) fn run(resume: &Resume, global: &Global) -> Result<Exit, CommandError
         output::line_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id));
         return Ok(Exit::SUCCESS);
     }
-    drive::taken(&run.id, None, global)
+    Ok(drive::taken(&run.id, None, global)?)
 }

@@ -2,7 +2,9 @@
 
 use std::sync::mpsc;
 
-use runbook_journal::{AppendError, ClaimError, Fault, Journal, Nudge, OpenError, RunStatus, StoreError, Wake};
+use runbook_journal::{
+    AppendError, ClaimError, Fault, Journal, Nudge, OpenError, RunStatus, StoreError, Wake,
+};
 
 use crate::sample::{created, fact, finished, ignore, plan, record};
 

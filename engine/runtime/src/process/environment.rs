@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use runbook_step::ProcessError;
 use rustix::fs::{Access, access};
 
+/// The variable through which a process gets the idempotency key of its attempt; what is left of an attempt is found by it.
+pub(crate) const IDEMPOTENCY_KEY: &str = "RUNBOOK_IDEMPOTENCY_KEY";
+
 /// What every process may see, and `RUNBOOK_BIN`, where this very program is.
 const ALLOWED: [&str; 8] =
     ["PATH", "HOME", "USER", "LANG", "TZ", "SSH_AUTH_SOCK", "KUBECONFIG", "RUNBOOK_BIN"];
