@@ -1,6 +1,5 @@
 //! What a step type gets to touch, for real.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,11 +17,11 @@ use tokio::sync::mpsc;
 
 use crate::cancel::Cancel;
 use crate::clock::RunClock;
-use crate::files::{read_regular, words};
 use crate::http::HttpClients;
 use crate::leftovers::Group;
 use crate::logs::{LogFile, format_line};
 use crate::mask::Mask;
+use crate::pinned::{Changed, Pinned, plain};
 use crate::process::environment::{Environment, IDEMPOTENCY_KEY, program};
 use crate::process::{self, Launch, Patience, Watch, output_file};
 use crate::secrets::{Asker, Secrets, Unrevealed};
@@ -41,8 +40,7 @@ pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     /// What processes get of our own environment.
     pub(crate) environment: Environment,
-    /// Files of the plan, by their path from the root.
-    pub(crate) pinned: BTreeMap<String, Vec<u8>>,
+    pub(crate) pinned: Pinned,
     /// Where logs go.
     pub(crate) logs: PathBuf,
     /// Where for moments the files are that scripts return outputs through.
@@ -90,7 +88,7 @@ impl AttemptContext {
     pub(crate) fn pinned_content(&self, path: &str) -> Option<&[u8]> {
         let full = plain(&self.folder.join(path));
         let inside = full.strip_prefix(&self.shared.root).ok()?;
-        self.shared.pinned.get(inside.to_str()?).map(Vec::as_slice)
+        self.shared.pinned.content(inside.to_str()?)
     }
 
     /// The same context, for a call.
@@ -100,12 +98,12 @@ impl AttemptContext {
 
     /// The first program that is not what was planned any more: of those that the plan found in the call, and
     /// the one that is to be launched.
-    pub(crate) fn changed_program(&self, launched: Option<&Path>) -> Option<ProcessError> {
+    pub(crate) fn changed_program(&self, launched: Option<&Path>) -> Option<Changed> {
         let launched = launched.map(plain);
         let launched =
             launched.as_deref().and_then(|path| path.strip_prefix(&self.shared.root).ok()?.to_str());
         let programs = self.programs.iter().map(String::as_str).chain(launched);
-        programs.into_iter().find_map(|path| changed(&self.shared.pinned, &self.shared.root, path))
+        self.shared.pinned.first_changed(programs)
     }
 
     fn say(&self, live: Live) {
@@ -156,7 +154,7 @@ impl AttemptContext {
         let cwd = request.cwd.as_ref().map_or_else(|| self.folder.clone(), |cwd| self.folder.join(cwd));
         let program = program(name, &environment, &cwd)?;
         if let Some(changed) = self.changed_program(Some(&program)) {
-            return Err(changed);
+            return Err(fault(changed.to_string()));
         }
         Ok(Launch {
             name: name.into(),
@@ -167,42 +165,6 @@ impl AttemptContext {
             stdin: request.stdin.as_ref().map(|text| text.clone().into_bytes()),
         })
     }
-}
-
-/// What is wrong with a program, by its path from the root, that is not what was planned any more.
-pub(crate) fn changed(pinned: &BTreeMap<String, Vec<u8>>, root: &Path, path: &str) -> Option<ProcessError> {
-    let planned = pinned.get(path)?;
-    match read_regular(&root.join(path), planned.len()) {
-        Ok(Some(content)) if content == *planned => None,
-        Ok(found) => {
-            let (was, now) = (short_digest(planned), found.as_deref().map(short_digest));
-            let now = now.map_or_else(|| "is longer now".to_owned(), |now| format!("is {now} now"));
-            Some(ProcessError {
-                hint: Some("it was changed after the run began; put it back, or begin a new run".into()),
-                ..ProcessError::new(format!(
-                    "{path}: not the program that was planned: its digest was {was}, and {now}"
-                ))
-            })
-        }
-        Err(error) => Some(ProcessError::new(format!("{path}: {}", words(&error)))),
-    }
-}
-
-/// Enough of a content's digest to tell two versions apart.
-fn short_digest(content: &[u8]) -> String {
-    blake3::hash(content).to_hex()[..12].to_owned()
-}
-
-/// Without `.` and `..`, by the text alone.
-fn plain(path: &Path) -> PathBuf {
-    path.components().fold(PathBuf::new(), |mut out, component| {
-        match component {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => drop(out.pop()),
-            other => out.push(other),
-        }
-        out
-    })
 }
 
 impl Context for AttemptContext {

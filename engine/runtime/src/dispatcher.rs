@@ -7,6 +7,7 @@
 
 mod answers;
 mod end;
+mod held;
 mod inbox;
 mod jobs;
 mod locking;
@@ -17,14 +18,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use runbook_journal::{Executor, Fault, Journal, Wake};
 use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
-use runbook_plan::{Plan, Work};
+use runbook_plan::Plan;
 use runbook_step::Registry;
 use runbook_wire::{Body, Message, Record};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::attempt::{Answer, Attempts};
 use crate::clock::RunClock;
-use crate::context::{Live, Spawned, changed};
+use crate::context::{Live, Spawned};
 use crate::control::{Controlled, Refusal};
 use crate::execution::Outcome;
 use crate::facts::{Facts, index};
@@ -36,6 +37,7 @@ use crate::resolve::View;
 use crate::timers::Timers;
 use answers::Answers;
 use end::Stop;
+use held::Held;
 use jobs::{JobId, Jobs};
 use locking::Locks;
 
@@ -97,10 +99,7 @@ pub(crate) struct Dispatcher<'o> {
     jobs: Jobs,
     /// Commands to perform.
     queue: VecDeque<Command>,
-    /// Commands that wait until this event is on disk.
-    held: VecDeque<(u64, Command)>,
-    /// Steps whose program is not what was planned, and what is wrong with it: they wait for somebody to put it back.
-    changed: Vec<(Command, String)>,
+    held: Held,
     /// Questions to put.
     asks: Vec<About>,
     /// Recorded, and not handed to the journal yet.
@@ -143,8 +142,7 @@ impl<'o> Dispatcher<'o> {
             timers: Timers::default(),
             jobs: Jobs::default(),
             queue: VecDeque::new(),
-            held: VecDeque::new(),
-            changed: Vec::new(),
+            held: Held::default(),
             asks: Vec::new(),
             fresh: Vec::new(),
             unseen: VecDeque::new(),
@@ -275,6 +273,9 @@ impl<'o> Dispatcher<'o> {
         match self.facts.take(&record) {
             Ok(fact) => {
                 let at = record.elapsed_ms;
+                if let Body::ProgramAccepted { path, digest, .. } = &record.body {
+                    self.program_accepted(path, digest);
+                }
                 self.fresh.push(record);
                 if let Some(fact) = fact {
                     let mut commands = Vec::new();
@@ -332,12 +333,9 @@ impl<'o> Dispatcher<'o> {
             Command::Perform { task, .. }
                 if needs_barrier(&self.plan, task) && self.durable < self.facts.last_seq =>
             {
-                self.held.push_back((self.facts.last_seq, command));
+                self.held.until(self.facts.last_seq, command);
             }
-            Command::Prepare { task, .. } => match self.changed_program(task) {
-                Some(reason) => self.changed.push((command, reason)),
-                None => self.start(command),
-            },
+            Command::Prepare { task, .. } => self.start_or_hold(command, task),
             Command::Perform { .. } | Command::Check { .. } => self.start(command),
             Command::Close { task, attempt } => {
                 let body = self.attempts.close(self.view(), task, attempt);
@@ -351,14 +349,6 @@ impl<'o> Dispatcher<'o> {
             Command::Interrupt { task } => self.interrupt(task),
             Command::Finish => self.finish(),
         }
-    }
-
-    /// What is wrong with the first program of a step that is not what was planned any more.
-    fn changed_program(&self, task: TaskId) -> Option<String> {
-        let Work::Step(invocation) = &self.plan.nodes[index(task.node)].work else { return None };
-        let root = &self.attempts.shared.root;
-        let changed = invocation.programs.iter().find_map(|path| changed(&self.plan.pinned, root, path))?;
-        Some(format!("`{}` waits: {}", self.view().name(task).path, changed.message))
     }
 
     fn is_preparing(&self, task: TaskId, attempt: u32) -> bool {
@@ -415,7 +405,7 @@ impl<'o> Dispatcher<'o> {
             // Whoever asked may have gone.
             let _ = reply.send(Ok(()));
         }
-        while let Some((_, command)) = self.held.pop_front_if(|(barrier, _)| *barrier <= seq) {
+        while let Some(command) = self.held.pop_reached(seq) {
             self.start(command);
         }
     }
@@ -429,20 +419,16 @@ impl<'o> Dispatcher<'o> {
         let outstanding = self.kernel.outstanding();
         let gone =
             |command: &Command| jobs::task_of(*command) == Some(task) && !outstanding.contains(command);
-        self.held.retain(|(_, command)| !gone(command));
-        self.changed.retain(|(command, _)| !gone(command));
+        self.held.forget(gone);
         self.jobs.abandon(gone);
     }
 
     /// What a task performs is to stop; its end is recorded all the same.
     fn interrupt(&mut self, task: TaskId) {
         let is_it = |command: &Command| matches!(command, Command::Perform { task: of, .. } if *of == task);
-        if let Some(at) = self.held.iter().position(|(_, command)| is_it(command)) {
-            let command = self.held.remove(at).map(|(_, command)| command);
-            if let Some(Command::Perform { task, attempt }) = command {
-                let body = Attempts::not_begun(self.view(), task, attempt);
-                self.record(body);
-            }
+        if let Some(Command::Perform { task, attempt }) = self.held.take(is_it) {
+            let body = Attempts::not_begun(self.view(), task, attempt);
+            self.record(body);
         }
         self.jobs.cancel(is_it);
     }

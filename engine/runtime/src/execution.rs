@@ -22,6 +22,7 @@ use crate::control::{Controlled, Refusal};
 use crate::dispatcher::{Beginning, Dispatcher, Sources};
 use crate::http::HttpClients;
 use crate::mask::Mask;
+use crate::pinned::Pinned;
 use crate::process::Patience;
 use crate::process::environment::passed;
 use crate::resolve::View;
@@ -178,7 +179,7 @@ impl Execution {
             http: HttpClients::new(&host.environment, &host.version),
             root: host.root.clone(),
             environment,
-            pinned: plan.pinned.clone(),
+            pinned: Pinned::new(host.root.clone(), plan.pinned.clone(), facts.meant.clone()),
             outputs: outputs.clone(),
             logs,
             patience: Patience::default(),
@@ -232,7 +233,9 @@ impl Inner {
 
     fn accepts(&self, kernel: &Kernel, message: &Message) -> Result<(), Refusal> {
         let view = View { plan: &self.plan, registry: &self.host.registry, kernel, facts: &self.facts };
-        people::accept(view, message).map(drop)
+        let (root, planned) = (self.host.root.clone(), self.plan.pinned.clone());
+        let pinned = Pinned::new(root, planned, self.facts.meant.clone());
+        people::accept(view, &pinned, message).map(drop)
     }
 }
 

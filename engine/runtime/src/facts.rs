@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     tasks: HashMap<TaskId, TaskFacts>,
     /// Process groups of attempts that have not ended, and the keys of those attempts.
     leftovers: BTreeMap<(TaskId, u32), Leftover>,
+    /// Digests of programs that were changed since the plan, where somebody said that this is meant, by their paths.
+    pub(crate) meant: BTreeMap<String, String>,
     /// Questions that were recorded and not answered since, and the event that put them.
     asked: Vec<(About, u64)>,
     /// The lock that the run waits for before it starts.
@@ -118,6 +120,7 @@ impl Facts {
             people: Vec::new(),
             tasks: HashMap::new(),
             leftovers: BTreeMap::new(),
+            meant: BTreeMap::new(),
             asked: Vec::new(),
             awaited: None,
             refused: None,
@@ -298,6 +301,10 @@ impl Facts {
                 return Ok(self.answered(record::about_back(about), answer, by, record.wall_ms));
             }
             Body::CancelRequested { .. } => Fact::CancelRequested,
+            Body::ProgramAccepted { path, digest, .. } => {
+                self.meant.insert(path.clone(), digest.clone());
+                return Ok(None);
+            }
             Body::Paused { .. } => Fact::Paused,
             Body::Unpaused { .. } => Fact::Unpaused,
             Body::RollbackRequested { to, .. } => {

@@ -25,6 +25,7 @@ mod mask;
 mod net;
 mod observer;
 mod people;
+mod pinned;
 mod platform;
 mod process;
 mod question;

@@ -8,11 +8,12 @@ use serde_json::Value as Json;
 
 use crate::control::Refusal;
 use crate::facts::{index, task_of};
+use crate::pinned::Pinned;
 use crate::record;
 use crate::resolve::View;
 
 /// Turns a message into the record of what it asks for, or says why not.
-pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal> {
+pub(crate) fn accept(view: View<'_>, pinned: &Pinned, message: &Message) -> Result<Body, Refusal> {
     let by = message.by.clone();
     let status = view.kernel.status();
     match &message.request {
@@ -40,6 +41,8 @@ pub(crate) fn accept(view: View<'_>, message: &Message) -> Result<Body, Refusal>
         Request::Pause => Ok(Body::Paused { by }),
         Request::Unpause if !status.paused => refuse("the run is not paused"),
         Request::Unpause => Ok(Body::Unpaused { by }),
+        Request::AcceptProgram { .. } if status.phase == Phase::Ended => refuse("the run has ended"),
+        Request::AcceptProgram { digest } => pinned.acceptance(digest, by),
         Request::Rollback { to } => {
             let to = to.as_deref().map(|path| find(view, path)).transpose()?;
             match view.kernel.may_roll_back(to) {

@@ -186,6 +186,15 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             say(Milestone, Tone::Fail, "", format!("cancelled by {}: {reason}", by.name))
         }
         Body::Paused { by } => say(Milestone, Tone::Warn, "", format!("paused by {}", by.name)),
+        Body::ProgramAccepted { path, digest, by } => {
+            let digest = digest.get(..12).unwrap_or(digest);
+            say(
+                Milestone,
+                Tone::Warn,
+                "",
+                format!("{path} was changed ({digest}), and that is meant, says {}", by.name),
+            )
+        }
         Body::Unpaused { by } => say(Milestone, Tone::Plain, "", format!("goes on, says {}", by.name)),
         Body::RollbackRequested { by, to } => {
             let to = to.as_ref().map_or_else(String::new, |t| format!(" down to {}", t.path));

@@ -38,6 +38,11 @@ pub enum Request {
     /// Start nothing new until `Unpause`.
     Pause,
     Unpause,
+    /// A program that the plan pinned was changed, and that is meant.
+    AcceptProgram {
+        /// The beginning of its BLAKE3 digest as it is now, in hexadecimal: what was seen, and no later change.
+        digest: String,
+    },
     /// Bring back an ended run; with `to`, only what came after the step of this path.
     Rollback {
         #[serde(default, skip_serializing_if = "Option::is_none")]

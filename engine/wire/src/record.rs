@@ -226,6 +226,14 @@ pub enum Body {
     Unpaused {
         by: Person,
     },
+    /// A program that the plan pinned was changed, and somebody said that this is meant.
+    ProgramAccepted {
+        /// From the root of the project.
+        path: String,
+        /// BLAKE3, hexadecimal, of what it is now.
+        digest: String,
+        by: Person,
+    },
     RollbackRequested {
         by: Person,
         to: Option<Task>,
@@ -271,6 +279,7 @@ impl Body {
         "cancel_requested",
         "paused",
         "unpaused",
+        "program_accepted",
         "rollback_requested",
         "finished",
     ];
@@ -301,6 +310,7 @@ impl Body {
             Body::CancelRequested { .. } => "cancel_requested",
             Body::Paused { .. } => "paused",
             Body::Unpaused { .. } => "unpaused",
+            Body::ProgramAccepted { .. } => "program_accepted",
             Body::RollbackRequested { .. } => "rollback_requested",
             Body::Finished { .. } => "finished",
         }

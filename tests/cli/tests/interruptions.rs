@@ -226,6 +226,29 @@ fn a_program_that_was_changed_after_the_plan_is_waited_for() {
 }
 
 #[test]
+fn a_program_whose_change_is_meant_is_run_once_somebody_says_so() {
+    let bed = Bed::new();
+    bed.write("tool.sh", "echo planned >> log");
+    let tool = "  - {id: b, argv: [sh, tool.sh], rollback: none, reason: a test}\n";
+    bed.write("a.yaml", &runbook(&format!("  - {{id: a, {HELD}, effect: read}}\n{tool}")));
+    let running = started(&bed);
+    bed.write("tool.sh", "echo changed >> log");
+    bed.write("go", "");
+    let ran = running.wait().expect(24);
+    let said = ran.stderr.split("is meant: runbook ").nth(1).expect("the command is named");
+    let command = format!("runbook {}", said.lines().next().unwrap());
+    // It was changed once more since that was said.
+    bed.write("tool.sh", "echo other >> log");
+    bed.hinted(&command).expect(2);
+    bed.runbook(&["resume"]).expect(24);
+    bed.write("tool.sh", "echo changed >> log");
+    bed.hinted(&command).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "b\nchanged\n");
+    let told = bed.runbook(&["report", &bed.newest_run()]).expect(0).stdout;
+    assert!(told.contains("tool.sh was changed") && told.contains("is meant, says"), "{told}");
+}
+
+#[test]
 fn a_step_keeps_its_key_across_attempts_and_resumes_and_shares_it_with_nobody() {
     let step = |id: &str, rest: &str| {
         let script = format!("echo \"{id} $RUNBOOK_IDEMPOTENCY_KEY\" >> keys{rest}");

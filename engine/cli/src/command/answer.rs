@@ -13,7 +13,8 @@ Examples (`runbook show RUN` prints the ones that fit):
   runbook answer k7f3q restore --done                          in doubt: the effect is there
   runbook answer k7f3q ready --tick dns --evidence OPS-4711
   runbook answer k7f3q colour green                            a prompt's value
-  runbook answer k7f3q - --undo                                about the whole run";
+  runbook answer k7f3q - --undo                                about the whole run
+  runbook answer k7f3q - --program 12b1611a20a7                deploy.sh was changed, and that is meant";
 
 /// Answer what a run asks: a prompt, a checklist item, a step in doubt, whether to roll back.
 #[derive(Debug, Args)]
@@ -58,6 +59,9 @@ pub(crate) struct Answer {
     /// Say that this checklist item does not hold; if it is required, that rejects the checklist.
     #[arg(long, group = "answer", value_name = "ITEM")]
     refuse: Option<String>,
+    /// A program was changed since the run was planned, and that is meant: its digest now, as the run names it.
+    #[arg(long, group = "answer", value_name = "DIGEST")]
+    program: Option<String>,
     /// What shows that the item holds: text, a link.
     #[arg(long, requires = "tick")]
     evidence: Option<String>,
@@ -67,6 +71,9 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn run(answer: &Answer, global: &Global) -> Result<Exit, CommandError> {
+    if let Some(digest) = &answer.program {
+        return accept_program(answer, digest, global);
+    }
     let item =
         |item: &String, done| Given::Item { item: item.clone(), done, evidence: answer.evidence.clone() };
     let flags = [
@@ -89,6 +96,16 @@ pub(crate) fn run(answer: &Answer, global: &Global) -> Result<Exit, CommandError
         flag.map(|(_, given)| given).ok_or_else(|| CommandError::usage("no answer was given"))?
     };
     send(&answer.run, Some(&answer.step), given, answer.comment.clone(), global)
+}
+
+/// A program belongs to the whole run: it is pinned once, whoever runs it.
+fn accept_program(answer: &Answer, digest: &str, global: &Global) -> Result<Exit, CommandError> {
+    if answer.step != "-" {
+        return Err(CommandError::usage("what a program is meant to be is said of the whole run")
+            .hint(format!("runbook answer {} - --program {digest}", answer.run)));
+    }
+    let run = history::find(&history::reading(global)?, Some(&answer.run), |_| true)?;
+    act::on(&run, Request::AcceptProgram { digest: digest.to_owned() }, "recorded", global)
 }
 
 /// Sends an answer to a run's question; without a step, to the only one that stands.

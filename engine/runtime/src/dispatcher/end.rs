@@ -110,9 +110,7 @@ impl Dispatcher<'_> {
             if self.unattended && self.waits_for_people() {
                 let (exit, reason) = self.whom_it_waits_for();
                 self.stop_for(exit, reason);
-            } else if self.waits_for_a_program() {
-                let reasons: Vec<&str> = self.changed.iter().map(|(_, reason)| reason.as_str()).collect();
-                let reason = format!("{}; put it back and go on, or cancel the run", reasons.join("; "));
+            } else if let Some(reason) = self.waits_for_a_program() {
                 self.stop_for(Exit::WaitingForPerson, reason);
             }
         }
@@ -166,8 +164,9 @@ impl Dispatcher<'_> {
     }
 
     /// Everything that can go on without a program that was changed has gone on, and nobody is asked who could answer here.
-    fn waits_for_a_program(&self) -> bool {
-        !self.changed.is_empty() && self.kernel.questions().is_empty() && self.nothing_goes_on()
+    fn waits_for_a_program(&self) -> Option<String> {
+        let reason = self.held.changed()?;
+        (self.kernel.questions().is_empty() && self.nothing_goes_on()).then_some(reason)
     }
 
     /// Everything that can go on without a person has gone on.
@@ -182,7 +181,7 @@ impl Dispatcher<'_> {
             TimerPurpose::GiveUp(probe) => probe.is_none(),
             TimerPurpose::Deadline | TimerPurpose::Timeout => true,
         });
-        only_people && self.held.is_empty() && self.queue.is_empty() && self.all_on_disk()
+        only_people && !self.held.is_barred() && self.queue.is_empty() && self.all_on_disk()
     }
 
     fn whom_it_waits_for(&self) -> (Exit, String) {

@@ -16,7 +16,7 @@ impl Dispatcher<'_> {
 
     /// What a message asks for, as far as it can be done now.
     fn accept(&mut self, message: &Message) -> Result<Body, Refusal> {
-        let body = people::accept(self.view(), message)?;
+        let body = people::accept(self.view(), &self.attempts.shared.pinned, message)?;
         if matches!(body, Body::RollbackRequested { .. }) {
             self.lock_again()?;
         }

@@ -117,7 +117,7 @@ impl Run {
                 let state = self.started(task, *attempt, *incarnation, at);
                 (state.params, state.title) = (params.clone(), title.clone());
             }
-            Body::Spawned { .. } => {}
+            Body::Spawned { .. } | Body::ProgramAccepted { .. } => {}
             Body::Ended { task, attempt, result, outputs, note, warning, failure, .. } => {
                 let rules = self.rules(task.node);
                 let state = self.touch(task);

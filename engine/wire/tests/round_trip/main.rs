@@ -269,6 +269,7 @@ fn human_body() -> BoxedStrategy<Body> {
         (person(), text()).prop_map(|(by, reason)| Body::CancelRequested { by, reason }),
         person().prop_map(|by| Body::Paused { by }),
         person().prop_map(|by| Body::Unpaused { by }),
+        (text(), text(), person()).prop_map(|(path, digest, by)| Body::ProgramAccepted { path, digest, by }),
         (person(), of(task())).prop_map(|(by, to)| Body::RollbackRequested { by, to }),
     ]
     .boxed()

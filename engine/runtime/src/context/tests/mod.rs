@@ -2,6 +2,7 @@
 
 mod hostile;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use runbook_step::{Call, Map, Outcome, Registry, Value, Verdict};
 use serde_json::json;
 
 use self::hostile::{Hostile, nobody};
+
 use super::*;
 use crate::clock::Clock;
 
@@ -48,7 +50,7 @@ impl World {
                 "PATH".into(),
                 environment["PATH".as_ref() as &std::ffi::OsStr].clone(),
             )]),
-            pinned: BTreeMap::new(),
+            pinned: Pinned::new(folder.path().to_owned(), BTreeMap::new(), BTreeMap::new()),
             logs: folder.path().to_owned(),
             outputs: folder.path().to_owned(),
             patience: Patience {
@@ -418,7 +420,8 @@ async fn a_script_whose_program_was_changed_does_not_start() {
     std::fs::write(&program, "echo five").unwrap();
     world.context.programs = vec!["five.sh".into()];
     let shared = Arc::get_mut(&mut world.context.shared).unwrap();
-    shared.pinned = BTreeMap::from([("five.sh".into(), b"echo five".to_vec())]);
+    let planned = BTreeMap::from([("five.sh".into(), b"echo five".to_vec())]);
+    shared.pinned = Pinned::new(shared.root.clone(), planned, BTreeMap::new());
     let script = json!({"script": "bash five.sh"});
     assert_eq!(world.told("run", script.clone()).await, "done");
     std::fs::write(&program, "echo six").unwrap();
