@@ -51,6 +51,8 @@ struct Inner {
     /// What is recorded first.
     begin: Vec<Body>,
     requests: Vec<Message>,
+    /// What whoever drives it has to know.
+    warnings: Vec<String>,
     /// Those of the command line that made the run.
     answers: Option<String>,
     controlled: mpsc::UnboundedReceiver<Controlled>,
@@ -169,7 +171,7 @@ impl Execution {
             environment.clone(),
             mask.clone(),
         );
-        for warning in secrets.learn().await {
+        for warning in inner.warnings.into_iter().chain(secrets.learn().await) {
             observer.warning(&warning);
         }
         let shared = Arc::new(Shared {

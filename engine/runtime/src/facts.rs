@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) run: String,
     pub(crate) created_ms: u64,
     pub(crate) seed: u64,
+    /// The machine of the executor.
+    host: String,
     /// By their number; 0 is the one who started the run.
     people: Vec<Person>,
     tasks: HashMap<TaskId, TaskFacts>,
@@ -117,6 +119,7 @@ impl Facts {
             run: String::new(),
             created_ms: 0,
             seed: 0,
+            host: String::new(),
             people: Vec::new(),
             tasks: HashMap::new(),
             leftovers: BTreeMap::new(),
@@ -151,9 +154,15 @@ impl Facts {
         self.asked.iter().find(|(asked, _)| *asked == about).map(|(_, seq)| *seq)
     }
 
-    /// What may still run of attempts that nobody saw the end of.
-    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
-        self.leftovers.values().cloned().collect()
+    /// What may still run, on this machine, of attempts that nobody saw the end of.
+    pub(crate) fn leftovers(&self, host: &str) -> Vec<Leftover> {
+        self.leftovers.values().filter(|leftover| leftover.host == host).cloned().collect()
+    }
+
+    /// Attempts that nobody saw the end of and that were begun on other machines, with the machine's name.
+    pub(crate) fn left_elsewhere(&self, host: &str) -> impl Iterator<Item = (TaskId, &str)> {
+        let others = self.leftovers.iter().filter(move |(_, leftover)| leftover.host != host);
+        others.map(|((task, _), leftover)| (*task, leftover.host.as_str()))
     }
 
     /// Takes a record: what it says is remembered, and what the kernel has to know of it comes back.
@@ -173,7 +182,13 @@ impl Facts {
                 self.intern(requester);
                 Fact::Began { seed: *seed }
             }
-            Body::ExecutorStarted { resumed: true, gap_ms, .. } => Fact::Resumed { gap: *gap_ms },
+            Body::ExecutorStarted { host, resumed, gap_ms, .. } => {
+                self.host.clone_from(host);
+                if !resumed {
+                    return Ok(None);
+                }
+                Fact::Resumed { gap: *gap_ms }
+            }
             Body::LockAwaited { name, holder, until_wall_ms, .. } => {
                 let left = until_wall_ms.saturating_sub(record.wall_ms);
                 let until = record.elapsed_ms.saturating_add(left);
@@ -222,7 +237,8 @@ impl Facts {
                     prepared: decode_any(prepared)?,
                     key: key.clone(),
                 };
-                self.leftovers.insert((task, *attempt), Leftover { key: key.clone(), ..Leftover::default() });
+                let left = Leftover { host: self.host.clone(), key: key.clone(), groups: Vec::new() };
+                self.leftovers.insert((task, *attempt), left);
                 let facts = self.entry(task);
                 facts.votes.clear();
                 facts.ticks.clear();
@@ -235,7 +251,9 @@ impl Facts {
             Body::Spawned { task, attempt, pid, start_time, session } => {
                 let task = self.known_task(task)?;
                 let group = Group { leader: *pid, start_time: *start_time, session: *session };
-                self.leftovers.entry((task, *attempt)).or_default().groups.push(group);
+                let left = self.leftovers.entry((task, *attempt)).or_default();
+                left.host.clone_from(&self.host);
+                left.groups.push(group);
                 return Ok(None);
             }
             Body::Ended { task, attempt, result, outputs, warning, failure, .. } => {
@@ -274,7 +292,8 @@ impl Facts {
                     for (_, leftover) in self.leftovers.iter_mut().filter(|((of, _), _)| *of == task) {
                         leftover.groups.clear();
                     }
-                    self.leftovers.retain(|_, leftover| *leftover != Leftover::default());
+                    self.leftovers
+                        .retain(|_, leftover| !(leftover.key.is_empty() && leftover.groups.is_empty()));
                 }
                 Fact::Checked { task, probe, round: *round, seen: record::seen(*grade) }
             }

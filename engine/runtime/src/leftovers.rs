@@ -18,6 +18,8 @@ use crate::process::environment::IDEMPOTENCY_KEY;
 /// What an attempt may have left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Leftover {
+    /// The machine that it was begun on.
+    pub(crate) host: String,
     pub(crate) key: String,
     pub(crate) groups: Vec<Group>,
 }
@@ -154,7 +156,7 @@ mod tests {
     async fn a_group_is_found_by_its_key_alone() {
         let key = key("by-key");
         let child = start("echo ready; sleep 60 & wait", &key);
-        assert_eq!(end(child, Leftover { key, groups: Vec::new() }).await, (1, vec![]));
+        assert_eq!(end(child, Leftover { key, ..Leftover::default() }).await, (1, vec![]));
     }
 
     #[tokio::test]
@@ -163,7 +165,7 @@ mod tests {
         let mut child = start("trap '' TERM; (trap '' TERM; echo ready; exec sleep 60) & exit 0", &key);
         let group = Pid::from_child(&child);
         child.wait().unwrap();
-        let leftover = Leftover { key, groups: Vec::new() };
+        let leftover = Leftover { key, ..Leftover::default() };
         assert!(platform::group_alive(group));
         assert_eq!(end_all(&[leftover], Duration::from_millis(100)).await, (1, vec![]));
         assert!(!platform::group_alive(group));
@@ -177,7 +179,7 @@ mod tests {
         let group = Group::led_by(pid);
         kill_process(pid, Signal::KILL).unwrap();
         child.wait().unwrap();
-        let left = |group| [Leftover { key: String::new(), groups: vec![group] }];
+        let left = |group| [Leftover { groups: vec![group], ..Leftover::default() }];
         for other in [
             Group { session: group.session + 1, ..group },
             // Who was there before it is not of it.
@@ -195,13 +197,13 @@ mod tests {
         let child = start("echo ready; sleep 60", "");
         let group = Group::led_by(Pid::from_child(&child));
         let other = Group { start_time: group.start_time + 1, ..group };
-        let other = Leftover { key: String::new(), groups: vec![other] };
+        let other = Leftover { groups: vec![other], ..Leftover::default() };
         assert_eq!(
             end_all(&[other], Duration::ZERO).await,
             (0, vec![]),
             "another process of the same number"
         );
-        let same = Leftover { key: String::new(), groups: vec![group] };
+        let same = Leftover { groups: vec![group], ..Leftover::default() };
         assert_eq!(end(child, same).await, (1, vec![]));
     }
 }

@@ -79,6 +79,7 @@ impl Execution {
             since: host.clock.ms(),
             begin: vec![created, started],
             requests: Vec::new(),
+            warnings: Vec::new(),
             answers: new.answers,
             controlled,
             host,

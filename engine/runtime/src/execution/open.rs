@@ -13,6 +13,7 @@ use super::{Execution, ExecutionError, Inner};
 use crate::facts::Facts;
 use crate::leftovers;
 use crate::process::Patience;
+use crate::resolve::View;
 use crate::{Control, Host};
 
 impl Execution {
@@ -38,7 +39,10 @@ impl Execution {
                 commands.clear();
             }
         }
-        let left = facts.leftovers();
+        let view = View { plan: &plan, registry: &host.registry, kernel: &kernel, facts: &facts };
+        let warnings =
+            if facts.finished.is_none() { left_elsewhere(view, &host.hostname) } else { Vec::new() };
+        let left = facts.leftovers(&host.hostname);
         if !left.is_empty() && facts.finished.is_none() {
             let (_, groups) = leftovers::end_all(&left, Patience::default().grace).await;
             if !groups.is_empty() {
@@ -62,12 +66,24 @@ impl Execution {
             facts,
             begin,
             requests: Vec::new(),
+            warnings,
             answers: answers_given(&records),
             controlled,
             host,
         };
         Ok(Execution::of(inner, control))
     }
+}
+
+/// What is to be said of attempts that were begun on other machines.
+fn left_elsewhere(view: View<'_>, host: &str) -> Vec<String> {
+    let warning = |(task, other)| {
+        let path = view.name(task).path;
+        format!(
+            "an attempt of `{path}` was begun on {other}: what may still run of it there is not ended from here"
+        )
+    };
+    view.facts.left_elsewhere(host).map(warning).collect()
 }
 
 /// The answers file that the run was made with.

@@ -216,3 +216,26 @@ async fn of_a_run_that_is_rolled_back() {
     let main = MANY.replace("finally:", "  - {id: gone, uses: stage.seen, with: {name: missing}}\nfinally:");
     every_prefix_ends_the_same(&main, &[]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_another_machine_may_have_left_running_is_said_and_not_looked_for_here() {
+    let stage = Stage::default();
+    let world = many(&stage, MANY);
+    let whole = world.run().await;
+    let run = whole.outcome.run.clone();
+    let begun = whole
+        .records
+        .iter()
+        .position(|record| matches!(&record.body, Body::Started { task, .. } if task.path == "pair.left"));
+    let prefix = &whole.records[..=begun.unwrap()];
+    for (hostname, told) in [("here", 0), ("elsewhere", 1)] {
+        let folder = folder();
+        journal_of(&world, folder.path(), &run, prefix);
+        let mut host = world.host();
+        host.state = folder.path().to_owned();
+        host.hostname = hostname.into();
+        let resumed = drive(Execution::open(host, &run).await.unwrap()).await;
+        let warnings = resumed.warnings.iter().filter(|text| text.contains("`pair.left` was begun on here"));
+        assert_eq!(warnings.count(), told, "{:?}", resumed.warnings);
+    }
+}
