@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use runbook_journal::{Executor, Fault, Journal, Wake};
+use runbook_journal::{AppendError, Executor, Fault, Journal, Wake};
 use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
 use runbook_plan::Plan;
 use runbook_step::Registry;
@@ -117,7 +117,8 @@ pub(crate) struct Dispatcher<'o> {
     answers: Answers,
     unattended: bool,
     stop: Option<Stop>,
-    fault: Option<String>,
+    /// Why the journal takes nothing any more, and what to do.
+    fault: Option<(String, String)>,
     /// What is recorded before anything else.
     begin: Vec<Body>,
 }
@@ -293,7 +294,7 @@ impl<'o> Dispatcher<'o> {
                 }
             }
             // We made it ourselves, so this is our fault; going on would make it worse.
-            Err(misfit) => self.fault = Some(misfit.to_string()),
+            Err(misfit) => self.fault = Some((misfit.to_string(), end::mend_and_resume(&self.facts.run))),
         }
     }
 
@@ -304,7 +305,8 @@ impl<'o> Dispatcher<'o> {
         }
         match self.executor.append_taking(&self.fresh, taken) {
             Ok(_) => self.unseen.extend(self.fresh.drain(..)),
-            Err(error) => self.fault = Some(error.to_string()),
+            Err(AppendError::Fault(fault)) => self.fail(&fault),
+            Err(error) => self.fault = Some((error.to_string(), end::mend_and_resume(&self.facts.run))),
         }
     }
 
@@ -411,7 +413,8 @@ impl<'o> Dispatcher<'o> {
     }
 
     fn fail(&mut self, fault: &Fault) {
-        self.fault.get_or_insert_with(|| fault.to_string());
+        let run = &self.facts.run;
+        self.fault.get_or_insert_with(|| (fault.to_string(), end::remedy(fault, run)));
     }
 
     /// A task is not to go on. What it still has outstanding is told by the kernel.

@@ -1,5 +1,6 @@
 //! How a stretch of execution ends: the run is finished, it waits for a person, it was told to stop, the journal failed.
 
+use runbook_journal::{Fault, StoreError};
 use runbook_kernel::{About, Command, Forward, Kind, Phase, Rollback, TimerPurpose};
 use runbook_wire::{Body, Result as Ending};
 
@@ -15,6 +16,23 @@ pub(super) struct Stop {
     reason: String,
     /// The last record was made.
     recorded: bool,
+}
+
+/// What to do about a fault of the journal.
+pub(super) fn remedy(fault: &Fault, run: &str) -> String {
+    match fault {
+        Fault::Fenced { .. } => format!("It goes on there: runbook watch {run}"),
+        Fault::Displaced { .. } => format!("Look at what is there: runbook show {run}"),
+        Fault::Store(StoreError::Replaced(_)) => format!(
+            "What it did since then is on no record but this screen. Put back what was there, then: \
+             runbook resume {run}; without it, undo by hand what is to be undone"
+        ),
+        Fault::Store(_) | Fault::WriterGone => mend_and_resume(run),
+    }
+}
+
+pub(super) fn mend_and_resume(run: &str) -> String {
+    format!("Free space, or mend the disk, then: runbook resume {run}")
 }
 
 impl Dispatcher<'_> {
@@ -154,10 +172,10 @@ impl Dispatcher<'_> {
         self.jobs.is_empty().then(|| Outcome {
             run: run.clone(),
             exit: Exit::JournalFault,
-            reason: self.fault.as_ref().map(|fault| {
+            reason: self.fault.as_ref().map(|(fault, remedy)| {
                 format!(
                     "FAULT of the journal: {fault}. Nothing new was started, and what was under way was ended. \
-                     Free space, or mend the disk, then: runbook resume {run}"
+                     {remedy}"
                 )
             }),
         })
