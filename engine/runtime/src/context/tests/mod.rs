@@ -61,6 +61,7 @@ impl World {
             spawned,
         };
         let context = AttemptContext {
+            mask: shared.mask.of_attempt(),
             shared: Arc::new(shared),
             task: Task { frame: 0, node: 0, path: "test".into() },
             attempt: 1,
