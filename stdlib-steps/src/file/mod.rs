@@ -121,8 +121,17 @@ impl Step for Write {
             }
             (None, Err(_)) => return Map::new(),
         };
-        let before = world.resources.insert(resource, content.clone());
-        Map::from([("changed".into(), (before != Some(content)).into()), ("bytes".into(), bytes)])
+        let before = world.resources.get(&resource).cloned();
+        // Without one it keeps the mode that it has.
+        let mode = match (call.get("mode"), before.as_ref().and_then(Value::as_map)) {
+            (Some(mode), _) => mode.to_string().trim_start_matches('0').into(),
+            (None, Some(before)) => before.get("mode").cloned().unwrap_or_default(),
+            (None, None) => Value::Null,
+        };
+        let after = Value::from(Map::from([("content".into(), content), ("mode".into(), mode)]));
+        let changed = before.as_ref() != Some(&after);
+        world.resources.insert(resource, after);
+        Map::from([("changed".into(), changed.into()), ("bytes".into(), bytes)])
     }
 }
 

@@ -149,6 +149,21 @@ fn what_was_changed_and_may_not_be_on_disk_is_in_doubt() {
 }
 
 #[test]
+fn a_rehearsal_knows_a_change_of_content_and_of_mode() {
+    let mut world = World::default();
+    let mut changed = |params| Write.simulate(&call(params), &mut world)["changed"].as_bool().unwrap();
+    let told = [
+        changed(json!({"path": "a", "content": "x", "mode": "0640"})),
+        changed(json!({"path": "a", "content": "x", "mode": "640"})),
+        changed(json!({"path": "a", "content": "x"})),
+        changed(json!({"path": "a", "content": "x", "mode": "0600"})),
+        changed(json!({"path": "a", "content": "y"})),
+        changed(json!({"path": "a", "content": "y", "mode": "0600"})),
+    ];
+    assert_eq!(told, [true, false, false, true, true, false]);
+}
+
+#[test]
 fn the_plan_shows_the_difference() {
     let fake = Fake::new().file("a", "one\ntwo\nthree\nfour\nfive\n");
     let planned = |params| {

@@ -294,10 +294,10 @@ fn tojson(value: &Jinja, options: Kwargs) -> Result<String, Error> {
 }
 
 fn fromjson(value: &str) -> Result<Jinja, Error> {
-    let json: serde_json::Value =
-        serde_json::from_str(value).map_err(|e| fail(format!("this is not JSON: {e}"), None))?;
+    let value =
+        Value::parse_json(value.as_bytes()).map_err(|e| fail(format!("this is not JSON: {e}"), None))?;
     // Data that came from outside holds no secrets.
-    Ok(conversion::to_jinja(&Value::from_json(json)).unwrap_or_default())
+    Ok(conversion::to_jinja(&value).unwrap_or_default())
 }
 
 /// Milliseconds as `1h30m`.
