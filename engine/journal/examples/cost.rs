@@ -43,6 +43,7 @@ fn ended(seq: u64) -> Body {
         attempt: 1,
         result: Result::Done,
         outputs: BTreeMap::from([("status".to_owned(), json!(200)), ("body".to_owned(), json!("healthy"))]),
+        masked: Vec::new(),
         note: Some("200 in 12 ms".to_owned()),
         warning: None,
         failure: None,

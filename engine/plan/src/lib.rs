@@ -46,7 +46,7 @@ pub use evaluate::MAX_TEXT;
 pub use load::{Bundle, LoadError, Loader};
 pub use model::{
     ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,
-    ModuleId, Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Work,
+    ModuleId, Plan, PlanNode, PromptSpec, Reference, Resolve, SecretSpec, Template, Withheld, Work,
 };
 pub use path::{folder_of, join};
 pub use plan::{Planned, plan};

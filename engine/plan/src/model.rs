@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_kernel::{Ms, NodeId, Program};
-use runbook_step::{Map, Type, Value};
+use runbook_step::{Map, Path, Type, Value};
 use runbook_syntax::{Sources, Span};
 use runbook_wire::Outline;
 
@@ -281,6 +281,11 @@ pub trait Resolve {
     /// The value behind a reference. For `Step` of one that was skipped or failed: outputs are null.
     fn resolve(&self, reference: &Reference) -> Result<Value, EvalError>;
 
+    /// What no expression may read of that value.
+    fn withheld(&self, _reference: &Reference) -> Vec<Withheld> {
+        Vec::new()
+    }
+
     /// Whether there is work left for expressions; without it none is evaluated. Each has a limit of its own besides.
     fn may_work(&self) -> bool {
         true
@@ -288,6 +293,15 @@ pub trait Resolve {
 
     /// Told how much work the expression there took.
     fn worked(&self, _units: u64, _at: Span) {}
+}
+
+/// A place in a value that no expression may read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Withheld {
+    pub at: Path,
+    /// Why, in one sentence.
+    pub reason: String,
+    pub hint: String,
 }
 
 /// Why an expression has no value.

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use crate::cancel::Cancel;
 use crate::context::{AttemptContext, Shared};
-use crate::facts::index;
+use crate::facts::{TaskFacts, index};
 use crate::logs::{LogFile, assert_file, attempt_file, probe_file};
 use crate::resolve::View;
 
@@ -131,7 +131,7 @@ impl Attempts {
             let running = if undo { step.undo(call, context) } else { step.run(call, context) };
             let outcome = bounded(running, &context.cancel, time, patience.grace + LAST_TIME).await;
             let ended = outcome::Ended { task: name, attempt, effect, cancelled: context.cancel.reason() };
-            ended.body(outcome, &declared, &context.log, &mask)
+            ended.body(outcome, &declared, &context.log, &context.mask)
         })
     }
 
@@ -164,7 +164,7 @@ impl Attempts {
                     theirs.ok_or_else(|| Unready::invalid("what it undoes has not started".into()))?;
                 call.params.clone_from(&theirs.params);
                 call.prepared.clone_from(&theirs.prepared);
-                call.outputs = facts.map(|facts| facts.outputs.clone()).filter(|outputs| !outputs.is_empty());
+                call.outputs = facts.and_then(TaskFacts::returned);
                 invocation_of(&view.plan.nodes[index(*of)])?
             }
             _ => invocation_of(plan_node)?,
@@ -197,6 +197,7 @@ impl Attempts {
         };
         AttemptContext {
             shared: Arc::clone(&self.shared),
+            mask: self.shared.mask.of_attempt(),
             task: view.name(task),
             attempt,
             folder: self.shared.root.join(&module.folder),

@@ -72,6 +72,7 @@ pub(crate) struct Spawned {
 /// The world of one attempt.
 pub(crate) struct AttemptContext {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) mask: Mask,
     pub(crate) task: Task,
     pub(crate) attempt: u32,
     /// The folder that relative paths start from.
@@ -203,7 +204,7 @@ impl Context for AttemptContext {
     fn log(&self, stream: LogStream, line: &str) {
         let mut bytes = Vec::new();
         for line in line.lines() {
-            let line = self.shared.mask.text(line);
+            let line = self.mask.text(line);
             format_line(&mut bytes, self.shared.clock.elapsed_ms(), stream, &line, true);
             self.say(Live::Output(self.task.clone(), self.attempt, stream, line.into_owned()));
         }
@@ -211,11 +212,11 @@ impl Context for AttemptContext {
     }
 
     fn progress(&self, line: &str) {
-        self.say(Live::Progress(self.task.clone(), self.shared.mask.text(line).into_owned()));
+        self.say(Live::Progress(self.task.clone(), self.mask.text(line).into_owned()));
     }
 
     fn hide(&self, text: &str) -> String {
-        self.shared.mask.text(text).into_owned()
+        self.mask.text(text).into_owned()
     }
 
     fn reveal<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, String>> {
@@ -231,7 +232,7 @@ impl Processes for AttemptContext {
         Box::pin(async move {
             let output = self.output_path();
             let launch = self.launch(request, &output).await?;
-            let mask = &self.shared.mask;
+            let mask = &self.mask;
             let mut watch = Watched {
                 context: self,
                 stdout: OutputStream::new(

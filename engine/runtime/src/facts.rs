@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use runbook_kernel::{self as kernel, About, Fact, Ms, NodeId, PersonId, TaskId, Timer};
 use runbook_plan::{Plan, Work};
-use runbook_step::{Map, Registry, Type, Value};
+use runbook_step::{Map, Path, PathError, Registry, Type, Value};
 use runbook_wire::{Answer, Body, Grade, Person, Record, Result as Ending};
 use serde_json::Value as Json;
 
@@ -78,6 +78,8 @@ pub(crate) struct TaskFacts {
     /// The first intent of the latest incarnation: what all attempts of it use.
     pub(crate) started: Option<Arc<Intent>>,
     pub(crate) outputs: Map,
+    /// Where a secret was hidden in them: there stands `***`, and nobody may take that for data.
+    pub(crate) masked: Vec<Path>,
     /// Of a call.
     pub(crate) inputs: Map,
     /// Of a `for_each`: keys and values.
@@ -92,6 +94,23 @@ pub(crate) struct TaskFacts {
     pub(crate) votes: Vec<(PersonId, u64)>,
     /// Of a checklist: items that are done.
     ticks: BTreeSet<String>,
+}
+
+impl TaskFacts {
+    fn returns(&mut self, outputs: Map, masked: Vec<Path>) {
+        (self.outputs, self.masked) = (outputs, masked);
+    }
+
+    /// What its own undo and verify get of its outputs, if there are any: none in which a secret was hidden.
+    pub(crate) fn returned(&self) -> Option<Map> {
+        let whole = |name: &String, value: &Value| {
+            let alone = Value::Map(Map::from([(name.clone(), value.clone())]));
+            self.masked.iter().all(|place| alone.at(place).is_none())
+        };
+        let mut outputs = self.outputs.clone();
+        outputs.retain(|name, value| self.masked.is_empty() || whole(name, value));
+        (!outputs.is_empty()).then_some(outputs)
+    }
 }
 
 /// What was on disk before an attempt started.
@@ -207,7 +226,7 @@ impl Facts {
             }
             Body::Skipped { task, attempt, .. } => {
                 let task = self.known_task(task)?;
-                self.entry(task).outputs.clear();
+                self.entry(task).returns(Map::new(), Vec::new());
                 Fact::Skipped { task, attempt: *attempt }
             }
             Body::Entered { task, attempt, inputs, .. } => {
@@ -243,7 +262,7 @@ impl Facts {
                 facts.votes.clear();
                 facts.ticks.clear();
                 if facts.started.as_ref().is_none_or(|started| started.incarnation != *incarnation) {
-                    facts.outputs.clear();
+                    facts.returns(Map::new(), Vec::new());
                     facts.started = Some(Arc::new(intent));
                 }
                 Fact::Started { task, attempt: *attempt }
@@ -256,14 +275,14 @@ impl Facts {
                 left.groups.push(group);
                 return Ok(None);
             }
-            Body::Ended { task, attempt, result, outputs, warning, failure, .. } => {
+            Body::Ended { task, attempt, result, outputs, masked, warning, failure, .. } => {
                 let task = self.known_task(task)?;
                 self.leftovers.remove(&(task, *attempt));
                 self.asked.retain(|(about, _)| task_of(*about) != Some(task));
-                let outputs = decode_outputs(outputs)?;
+                let (outputs, masked) = (decode_outputs(outputs)?, decode_masked(masked)?);
                 let facts = self.entry(task);
                 if *result == Ending::Done || !outputs.is_empty() {
-                    facts.outputs = outputs;
+                    facts.returns(outputs, masked);
                 }
                 facts.failure = failure.as_ref().map(|failure| failure.message.clone());
                 facts.warning.clone_from(warning);
@@ -278,13 +297,14 @@ impl Facts {
                 self.leftovers.remove(&(task, *attempt));
                 Fact::GateClosed { task, attempt: *attempt, gate: self.known_task(gate)? }
             }
-            Body::Checked { task, probe, round, grade, message, outputs } => {
+            Body::Checked { task, probe, round, grade, message, outputs, masked } => {
                 let task = self.known_task(task)?;
                 if *probe == runbook_wire::Probe::Verify {
                     self.entry(task).verified = Some((*grade, message.clone()));
                 }
                 if !outputs.is_empty() {
-                    self.entry(task).outputs = decode_outputs(outputs)?;
+                    let (outputs, masked) = (decode_outputs(outputs)?, decode_masked(masked)?);
+                    self.entry(task).returns(outputs, masked);
                 }
                 let probe = record::probe_back(*probe);
                 // While it was made, the task ran nothing besides it; a guard's check is made beside an attempt.
@@ -297,11 +317,11 @@ impl Facts {
                 }
                 Fact::Checked { task, probe, round: *round, seen: record::seen(*grade) }
             }
-            Body::Closed { task, attempt, outputs, failure } => {
+            Body::Closed { task, attempt, outputs, masked, failure } => {
                 let task = self.known_task(task)?;
-                let outputs = decode_outputs(outputs)?;
+                let (outputs, masked) = (decode_outputs(outputs)?, decode_masked(masked)?);
                 let facts = self.entry(task);
-                facts.outputs = outputs;
+                facts.returns(outputs, masked);
                 facts.failure = failure.as_ref().map(|failure| failure.message.clone());
                 Fact::Closed { task, attempt: *attempt, ok: failure.is_none() }
             }
@@ -353,7 +373,7 @@ impl Facts {
             Answer::Value { value } => {
                 let About::Human(task) = about else { return None };
                 let value = decode_any(value).ok()?;
-                self.entry(task).outputs = Map::from([("answer".to_owned(), value)]);
+                self.entry(task).returns(Map::from([("answer".to_owned(), value)]), Vec::new());
                 kernel::Answer::Complete
             }
             Answer::Item { item, done, .. } => {
@@ -448,6 +468,10 @@ fn decode_any(json: &Json) -> Result<Value, String> {
 
 fn decode_outputs(outputs: &BTreeMap<String, Json>) -> Result<Map, String> {
     outputs.iter().map(|(name, json)| Ok((name.clone(), decode_any(json)?))).collect()
+}
+
+fn decode_masked(masked: &[String]) -> Result<Vec<Path>, String> {
+    masked.iter().map(|place| place.parse().map_err(|error: PathError| error.to_string())).collect()
 }
 
 /// A node's number as an index.

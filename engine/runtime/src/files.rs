@@ -16,7 +16,7 @@ impl Files for AttemptContext {
     fn read<'a>(&'a self, path: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
         let place = self.place(path);
         Box::pin(async move {
-            let read = blocking(path, move || read_regular(&place.find()?, most)).await?;
+            let read = blocking(path, move || Ok(read_regular(&place.find()?, most)?)).await?;
             read.ok_or_else(|| FileError::TooLong { path: path.to_owned(), most })
         })
     }
@@ -35,8 +35,7 @@ impl Files for AttemptContext {
         let place = self.place(path);
         blocking(path, move || {
             let full = place.find()?;
-            fs::remove_file(&full)?;
-            sync_folder(&full)
+            Folder::of(&full)?.change(|| fs::remove_file(&full))
         })
     }
 
@@ -45,7 +44,7 @@ impl Files for AttemptContext {
         blocking(path, move || match fs::metadata(place.find()?) {
             Ok(metadata) => Ok(Some(metadata.permissions().mode() & 0o7777)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         })
     }
 
@@ -100,16 +99,38 @@ impl Place {
     }
 }
 
+/// Why something was not done with a file.
+#[derive(Debug)]
+enum Fault {
+    /// And nothing was changed.
+    Untouched(io::Error),
+    /// It was changed, but the folder that says so could not be put on disk.
+    Unsettled(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::Untouched(error)
+    }
+}
+
 fn blocking<'a, T: Send + 'static>(
     path: &'a str,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> BoxFuture<'a, Result<T, FileError>> {
     Box::pin(async move {
-        let result =
-            tokio::task::spawn_blocking(work).await.map_err(|e| FileError::Other(format!("{path}: {e}")))?;
-        result.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => FileError::NotFound(path.to_owned()),
-            _ => FileError::Other(format!("{path}: {}", words(&error))),
+        let result = tokio::task::spawn_blocking(work).await;
+        // It broke off at a place that nobody knows.
+        let result = result.map_err(|error| FileError::Unsettled(format!("{path}: {error}")))?;
+        result.map_err(|fault| match fault {
+            Fault::Untouched(error) if error.kind() == io::ErrorKind::NotFound => {
+                FileError::NotFound(path.to_owned())
+            }
+            Fault::Untouched(error) => FileError::Other(format!("{path}: {}", words(&error))),
+            Fault::Unsettled(error) => FileError::Unsettled(format!(
+                "{path}: it was changed, but its folder could not be put on disk: {}",
+                words(&error)
+            )),
         })
     })
 }
@@ -137,46 +158,60 @@ pub(crate) fn words(error: &io::Error) -> String {
 }
 
 /// Writes beside and renames; what is renamed is on disk, and belongs to whom the file belonged that it replaces.
-fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> io::Result<()> {
+fn replace(path: &Path, content: &[u8], mode: Option<u32>, key: &str) -> Result<(), Fault> {
+    replace_in(&Folder::of(path)?, path, content, mode, key)
+}
+
+fn replace_in(
+    folder: &Folder,
+    path: &Path,
+    content: &[u8],
+    mode: Option<u32>,
+    key: &str,
+) -> Result<(), Fault> {
     let there = match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => return Err(io::Error::other("not a regular file")),
+        Ok(there) if !there.is_file() => return Err(io::Error::other("not a regular file").into()),
         Ok(there) if there.nlink() > 1 => {
             let message = format!(
                 "it has {} names (hard links), and the others would keep what is there now",
                 there.nlink()
             );
-            return Err(io::Error::other(message));
+            return Err(io::Error::other(message).into());
         }
         Ok(there) => Some(there),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
-    let kept = there.as_ref().map(|there| there.permissions().mode() & 0o7777);
     let beside = beside(path, key)?;
-    let written = (|| {
-        // Left by an attempt that was killed in the middle.
-        let _ = fs::remove_file(&beside);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode.or(kept).unwrap_or(MODE))
-            .open(&beside)?;
-        if let Some(there) = &there {
-            keep_owner(&file, there)?;
-        }
-        if let Some(mode) = mode.or(kept) {
-            // Said, or there before: the umask does not count.
-            file.set_permissions(fs::Permissions::from_mode(mode))?;
-        }
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    if written.is_err() {
+    let replaced = write_beside(&beside, content, mode, there.as_ref())
+        .map_err(Fault::from)
+        .and_then(|()| folder.change(|| fs::rename(&beside, path)));
+    if let Err(Fault::Untouched(_)) = replaced {
         let _ = fs::remove_file(&beside);
     }
-    written?;
-    sync_folder(path)
+    replaced
+}
+
+fn write_beside(
+    beside: &Path,
+    content: &[u8],
+    mode: Option<u32>,
+    there: Option<&fs::Metadata>,
+) -> io::Result<()> {
+    let kept = there.map(|there| there.permissions().mode() & 0o7777);
+    // Left by an attempt that was killed in the middle.
+    let _ = fs::remove_file(beside);
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode.or(kept).unwrap_or(MODE)).open(beside)?;
+    if let Some(there) = there {
+        keep_owner(&file, there)?;
+    }
+    if let Some(mode) = mode.or(kept) {
+        // Said, or there before: the umask does not count.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// Gives the new file to the owner and group of the one that it replaces.
@@ -199,9 +234,24 @@ fn beside(path: &Path, key: &str) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".{}.{short}.new", name.to_string_lossy())))
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+/// The folder that a file is in.
+struct Folder(File);
+
+impl Folder {
+    /// Opened before anything is changed: where that is not permitted, nothing is.
+    fn of(path: &Path) -> io::Result<Folder> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let open = File::open(folder.unwrap_or(Path::new(".")));
+        open.map(Folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("its folder cannot be opened: {}", words(&error)))
+        })
+    }
+
+    /// Changes what is in it, and puts that on disk.
+    fn change(&self, change: impl FnOnce() -> io::Result<()>) -> Result<(), Fault> {
+        change()?;
+        self.0.sync_all().map_err(Fault::Unsettled)
+    }
 }
 
 #[cfg(test)]
@@ -237,7 +287,10 @@ mod tests {
         assert_eq!((now.uid(), now.mode() & 0o7777), (other, 0o600));
 
         fs::hard_link(&path, folder.path().join("b")).unwrap();
-        assert!(replace(&path, b"three", None, "key").unwrap_err().to_string().contains("hard links"));
+        let Err(Fault::Untouched(error)) = replace(&path, b"three", None, "key") else {
+            panic!("not refused")
+        };
+        assert!(error.to_string().contains("hard links"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"two");
     }
 
@@ -314,5 +367,46 @@ mod tests {
     fn a_folder_that_does_not_exist_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(replace(&folder.path().join("no/such"), b"", None, "key").is_err());
+    }
+
+    /// Nobody can put a pipe on disk: it stands in for a folder whose disk, or whose kind of file system, cannot.
+    fn folder_that_cannot_be_put_on_disk() -> Folder {
+        Folder(File::from(std::os::fd::OwnedFd::from(io::pipe().unwrap().0)))
+    }
+
+    #[test]
+    fn what_was_changed_and_may_not_be_on_disk_is_never_called_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "old").unwrap();
+        let odd = folder_that_cannot_be_put_on_disk();
+        let written = replace_in(&odd, &path, b"new", None, "key");
+        assert!(matches!(written, Err(Fault::Unsettled(_))), "{written:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(matches!(odd.change(|| fs::remove_file(&path)), Err(Fault::Unsettled(_))));
+        // What was not changed is untouched all the same.
+        assert!(matches!(odd.change(|| fs::remove_file(&path)), Err(Fault::Untouched(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn where_the_folder_cannot_be_opened_nothing_is_changed() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("drop");
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("a");
+        fs::write(&path, "old").unwrap();
+        // To write and to search, not to read: root may all the same, and then it is done.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o300)).unwrap();
+        let written = replace(&path, b"new", None, "key");
+        let now = fs::read(&path).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        match written {
+            Ok(()) => assert_eq!(now, b"new"),
+            Err(fault) => {
+                assert!(matches!(fault, Fault::Untouched(_)), "{fault:?}");
+                assert_eq!(now, b"old");
+            }
+        }
     }
 }

@@ -202,7 +202,7 @@ impl AttemptContext {
     }
 
     fn masked(&self, error: HttpError) -> HttpError {
-        let mask = |text: String| self.shared.mask.text(&text).into_owned();
+        let mask = |text: String| self.mask.text(&text).into_owned();
         match error {
             HttpError::Invalid(text) => HttpError::Invalid(mask(text)),
             HttpError::Connect(text) => HttpError::Connect(mask(text)),

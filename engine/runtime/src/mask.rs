@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
+use runbook_step::Path;
 use serde_json::Value as Json;
 
 /// What stands where a secret was.
@@ -23,9 +25,16 @@ const SHORTEST_PART: usize = 8;
 pub(crate) struct Mask {
     /// Longest first, so that a secret that contains another is hidden whole.
     needles: Arc<RwLock<Arc<Vec<String>>>>,
+    /// Of an attempt: whether it has hidden anything in what the attempt was given back.
+    hid: Option<Arc<AtomicBool>>,
 }
 
 impl Mask {
+    /// The mask of one attempt, which knows what it has hidden: a step may make outputs of a text that was masked before.
+    pub(crate) fn of_attempt(&self) -> Mask {
+        Mask { needles: Arc::clone(&self.needles), hid: Some(Arc::default()) }
+    }
+
     /// From now on hides this text and its usual forms; false if it is too short for that.
     pub(crate) fn hide(&self, secret: &str) -> bool {
         let mut wanted = Vec::new();
@@ -56,34 +65,59 @@ impl Mask {
                 text = Cow::Owned(text.replace(needle.as_str(), MASKED));
             }
         }
+        if let (Cow::Owned(_), Some(hid)) = (&text, &self.hid) {
+            hid.store(true, Ordering::Relaxed);
+        }
         text
     }
 
-    /// Replaces known secrets in all text and numbers inside a value, names of fields included.
-    pub(crate) fn json(&self, value: &mut Json) {
-        if self.needles().is_empty() {
-            return;
+    /// Replaces known secrets in all text and numbers inside a value, names of fields included. Where secrets were, be it
+    /// that this attempt's mask has hidden them before, comes back.
+    pub(crate) fn json(&self, value: &mut Json) -> Vec<Path> {
+        let mut places = Vec::new();
+        if !self.needles().is_empty() {
+            let before = self.hid.as_ref().is_some_and(|hid| hid.load(Ordering::Relaxed));
+            self.json_at(value, before, &Path::default(), &mut places);
         }
+        places
+    }
+
+    fn json_at(&self, value: &mut Json, before: bool, at: &Path, places: &mut Vec<Path>) {
         match value {
             Json::String(text) => {
                 if let Cow::Owned(masked) = self.text(text) {
                     *text = masked;
+                    places.push(at.clone());
+                } else if before && text.contains(MASKED) {
+                    places.push(at.clone());
                 }
             }
-            Json::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Json::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.json_at(item, before, &at.clone().item(index), places);
+                }
+            }
             Json::Object(fields) => {
-                fields.values_mut().for_each(|field| self.json(field));
-                if fields.keys().any(|name| matches!(self.text(name), Cow::Owned(_))) {
+                let is_masked = |name: &String| {
+                    matches!(self.text(name), Cow::Owned(_)) || before && name.contains(MASKED)
+                };
+                if fields.keys().any(is_masked) {
                     *fields = std::mem::take(fields)
                         .into_iter()
                         .map(|(name, field)| (self.text(&name).into_owned(), field))
                         .collect();
+                    // One of its fields is not what it was called.
+                    places.push(at.clone());
+                }
+                for (name, field) in fields {
+                    self.json_at(field, before, &at.clone().name(name), places);
                 }
             }
             // A secret that looks like a number comes back as one.
             Json::Number(number) => {
                 if let Cow::Owned(_) = self.text(&number.to_string()) {
                     *value = MASKED.into();
+                    places.push(at.clone());
                 }
             }
             Json::Null | Json::Bool(_) => {}
@@ -237,12 +271,25 @@ mod tests {
     }
 
     #[test]
+    fn what_an_attempt_was_given_masked_is_known_when_it_returns_it() {
+        let known = Mask::default();
+        known.hide("hunter22");
+        let [hid, idle] = [known.of_attempt(), known.of_attempt()];
+        let mut given = Json::from(hid.text("is hunter22"));
+        let mut own = given.clone();
+        assert_eq!(hid.json(&mut given), [Path::default()]);
+        // Of one that was given nothing masked, it is its own text.
+        assert_eq!(idle.json(&mut own), []);
+    }
+
+    #[test]
     fn names_and_leaves_of_json_are_masked() {
         let mask = Mask::default();
         mask.hide("hunter22");
         mask.hide("83726153");
         let mut json = serde_json::json!({"hunter22": ["a hunter22", 3, 83_726_153], "b": null});
-        mask.json(&mut json);
+        let places: Vec<String> = mask.json(&mut json).iter().map(ToString::to_string).collect();
         assert_eq!(json, serde_json::json!({"***": ["a ***", 3, "***"], "b": null}));
+        assert_eq!(places, ["", "***[0]", "***[2]"]);
     }
 }

@@ -34,6 +34,8 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Patience {
     /// Between TERM and KILL.
     pub(crate) grace: Duration,
+    /// After KILL: for the system to let go of the leader.
+    pub(crate) dying: Duration,
     /// After its leader has ended by itself: for what it left in its group (`tee` at the end of a script) to end too.
     pub(crate) linger: Duration,
     /// After the group has gone: for output that a process outside the group may still hold open.
@@ -44,6 +46,7 @@ impl Default for Patience {
     fn default() -> Self {
         Patience {
             grace: Duration::from_secs(10),
+            dying: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_millis(250),
         }
@@ -349,7 +352,7 @@ impl<'w> Child<'w> {
             self.watch.note("they did not end in time: killed");
         }
         self.group.signal(Signal::KILL);
-        let status = match tokio::time::timeout(patience.grace, self.pump(&mut exited)).await {
+        let status = match tokio::time::timeout(patience.dying, self.pump(&mut exited)).await {
             Ok(exited) => {
                 exited.map_err(|e| lost(&e))?;
                 Some(self.group.reap().map_err(|e| lost(&e))?)

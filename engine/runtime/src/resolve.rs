@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use runbook_kernel::{Forward, FrameRole, Kernel, NodeId, Rollback, TaskId, TaskState};
-use runbook_plan::{EvalError, ModuleId, Plan, Reference, Resolve, Template, Work};
-use runbook_step::{Map, Registry, Secret, Value};
+use runbook_plan::{EvalError, ModuleId, Plan, Reference, Resolve, Template, Withheld, Work};
+use runbook_step::{Map, Path, Registry, Secret, Value};
 use runbook_syntax::Span;
 use runbook_wire::Task;
 
@@ -112,8 +112,38 @@ impl<'a> View<'a> {
         outputs
     }
 
-    /// `steps.ID.each`: what became of each item.
-    fn each(self, each: TaskId) -> Vec<Value> {
+    /// What of [`View::step`] nobody may read.
+    fn withheld(self, task: TaskId) -> Vec<Withheld> {
+        let own = self.masked(task, &Path::default());
+        let Work::Each { .. } = self.plan.nodes[index(task.node)].work else { return own };
+        let items = self.items(task).into_iter().enumerate();
+        let below = items.flat_map(|(at, item)| {
+            let place = Path::default().name("each").item(at);
+            item.map(|item| self.masked(item, &place)).unwrap_or_default()
+        });
+        own.into_iter().chain(below).collect()
+    }
+
+    /// The places in the outputs of a task where a secret was hidden; its `outputs` are below this one.
+    fn masked(self, task: TaskId, below: &Path) -> Vec<Withheld> {
+        let Some(facts) = self.facts.task(task) else { return Vec::new() };
+        let withheld = |place: &Path| {
+            Withheld {
+            at: below.clone().name("outputs").join(place),
+            reason: format!(
+                "output `{place}` of `{}` cannot be used: a secret was hidden in it, so that it is not what was returned",
+                self.path(task)
+            ),
+            hint: "Return something that holds no secret. One that is a common word is found where it is not meant: \
+                   give it another content."
+                .into(),
+        }
+        };
+        facts.masked.iter().map(withheld).collect()
+    }
+
+    /// The tasks of the items of a `for_each`, as far as they have begun.
+    fn items(self, each: TaskId) -> Vec<Option<TaskId>> {
         let items = self.facts.task(each).map(|facts| facts.items.as_slice()).unwrap_or_default();
         let mut frames = vec![None; items.len()];
         for (number, frame) in (0u32..).map_while(|n| Some((n, self.kernel.frame(n)?))) {
@@ -125,8 +155,13 @@ impl<'a> View<'a> {
             }
         }
         let body = self.body_of(each.node);
-        let item = |(at, (key, _)): (usize, &(String, Value))| {
-            let task = frames[at].zip(body).map(|(frame, node)| TaskId { frame, node });
+        frames.into_iter().map(|frame| Some(TaskId { frame: frame?, node: body? })).collect()
+    }
+
+    /// `steps.ID.each`: what became of each item.
+    fn each(self, each: TaskId) -> Vec<Value> {
+        let items = self.facts.task(each).map(|facts| facts.items.as_slice()).unwrap_or_default();
+        let item = |((key, _), task): (&(String, Value), Option<TaskId>)| {
             let status = task.and_then(|task| self.kernel.task(task)).map(|view| view.state);
             let outputs = task.map(|task| self.outputs(task, status)).unwrap_or_default();
             Value::Map(Map::from([
@@ -135,7 +170,7 @@ impl<'a> View<'a> {
                 ("outputs".to_owned(), Value::Map(outputs)),
             ]))
         };
-        items.iter().enumerate().map(item).collect()
+        items.iter().zip(self.items(each)).map(item).collect()
     }
 
     /// The node that a `for_each` runs for each item.
@@ -206,12 +241,7 @@ impl<'a> View<'a> {
 impl Resolve for Place<'_> {
     fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
         let view = self.view;
-        let visible = |node: NodeId| {
-            self.task.and_then(|task| view.kernel.visible(task, node)).or_else(|| {
-                let outside = TaskId { frame: 0, node };
-                self.task.is_none().then_some(outside)
-            })
-        };
+        let visible = |node| self.visible(node);
         let found = match reference {
             Reference::Input(module, name) => view.input(self.task, *module, name),
             Reference::Environment => Some(view.plan.environment.clone()),
@@ -236,9 +266,25 @@ impl Resolve for Place<'_> {
             hint: Some("this is a fault of runbook: the plan should have refused it".into()),
         })
     }
+
+    fn withheld(&self, reference: &Reference) -> Vec<Withheld> {
+        match reference {
+            Reference::Step { node, .. } => {
+                self.visible(*node).map(|task| self.view.withheld(task)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Place<'_> {
+    fn visible(&self, node: NodeId) -> Option<TaskId> {
+        match self.task {
+            Some(task) => self.view.kernel.visible(task, node),
+            None => Some(TaskId { frame: 0, node }),
+        }
+    }
+
     fn item(&self, each: NodeId) -> Option<(String, Value)> {
         let (each, at) = self.view.item_of(self.task?, each)?;
         self.view.facts.task(each)?.items.get(at).cloned()
@@ -266,6 +312,13 @@ impl Resolve for WithItem<'_> {
         match reference {
             Reference::Item { each, .. } if *each == self.each => Ok(self.item.clone()),
             other => self.place.resolve(other),
+        }
+    }
+
+    fn withheld(&self, reference: &Reference) -> Vec<Withheld> {
+        match reference {
+            Reference::Item { each, .. } if *each == self.each => Vec::new(),
+            other => self.place.withheld(other),
         }
     }
 }

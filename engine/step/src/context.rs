@@ -256,7 +256,8 @@ pub trait Net: Send + Sync {
 pub trait Files: Send + Sync {
     /// The whole content of a regular file of at most so many bytes.
     fn read<'a>(&'a self, path: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
-    /// Writes beside and renames, so that a reader sees the old content or the new, and an error leaves the old one.
+    /// Writes beside and renames, so that a reader sees the old content or the new. An error leaves the old one, except
+    /// [`FileError::Unsettled`].
     /// `mode` as in chmod; without it a file keeps the one that it has, and a new one gets what the umask leaves. A file
     /// that is replaced keeps its owner and group; where that is not permitted, or it has other names (hard links) that
     /// would keep the old content, it is an error.
@@ -266,7 +267,7 @@ pub trait Files: Send + Sync {
         content: &'a [u8],
         mode: Option<u32>,
     ) -> BoxFuture<'a, Result<(), FileError>>;
-    /// Deletes a file.
+    /// Deletes a file. An error leaves it, except [`FileError::Unsettled`].
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), FileError>>;
     /// The permission bits of a file; `None` where there is no such file.
     fn mode<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<u32>, FileError>>;
@@ -281,6 +282,9 @@ pub enum FileError {
     NotFound(String),
     #[error("{path}: longer than {most} bytes")]
     TooLong { path: String, most: usize },
+    /// It was changed, and whether the change outlives a crash of the machine is not known.
+    #[error("{0}")]
+    Unsettled(String),
     #[error("{0}")]
     Other(String),
 }

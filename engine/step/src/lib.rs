@@ -12,6 +12,7 @@ mod comparison;
 mod context;
 mod declaration;
 mod duration;
+mod json;
 mod outcome;
 mod path;
 mod reference;

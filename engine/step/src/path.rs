@@ -33,6 +33,27 @@ pub struct PathError {
 }
 
 impl Path {
+    /// The path to this name below.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Path {
+        self.segments.push(Segment::Name(name.to_owned()));
+        self
+    }
+
+    /// The path to this item below, counted from 0.
+    #[must_use]
+    pub fn item(mut self, index: usize) -> Path {
+        self.segments.push(Segment::Index(index as i64));
+        self
+    }
+
+    /// This path, and from there the other one.
+    #[must_use]
+    pub fn join(mut self, below: &Path) -> Path {
+        self.segments.extend_from_slice(&below.segments);
+        self
+    }
+
     /// What lies there; `None` where a name or an item does not exist, or what is on the way is not a map or list.
     pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.segments.iter().try_fold(value, |value, segment| match (segment, value) {

@@ -179,14 +179,15 @@ impl Value {
     }
 
     /// Data that came from outside, as it is: nothing in it is taken for a secret reference. A whole number that does
-    /// not fit 64 signed bits becomes a [`Value::Float`].
+    /// not fit 64 signed bits becomes text; of longer ones than JSON values hold, see [`Value::parse_json`].
     pub fn from_json(json: serde_json::Value) -> Self {
         match json {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(value) => Value::Bool(value),
-            serde_json::Value::Number(number) => match number.as_i64() {
-                Some(value) => Value::Int(value),
-                None => number.as_f64().map_or(Value::Null, Value::Float),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(value), _) => Value::Int(value),
+                (None, Some(value)) => Value::Str(value.to_string()),
+                (None, None) => number.as_f64().map_or(Value::Null, Value::Float),
             },
             serde_json::Value::String(text) => Value::Str(text),
             serde_json::Value::Array(items) => Value::List(items.into_iter().map(Value::from_json).collect()),

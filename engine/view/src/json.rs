@@ -157,6 +157,9 @@ fn node(n: &Node<'_>) -> Value {
         map.insert("skipped".into(), json!(task.skipped));
         map.insert("parameters".into(), readable(&task.params));
         map.insert("outputs".into(), readable(&task.outputs));
+        if !task.masked.is_empty() {
+            map.insert("masked".into(), json!(task.masked));
+        }
         map.insert("case".into(), json!(task.branch.as_ref().map(|(_, label)| label)));
     }
     for (name, nodes) in [

@@ -100,7 +100,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             say(Detail, Tone::Plain, &task.path, format!("starts: {what}{again}"));
         }
-        Body::Ended { task, result, note, warning, failure, .. } => {
+        Body::Ended { task, result, masked, note, warning, failure, .. } => {
             let took = took(run, task, record);
             let verifies = run.task(Key::of(task)).is_some_and(|t| t.phase == Phase::Verifying);
             let (tone, verb) = match result {
@@ -125,7 +125,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 _ => Milestone,
             };
             say(weight, tone, &task.path, text);
-            if let Some(warning) = warning {
+            for warning in warning.iter().chain(&value::masked(masked)) {
                 say(Step, Tone::Warn, &task.path, format!("warning: {warning}"));
             }
             if let (Some(failure), Some(entry)) = (failure, run.outline.entries.get(task.node as usize)) {
@@ -138,7 +138,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
         Body::GateClosed { task, gate, reason, .. } => {
             say(Milestone, Tone::Warn, &task.path, format!("gate {} no longer holds: {reason}", gate.path));
         }
-        Body::Checked { task, probe, grade, message, .. } => {
+        Body::Checked { task, probe, grade, message, masked, .. } => {
             // A probe may look every second; a line says that what it sees has changed.
             let seen = run.task(Key::of(task)).and_then(|t| t.probe(*probe));
             if seen.is_none_or(|s| s.row == 1) {
@@ -157,11 +157,21 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 let message = if message.is_empty() { String::new() } else { format!(": {message}") };
                 say(Detail, tone, &task.path, format!("{what}{word}{message}"));
             }
+            if let Some(warning) = value::masked(masked) {
+                say(Step, Tone::Warn, &task.path, format!("warning: {warning}"));
+            }
         }
-        Body::Closed { task, failure, .. } => match failure {
-            Some(failure) => say(Milestone, Tone::Fail, &task.path, format!("failed: {}", failure.message)),
-            None => say(Detail, Tone::Dim, &task.path, "ends".into()),
-        },
+        Body::Closed { task, masked, failure, .. } => {
+            match failure {
+                Some(failure) => {
+                    say(Milestone, Tone::Fail, &task.path, format!("failed: {}", failure.message));
+                }
+                None => say(Detail, Tone::Dim, &task.path, "ends".into()),
+            }
+            if let Some(warning) = value::masked(masked) {
+                say(Step, Tone::Warn, &task.path, format!("warning: {warning}"));
+            }
+        }
         Body::Asked { about, question, show, deadline_wall_ms } => {
             let until = deadline_wall_ms.map(|d| format!(" (until {})", moment::date_time(d, zone)));
             let about = self::about(about);

@@ -12,6 +12,13 @@ pub fn short(value: &Value) -> String {
     }
 }
 
+/// That a secret was hidden in these outputs, in words; nothing if there are none.
+pub(crate) fn masked(places: &[String]) -> Option<String> {
+    let (first, more) = places.split_first()?;
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    Some(format!("a secret was hidden in output `{first}`{more}, which no step can use"))
+}
+
 /// The value with secrets replaced by what they are called, at any depth.
 pub fn readable(value: &Value) -> Value {
     match value {

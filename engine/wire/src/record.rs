@@ -164,6 +164,9 @@ pub enum Body {
         result: Result,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         outputs: BTreeMap<String, Value>,
+        /// Where in `outputs` a secret was hidden: `colour`, `json.items[3].token`. No expression reads what stands there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        masked: Vec<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,11 +192,17 @@ pub enum Body {
         /// Of a `verify` that found the effect: what the step would have returned, as far as that can be known.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         outputs: BTreeMap<String, Value>,
+        /// As of `Ended`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        masked: Vec<String>,
     },
     Closed {
         task: Task,
         attempt: u32,
         outputs: BTreeMap<String, Value>,
+        /// As of `Ended`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        masked: Vec<String>,
         failure: Option<Failure>,
     },
     Fired {

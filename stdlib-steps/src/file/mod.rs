@@ -121,8 +121,17 @@ impl Step for Write {
             }
             (None, Err(_)) => return Map::new(),
         };
-        let before = world.resources.insert(resource, content.clone());
-        Map::from([("changed".into(), (before != Some(content)).into()), ("bytes".into(), bytes)])
+        let before = world.resources.get(&resource).cloned();
+        // Without one it keeps the mode that it has.
+        let mode = match (call.get("mode"), before.as_ref().and_then(Value::as_map)) {
+            (Some(mode), _) => mode.to_string().trim_start_matches('0').into(),
+            (None, Some(before)) => before.get("mode").cloned().unwrap_or_default(),
+            (None, None) => Value::Null,
+        };
+        let after = Value::from(Map::from([("content".into(), content), ("mode".into(), mode)]));
+        let changed = before.as_ref() != Some(&after);
+        world.resources.insert(resource, after);
+        Map::from([("changed".into(), changed.into()), ("bytes".into(), bytes)])
     }
 }
 
@@ -198,8 +207,9 @@ async fn write(call: &Call, ctx: &dyn Context) -> Result<Outcome, Failure> {
     let State::File { content, mode } = wanted(call, ctx, &before).await? else {
         return Ok(Outcome::done(Map::new()));
     };
-    // By the contract of `Files::write` a failure leaves the old content.
-    ctx.files().write(path, &content, Some(mode)).await.map_err(fault)?;
+    if let Err(error) = ctx.files().write(path, &content, Some(mode)).await {
+        return Ok(not_written(error));
+    }
     let note = format!("{} bytes", content.len());
     Ok(Outcome::Done(
         Success { outputs: outputs(&before, &State::File { content, mode }), ..Success::default() }
@@ -240,13 +250,22 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Outcome, Failure> {
             Failure::new(FailureKind::Error, message).hint("somebody else has changed it since; look first")
         );
     }
-    match &before {
-        State::File { content, mode } => {
-            ctx.files().write(path, content, Some(*mode)).await.map_err(fault)?
-        }
-        State::Absent => ctx.files().remove(path).await.map_err(fault)?,
+    let put_back = match &before {
+        State::File { content, mode } => ctx.files().write(path, content, Some(*mode)).await,
+        State::Absent => ctx.files().remove(path).await,
+    };
+    Ok(match put_back {
+        Ok(()) => Outcome::Done(Success::default().note(format!("is as it was: {before}"))),
+        Err(error) => not_written(error),
+    })
+}
+
+/// By the contract of [`runbook_step::Files`] an error leaves what was there, but for one that says otherwise.
+fn not_written(error: FileError) -> Outcome {
+    match error {
+        FileError::Unsettled(_) => Outcome::Unknown(fault(error)),
+        _ => Outcome::NotDone(fault(error)),
     }
-    Ok(Outcome::Done(Success::default().note(format!("is as it was: {before}"))))
 }
 
 fn outputs(before: &State, now: &State) -> Map {

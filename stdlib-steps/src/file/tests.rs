@@ -132,6 +132,38 @@ fn refusals_touch_nothing() {
 }
 
 #[test]
+fn what_was_changed_and_may_not_be_on_disk_is_in_doubt() {
+    for there in [None, Some("old")] {
+        let fake = there.map_or_else(Fake::new, |old| Fake::new().file("a", old)).unsettled_files();
+        let call = prepared(&fake, &call(json!({"path": "a", "content": "new"})));
+        let written = fake.block_on(Write.run(&call, &fake));
+        assert!(matches!(written, Outcome::Unknown(_)), "{written:?}");
+        assert_eq!(fake.file_now("a"), file("new", 0o644));
+        // Looking settles it, and so does trying the undo again.
+        assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::Done(_)));
+        let undone = fake.block_on(Write.undo(&call, &fake));
+        assert!(matches!(undone, Outcome::Unknown(_)), "{undone:?}");
+        assert_eq!(fake.file_now("a"), there.and_then(|old| file(old, 0o644)));
+        assert!(matches!(fake.block_on(Write.undo(&call, &fake)), Outcome::Done(_)));
+    }
+}
+
+#[test]
+fn a_rehearsal_knows_a_change_of_content_and_of_mode() {
+    let mut world = World::default();
+    let mut changed = |params| Write.simulate(&call(params), &mut world)["changed"].as_bool().unwrap();
+    let told = [
+        changed(json!({"path": "a", "content": "x", "mode": "0640"})),
+        changed(json!({"path": "a", "content": "x", "mode": "640"})),
+        changed(json!({"path": "a", "content": "x"})),
+        changed(json!({"path": "a", "content": "x", "mode": "0600"})),
+        changed(json!({"path": "a", "content": "y"})),
+        changed(json!({"path": "a", "content": "y", "mode": "0600"})),
+    ];
+    assert_eq!(told, [true, false, false, true, true, false]);
+}
+
+#[test]
 fn the_plan_shows_the_difference() {
     let fake = Fake::new().file("a", "one\ntwo\nthree\nfour\nfive\n");
     let planned = |params| {

@@ -41,7 +41,7 @@ pub(crate) fn declare_response(it: Declaration) -> Declaration {
     it.output("status", Type::integer(), "The status of the answer.")
         .output("headers", Type::map_of(Type::string()), "Its headers, names in lower case.")
         .output("body", Type::string(), "The first 4 KiB of the body, as text.")
-        .output("json", Type::Any, "The body, if it is JSON of at most 64 KiB; else `null`.")
+        .output("json", Type::Any, "The body, if it is JSON of at most 64 KiB; else `null`. Whole numbers beyond 64 signed bits are text, so that no digit is lost.")
         .output("latency", Type::number(), "Milliseconds from connecting to the last byte of the body.")
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn outputs(response: &HttpResponse, ctx: &dyn Context) -> Map {
 
 /// The body as JSON, if it is.
 pub(crate) fn json(response: &HttpResponse) -> Option<Value> {
-    serde_json::from_slice(&response.body).ok().map(Value::from_json)
+    Value::parse_json(&response.body).ok()
 }
 
 /// Milliseconds, in hundredths.

@@ -120,6 +120,14 @@ impl Expect {
         }
     }
 
+    /// A status that is as wanted.
+    pub(crate) fn a_status(&self) -> u16 {
+        match self.status.first() {
+            Some(StatusRange(from, ..)) => *from,
+            None => 200,
+        }
+    }
+
     /// Whether the answer is as wanted; if not, every difference.
     pub(crate) fn judge(&self, response: &HttpResponse, ctx: &dyn Context) -> Result<(), Mismatch> {
         let hide = &|text: &str| ctx.hide(text);
@@ -275,6 +283,12 @@ fn subset(place: &str, wanted: &Value, found: &Value, hide: Hide<'_>, difference
                 Err(_) => differences.push(format!("{place} = {found}, wanted {}", literal(wanted, hide))),
             }
         }
+        (Value::Str(text), Value::Str(number)) if text != number && is_long_number(number) => {
+            match Comparison::parse(text, Quantity::Number) {
+                Ok(comparison) if comparison.holds(number.parse().unwrap_or(f64::NAN)) => {}
+                _ => differences.push(format!("{place} = {number}, wanted {}", literal(wanted, hide))),
+            }
+        }
         (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_))
             if wanted.as_float() == found.as_float() => {}
         (wanted, found) if wanted == found => {}
@@ -282,6 +296,12 @@ fn subset(place: &str, wanted: &Value, found: &Value, hide: Hide<'_>, difference
             differences.push(format!("{place} = {}, wanted {}", literal(found, hide), literal(wanted, hide)))
         }
     }
+}
+
+/// Whether a text may be a whole number of JSON that is too long for a number of ours; see [`Value::parse_json`].
+fn is_long_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    text.parse::<i64>().is_err() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A status that is not the one that is wanted, and what the server says about it.

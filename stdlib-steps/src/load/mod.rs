@@ -35,7 +35,7 @@ step_type! {
     /// A request **fails** if its answer is lost, late, or of another status than `expect.status`. Percentiles are those of the
     /// requests that did not fail. A connection that is refused is followed by a pause of 100 ms in its place.
     ///
-    /// Unless `expect.failures` says otherwise, no request may fail. Every figure that is not as wanted is listed. The
+    /// Unless `expect.failures` says otherwise, no request may fail; and whatever it says, not all of them may. Every figure that is not as wanted is listed. The
     /// figures are outputs even then.
     pub struct Run = "load.run", declare;
 }
@@ -193,7 +193,11 @@ fn conclude(
         }
         None => {}
     }
-    let missed = wanted.missed(&outputs);
+    let mut missed = wanted.missed(&outputs);
+    if missed.is_empty() && stats.failures() == stats.requests() {
+        // However many may fail: of a service that nobody has reached there are no figures.
+        missed.push(format!("no request succeeded: {summary}"));
+    }
     if missed.is_empty() {
         return Ok(Success { outputs, ..Success::default() }.note(summary));
     }

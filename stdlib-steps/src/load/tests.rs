@@ -107,6 +107,10 @@ fn nobody_there_is_inconclusive_and_does_not_spin() {
       {"failures":60,"first_error":"GET http://shop/: connection refused","max":null,"p50":null,"p90":null,"p95":null,"p99":null,"requests":60,"rps":0.0}
     "#);
     assert_eq!(fake.seen().requests.len(), 60);
+    insta::assert_snapshot!(ran(&fake, json!({"requests": 20, "expect": {"failures": "< 100"}})), @r#"
+    connect no request succeeded: 20 requests, 20 failed (first: GET http://shop/: connection refused)
+      {"failures":20,"first_error":"GET http://shop/: connection refused","max":null,"p50":null,"p90":null,"p95":null,"p99":null,"requests":20,"rps":0.0}
+    "#);
 }
 
 #[test]

@@ -102,14 +102,11 @@ fn returned(call: &Call, exit: &ProcessExit) -> Result<std::collections::BTreeMa
         let texts = exit.outputs.clone().map_err(|error| format!("its outputs cannot be read: {error}"))?;
         return Ok(texts.into_iter().map(|(name, text)| (name, Returned::Text(text))).collect());
     }
-    match serde_json::from_str(&exit.stdout) {
-        Ok(serde_json::Value::Object(fields)) => Ok(fields
-            .into_iter()
-            .map(|(name, json)| (name, Returned::Data(Value::from_json(json))))
-            .collect()),
-        Ok(other) => {
-            Err(format!("its standard output is {}, not a JSON object", Value::from_json(other).kind()))
+    match Value::parse_json(exit.stdout.as_bytes()) {
+        Ok(Value::Map(fields)) => {
+            Ok(fields.into_iter().map(|(name, value)| (name, Returned::Data(value))).collect())
         }
+        Ok(other) => Err(format!("its standard output is {}, not a JSON object", other.kind())),
         Err(_) if exit.stdout_cut => Err("its standard output is too long to be taken as JSON".into()),
         Err(error) => Err(format!("its standard output is not JSON: {error}")),
     }

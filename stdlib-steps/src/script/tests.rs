@@ -167,3 +167,15 @@ fn the_plan_shows_what_would_run() {
     insta::assert_snapshot!(shown(&Run, serde_json::json!({"script": "\nset -x\nmake\n"})), @"run set -x … (2 lines)");
     insta::assert_snapshot!(shown(&Argv, serde_json::json!({"argv": ["make", "-j", 2]})), @"run make -j 2");
 }
+
+#[test]
+fn a_number_longer_than_ours_comes_back_with_all_its_digits_or_not_at_all() {
+    let end = |ty| {
+        let given = script(serde_json::json!({"script": "x", "stdout": "json"}), &[("id", ty)]);
+        ended(&given, &Fake::new().on_process(|_| exit(0, r#"{"id": 18446744073709551615}"#, "")))
+    };
+    insta::assert_snapshot!([end(Type::Any), end(Type::integer())].join("\n"), @r#"
+    done {"exit_code":0,"id":"18446744073709551615"}
+    failed error: it ended well, but its output `id` is wrong: wanted a whole number, got the text `18446744073709551615`; it has more digits than a number here can have {"exit_code":0}
+    "#);
+}

@@ -1,13 +1,21 @@
 //! Children that do not behave.
 
 use runbook_testbed::Bed;
+use rustix::process::Signal;
 
 #[test]
 fn one_that_ignores_term_is_killed_with_its_group() {
-    let script = "trap '' TERM; (trap '' TERM; echo $BASHPID > grandchild; sleep 60) & echo $$ > child; wait";
-    let bed = Bed::with_steps(&format!("  - {{id: a, run: \"{script}\", effect: read, timeout: 500ms}}\n"));
-    bed.runbook(&["exec", "a.yaml"]).expect(20);
-    for name in ["child", "grandchild"] {
+    let grandchild = "(trap '' TERM; echo $BASHPID > grandchild; while :; do sleep 60; done)";
+    let script = format!("trap '' TERM; {grandchild} & echo $$ > child; while :; do wait; done");
+    let bed = Bed::with_steps(&format!("  - {{id: a, run: \"{script}\", effect: read}}\n"));
+    let running = bed.start(&["exec", "a.yaml"]);
+    let both = ["child", "grandchild"];
+    while !both.iter().all(|name| bed.read(name).is_some_and(|pid| pid.ends_with('\n'))) {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::INT);
+    running.wait().expect(20);
+    for name in both {
         let pid = bed.read(name).unwrap();
         let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{name} still runs: {state}");

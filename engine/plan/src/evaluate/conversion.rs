@@ -6,12 +6,13 @@ use minijinja::Value as Jinja;
 use minijinja::value::ValueKind;
 use runbook_step::Value;
 
-use crate::model::{EvalError, Expression, Reference, Resolve};
+use super::filters;
+use crate::model::{EvalError, Expression, Reference, Resolve, Withheld};
 
 /// The most items, on all levels, that a result may have.
 pub(super) const MAX_ITEMS: usize = 100_000;
 
-/// The names that an expression sees: exactly those that it refers to.
+/// The names that an expression sees: exactly those that it refers to. What is withheld is an invalid value there.
 pub(super) fn root(expression: &Expression, scope: &dyn Resolve) -> Result<Jinja, EvalError> {
     let mut names: BTreeMap<&str, Jinja> = BTreeMap::new();
     let mut inputs: BTreeMap<&str, Jinja> = BTreeMap::new();
@@ -23,7 +24,9 @@ pub(super) fn root(expression: &Expression, scope: &dyn Resolve) -> Result<Jinja
         })
         .collect();
     for (reference, key_name) in expression.refs.iter().zip(&key_names) {
-        let value = to_jinja(&scope.resolve(reference)?).ok_or_else(|| EvalError {
+        let value = scope.resolve(reference)?;
+        let withheld = scope.withheld(reference);
+        let value = to_jinja_without(&value, &places(&value, &withheld)).ok_or_else(|| EvalError {
             span: expression.span,
             message: "a secret can only stand alone, not inside an expression".into(),
             hint: Some("Write `${{ secrets.name }}` with nothing around it inside the braces.".into()),
@@ -45,8 +48,21 @@ pub(super) fn root(expression: &Expression, scope: &dyn Resolve) -> Result<Jinja
     Ok(Jinja::from_pairs(names))
 }
 
+/// The values inside this one that are withheld.
+fn places<'v>(value: &'v Value, withheld: &'v [Withheld]) -> Vec<(&'v Value, &'v Withheld)> {
+    withheld.iter().filter_map(|withheld| Some((value.at(&withheld.at)?, withheld))).collect()
+}
+
 /// `None` if there is a secret inside.
 pub(super) fn to_jinja(value: &Value) -> Option<Jinja> {
+    to_jinja_without(value, &[])
+}
+
+fn to_jinja_without(value: &Value, withheld: &[(&Value, &Withheld)]) -> Option<Jinja> {
+    if let Some((_, withheld)) = withheld.iter().find(|(place, _)| std::ptr::eq(*place, value)) {
+        return Some(filters::fail(withheld.reason.clone(), Some(withheld.hint.clone())).into());
+    }
+    let to_jinja = |value: &Value| to_jinja_without(value, withheld);
     Some(match value {
         Value::Null => Jinja::from(()),
         Value::Bool(v) => Jinja::from(*v),

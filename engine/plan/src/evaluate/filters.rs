@@ -32,6 +32,7 @@ fn build() -> Environment<'static> {
     env.add_filter("__get", get);
     env.add_filter("__find", find);
     env.add_filter("__present", present);
+    env.add_filter("__whole", whole);
     env.add_filter("__concat", concat);
 
     env.add_filter("abs", filters::abs);
@@ -112,7 +113,7 @@ impl std::fmt::Display for Hint {
 
 impl std::error::Error for Hint {}
 
-fn fail(message: String, hint: Option<String>) -> Error {
+pub(super) fn fail(message: String, hint: Option<String>) -> Error {
     let error = Error::new(ErrorKind::InvalidOperation, message);
     match hint {
         Some(hint) => error.with_source(Hint(hint)),
@@ -150,6 +151,7 @@ pub(super) fn explain(error: &Error) -> (String, Option<String>) {
 
 /// A lookup that must find something. `path` is how the base is written.
 fn get(base: &Jinja, key: &Jinja, path: &str) -> Result<Jinja, Error> {
+    valid(base)?;
     let found = base.get_item(key).unwrap_or_default();
     if !found.is_undefined() {
         return Ok(found);
@@ -182,8 +184,32 @@ fn get(base: &Jinja, key: &Jinja, path: &str) -> Result<Jinja, Error> {
 }
 
 /// A lookup under `default`: nothing is fine.
-fn find(base: &Jinja, key: &Jinja, _path: &str) -> Jinja {
-    base.get_item(key).unwrap_or_default()
+fn find(base: &Jinja, key: &Jinja, _path: &str) -> Result<Jinja, Error> {
+    valid(base)?;
+    Ok(base.get_item(key).unwrap_or_default())
+}
+
+/// What was found, if nothing is withheld in it.
+fn whole(value: Jinja) -> Result<Jinja, Error> {
+    fn look(value: &Jinja) -> Result<(), Error> {
+        valid(value)?;
+        match value.kind() {
+            ValueKind::Map => value.try_iter()?.try_for_each(|key| look(&value.get_item(&key)?)),
+            ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.try_for_each(|item| look(&item)),
+            _ => Ok(()),
+        }
+    }
+    look(&value)?;
+    Ok(value)
+}
+
+/// The error that stands in place of a value that is withheld.
+fn valid(value: &Jinja) -> Result<(), Error> {
+    if value.kind() != ValueKind::Invalid {
+        return Ok(());
+    }
+    // The engine gives it away to those who iterate.
+    Jinja::from(vec![value.clone()]).try_iter()?.checked().try_for_each(|item| item.map(drop))
 }
 
 fn present(value: Jinja, filter: &str) -> Result<Jinja, Error> {
@@ -268,10 +294,10 @@ fn tojson(value: &Jinja, options: Kwargs) -> Result<String, Error> {
 }
 
 fn fromjson(value: &str) -> Result<Jinja, Error> {
-    let json: serde_json::Value =
-        serde_json::from_str(value).map_err(|e| fail(format!("this is not JSON: {e}"), None))?;
+    let value =
+        Value::parse_json(value.as_bytes()).map_err(|e| fail(format!("this is not JSON: {e}"), None))?;
     // Data that came from outside holds no secrets.
-    Ok(conversion::to_jinja(&Value::from_json(json)).unwrap_or_default())
+    Ok(conversion::to_jinja(&value).unwrap_or_default())
 }
 
 /// Milliseconds as `1h30m`.

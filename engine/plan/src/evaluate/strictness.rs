@@ -3,7 +3,8 @@
 //! The engine below lets an undefined value through comparisons and truth tests (`steps.x.outputs.typo == 'blue'` would
 //! be false). So each lookup is replaced by a call of [`super::filters::get`], which says what is missing and what is
 //! there; only directly under `default` and the tests for being there it is [`super::filters::find`], which does not
-//! mind. `~` is replaced as well, because it writes `True` and `none` where our texts say `true` and `null`.
+//! mind. What a lookup comes to goes through [`super::filters::whole`], so that no filter, comparison or test meets a value
+//! that is withheld. `~` is replaced as well, because it writes `True` and `none` where our texts say `true` and `null`.
 
 use minijinja::Value;
 use minijinja::machinery::Span;
@@ -26,6 +27,14 @@ pub(super) fn make_strict<'a>(expr: &Expr<'a>) -> Expr<'a> {
 }
 
 fn rebuild<'a>(expr: &Expr<'a>, lenient: bool) -> Expr<'a> {
+    match expr {
+        Expr::GetAttr(_) | Expr::GetItem(_) => whole(rebuild_part(expr, lenient), expr.span()),
+        _ => rebuild_part(expr, lenient),
+    }
+}
+
+/// An expression of whose value only a part is used, as of `a.b` in `a.b.c`.
+fn rebuild_part<'a>(expr: &Expr<'a>, lenient: bool) -> Expr<'a> {
     let span = expr.span();
     match expr {
         Expr::Var(var) if var.id == "null" => constant(Value::from(()), span),
@@ -33,6 +42,10 @@ fn rebuild<'a>(expr: &Expr<'a>, lenient: bool) -> Expr<'a> {
         Expr::Const(value) => constant(value.value.clone(), span),
         Expr::GetAttr(get) => lookup(&get.expr, constant(Value::from(get.name), span), lenient, span),
         Expr::GetItem(get) => lookup(&get.expr, rebuild(&get.subscript_expr, false), lenient, span),
+        Expr::Filter(filter) if picks_an_attribute(filter) => {
+            let operand = filter.expr.as_ref().map(|e| rebuild_part(e, false));
+            whole(call_filter(filter.name, operand, arguments(&filter.args), span), span)
+        }
         Expr::Filter(filter) => {
             let operand = filter.expr.as_ref().map(|e| rebuild(e, tolerates_absence(filter.name)));
             let call = call_filter(filter.name, operand, arguments(&filter.args), span);
@@ -107,7 +120,17 @@ fn lookup<'a>(base: &Expr<'a>, key: Expr<'a>, lenient: bool, span: Span) -> Expr
     let span = from_the_start(base, span);
     let name = if lenient { "__find" } else { "__get" };
     let args = vec![CallArg::Pos(key), text(&path(base), span)];
-    call_filter(name, Some(rebuild(base, lenient)), args, span)
+    call_filter(name, Some(rebuild_part(base, lenient)), args, span)
+}
+
+fn whole(expr: Expr<'_>, span: Span) -> Expr<'_> {
+    call_filter("__whole", Some(expr), Vec::new(), span)
+}
+
+/// `… | map(attribute=…)`
+fn picks_an_attribute(filter: &Filter<'_>) -> bool {
+    let attribute = |arg: &CallArg<'_>| matches!(arg, CallArg::Kwarg("attribute", _));
+    filter.name == "map" && filter.args.iter().any(attribute)
 }
 
 fn from_the_start(base: &Expr<'_>, span: Span) -> Span {

@@ -5,7 +5,7 @@ use runbook_kernel::NodeId;
 use runbook_step::{Map, Secret, SecretPart, Value};
 use runbook_syntax::{FileId, Span, vocabulary};
 
-use crate::model::{EvalError, Expression, ModuleId, Reference, Resolve, Template};
+use crate::model::{EvalError, Expression, ModuleId, Reference, Resolve, Template, Withheld};
 
 /// Values by what refers to them.
 #[derive(Default)]
@@ -112,6 +112,75 @@ fn an_expression_keeps_its_type() {
         ("(environment.vars).url", text("http://x")),
         ("'green' if steps.target.outputs.colour == 'blue' else 'blue'", text("green")),
         ("host.name ~ '/' ~ host_key ~ '/' ~ true ~ null ~ 1.0", text("kafka4/kafka4/truenull1.0")),
+    ] {
+        assert_eq!(eval(source), Ok(wanted), "{source}");
+    }
+}
+
+/// What is known, and of `steps.target` three places that nobody may read.
+struct Withholding;
+
+impl Resolve for Withholding {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        let mut value = known().resolve(reference)?;
+        if let (Reference::Step { .. }, Value::Map(step)) = (reference, &mut value) {
+            let item = |key: &str| map([("key", text(key)), ("outputs", map([("colour", text("***"))]))]);
+            step.insert("each".into(), Value::List(vec![item("k1"), item("k2")]));
+            let deep = map([("id", Value::Int(7)), ("token", text("***"))]);
+            let Some(Value::Map(outputs)) = step.get_mut("outputs") else { return Ok(value) };
+            outputs.insert("json".into(), deep);
+        }
+        Ok(value)
+    }
+
+    fn withheld(&self, reference: &Reference) -> Vec<Withheld> {
+        let withheld = |at: &str| Withheld {
+            at: at.parse().unwrap(),
+            reason: format!("`{at}` is withheld"),
+            hint: "Do without.".into(),
+        };
+        match reference {
+            Reference::Step { id, .. } if id == "target" => {
+                ["outputs.colour", "outputs.json.token", "each[1].outputs.colour"].map(withheld).into()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn what_is_withheld_is_an_error_wherever_it_is_used() {
+    let eval = |source: &str| Template::Expr(expression(source)).evaluate(&Withholding);
+    for source in [
+        "steps.target.outputs.colour",
+        "steps.target.outputs.colour == 'blue'",
+        "steps.target.outputs.colour | default('blue')",
+        "steps.target.outputs.colour is none",
+        "steps.target.outputs.colour | upper",
+        "'a' ~ steps.target.outputs.colour",
+        "1 if steps.target.outputs.colour else 2",
+        "steps.target.outputs.json.token.part",
+        "steps.target.outputs.json.token.part | default(1)",
+        "steps.target.outputs.json",
+        "steps.target.outputs['json'] == {'id': 7}",
+        "steps.target.outputs.json in [1]",
+        "[steps.target.outputs] | length",
+        "steps.target.outputs.json | tojson",
+        "steps.target.each | selectattr('outputs.colour', 'eq', 'blue') | list | length",
+        "steps.target.each | map(attribute='outputs.colour') | map('upper') | join(' ')",
+        "environment.vars.urls[steps.target.outputs.colour]",
+    ] {
+        let error = eval(source).unwrap_err();
+        let (message, hint) = (error.message, error.hint.unwrap_or_default());
+        assert!(message.contains("is withheld") && hint == "Do without.", "{source}: {message} {hint}");
+    }
+    for (source, wanted) in [
+        ("steps.target.status", text("done")),
+        ("steps.target.outputs.gone | default(1)", Value::Int(1)),
+        ("steps.target.outputs.json.id", Value::Int(7)),
+        ("steps.target.each[0].outputs.colour", text("***")),
+        ("steps.target.each | map(attribute='key') | join(' ')", text("k1 k2")),
+        ("steps.skipped.outputs.colour", Value::Null),
     ] {
         assert_eq!(eval(source), Ok(wanted), "{source}");
     }

@@ -7,12 +7,14 @@ use runbook_plan::{Invocation, Work};
 use runbook_step::{BoxFuture, Call, FailureKind, Map, Outcome, Verdict};
 use runbook_wire::{Body, Grade};
 
+use super::outcome::Kept;
 use super::{
     Answer, Attempts, LAST_TIME, Log, MOST_OUTPUT, Ready, Unready, bounded, keepable, outcome, render,
 };
 use crate::cancel::Cancel;
 use crate::context::AttemptContext;
-use crate::facts::index;
+use crate::facts::{TaskFacts, index};
+use crate::mask::Mask;
 use crate::record;
 use crate::resolve::View;
 
@@ -57,27 +59,27 @@ impl Attempts {
         cancel: &Cancel,
     ) -> Answer {
         let name = view.name(task);
-        let mask = self.shared.mask.clone();
-        let body = move |seen: Seen| {
-            let mut outputs = outcome::masked(&seen.outputs, &mask);
-            if keepable(&outputs, MOST_OUTPUT).is_err() {
+        let body = move |seen: Seen, mask: &Mask| {
+            let mut kept = outcome::masked(&seen.outputs, mask);
+            if keepable(&kept.outputs, MOST_OUTPUT).is_err() {
                 // Whether the effect is there is what counts.
-                outputs.clear();
+                kept = Kept::default();
             }
-            let message = outcome::message(&seen.message, &mask);
+            let message = outcome::message(&seen.message, mask);
             Body::Checked {
                 task: name,
                 probe: record::probe(probe),
                 round,
                 grade: seen.grade,
                 message,
-                outputs,
+                outputs: kept.outputs,
+                masked: kept.masked,
             }
         };
         match self.probe(view, task, probe, cancel) {
-            Ok(check) => Answer::later(async move { body(check.run().await) }),
+            Ok(check) => Answer::later(async move { body(check.run().await, check.mask()) }),
             // What cannot be looked at is not seen: it neither holds nor fails.
-            Err(unready) => Answer::now(body(Seen::inconclusive(unready.message))),
+            Err(unready) => Answer::now(body(Seen::inconclusive(unready.message), &self.shared.mask)),
         }
     }
 
@@ -115,8 +117,7 @@ impl Attempts {
         let programs = std::mem::take(&mut ready.context.programs);
         let context = self.context(view, task, attempt, &ready.call.idempotency_key, cancel, log);
         ready.context = AttemptContext { programs, ..context };
-        let outputs = view.facts.task(task).map(|facts| &facts.outputs);
-        ready.call.outputs = outputs.filter(|outputs| !outputs.is_empty()).cloned();
+        ready.call.outputs = view.facts.task(task).and_then(TaskFacts::returned);
         Ok(ready)
     }
 
@@ -178,6 +179,14 @@ fn time(view: View<'_>, task: TaskId, probe: Probe) -> Duration {
 }
 
 impl Check {
+    /// The mask of whoever returns outputs.
+    fn mask(&self) -> &Mask {
+        match &self.how {
+            How::Run | How::Verify => &self.ready.context.mask,
+            How::RunThenVerify(owner) => &owner.context.mask,
+        }
+    }
+
     async fn run(&self) -> Seen {
         match &self.how {
             How::Run => self.look().await,

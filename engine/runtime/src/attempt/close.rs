@@ -8,6 +8,7 @@ use runbook_step::{Map, Value};
 use runbook_wire::Body;
 use serde_json::Value as Json;
 
+use super::outcome::Kept;
 use super::{Attempts, MOST_OUTPUT, Unready, failure, keepable, outcome};
 use crate::facts::index;
 use crate::resolve::{Place, View};
@@ -30,12 +31,12 @@ impl Attempts {
             }
         };
         let mask = &self.shared.mask;
-        let (outputs, why) = match computed {
+        let (kept, why) = match computed {
             Ok(outputs) => (outcome::masked(&outputs, mask), None),
-            Err(unready) => (BTreeMap::new(), Some(failure(unready.kind, unready.message, unready.hint))),
+            Err(unready) => (Kept::default(), Some(failure(unready.kind, unready.message, unready.hint))),
         };
         let failure = why.map(|why| outcome::masked_failure(why, mask));
-        Body::Closed { task: name, attempt, outputs, failure }
+        Body::Closed { task: name, attempt, outputs: kept.outputs, masked: kept.masked, failure }
     }
 
     /// The run's own outputs. One that cannot be computed is null; and why it cannot.
@@ -49,7 +50,7 @@ impl Attempts {
             });
             outputs.insert(output.0.clone(), value);
         }
-        (outcome::masked(&outputs, &self.shared.mask), why)
+        (outcome::masked(&outputs, &self.shared.mask).outputs, why)
     }
 }
 

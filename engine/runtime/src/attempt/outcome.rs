@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use runbook_kernel::Effect;
 use runbook_plan::{PlanNode, Work};
-use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Type, Value};
+use runbook_step::{Cancelled, Declaration, FailureKind, Map, Outcome, Path, Type, Value};
 use runbook_wire::{Body, Result as Ending, Task};
 use serde_json::Value as Json;
 
 use super::{MOST_OUTPUT, Unready, ending, failure, keepable, leaves_doubt, to_json};
 use crate::logs::LogFile;
 use crate::mask::Mask;
+
+/// An output with secrets in more places than these counts as one place.
+const MOST_PLACES: usize = 20;
 
 /// The longest message that is recorded, in bytes.
 const LONGEST_MESSAGE: usize = 8 << 10;
@@ -118,17 +121,18 @@ impl Ended {
                 (outputs, None, None, Some(why))
             }
         };
-        let mut outputs = masked(&outputs, mask);
-        match keepable(&outputs, MOST_OUTPUT) {
+        let mut kept = masked(&outputs, mask);
+        match keepable(&kept.outputs, MOST_OUTPUT) {
             Err(why) if result == Ending::Done => return Err(format!("its outputs {why}")),
-            Err(_) => outputs.clear(),
+            Err(_) => kept = Kept::default(),
             Ok(()) => {}
         }
         Ok(Body::Ended {
             task: self.task.clone(),
             attempt: self.attempt,
             result,
-            outputs,
+            outputs: kept.outputs,
+            masked: kept.masked,
             note: note.map(|text| message(&text, mask)),
             warning: warning.map(|text| message(&text, mask)),
             failure: why.map(|why| masked_failure(why, mask)),
@@ -142,6 +146,7 @@ impl Ended {
             attempt: self.attempt,
             result,
             outputs: BTreeMap::new(),
+            masked: Vec::new(),
             note: None,
             warning: None,
             failure: Some(masked_failure(failure(kind, text, None), mask)),
@@ -164,6 +169,7 @@ pub(super) fn unready(task: Task, attempt: u32, unready: Unready, mask: &Mask) -
         attempt,
         result: Ending::NotDone,
         outputs: BTreeMap::new(),
+        masked: Vec::new(),
         note: None,
         warning: None,
         failure: Some(masked_failure(failure(unready.kind, unready.message, unready.hint), mask)),
@@ -171,10 +177,27 @@ pub(super) fn unready(task: Task, attempt: u32, unready: Unready, mask: &Mask) -
     }
 }
 
-pub(super) fn masked(values: &Map, mask: &Mask) -> BTreeMap<String, Json> {
-    let mut json = to_json(values);
-    json.values_mut().for_each(|value| mask.json(value));
-    json
+/// Outputs as they are recorded.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) outputs: BTreeMap<String, Json>,
+    /// Where a secret was hidden in them.
+    pub(super) masked: Vec<String>,
+}
+
+pub(super) fn masked(values: &Map, mask: &Mask) -> Kept {
+    let mut kept = Kept { outputs: to_json(values), masked: Vec::new() };
+    for (name, value) in &mut kept.outputs {
+        let whole = Path::default().name(name);
+        let mut places: Vec<Path> = mask.json(value).iter().map(|place| whole.clone().join(place)).collect();
+        // Not every name can be written in a path.
+        let named = places.iter().all(|place| place.to_string().parse().as_ref() == Ok(place));
+        if places.len() > MOST_PLACES || !named {
+            places = vec![whole];
+        }
+        kept.masked.extend(places.iter().map(ToString::to_string));
+    }
+    kept
 }
 
 pub(super) fn masked_failure(mut failure: runbook_wire::Failure, mask: &Mask) -> runbook_wire::Failure {

@@ -263,7 +263,7 @@ impl Attempts {
             }
             _ => {}
         }
-        shown.values_mut().for_each(|value| self.shared.mask.json(value));
+        shown.values_mut().for_each(|value| drop(self.shared.mask.json(value)));
         Ok(shown)
     }
 }

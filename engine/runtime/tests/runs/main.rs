@@ -10,5 +10,6 @@ mod linear;
 mod locks;
 mod people;
 mod resume;
+mod secrets;
 mod stage;
 mod world;

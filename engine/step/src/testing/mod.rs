@@ -42,6 +42,7 @@ pub struct Fake {
     secrets: BTreeMap<String, String>,
     pinned: BTreeMap<String, Vec<u8>>,
     files: Mutex<BTreeMap<String, File>>,
+    unsettled: bool,
     seen: Mutex<Seen>,
 }
 
@@ -157,6 +158,13 @@ impl Fake {
     #[must_use]
     pub fn file(self, path: &str, content: &str) -> Self {
         lock(&self.files).insert(path.to_owned(), File { content: content.into(), mode: 0o644 });
+        self
+    }
+
+    /// Files are changed, but whether that outlives a crash is not known: [`crate::FileError::Unsettled`].
+    #[must_use]
+    pub fn unsettled_files(mut self) -> Self {
+        self.unsettled = true;
         self
     }
 

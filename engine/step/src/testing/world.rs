@@ -35,6 +35,13 @@ impl Fake {
         }
     }
 
+    fn settled(&self, path: &str) -> Result<(), FileError> {
+        match self.unsettled {
+            true => Err(FileError::Unsettled(format!("{path}: changed, but not put on disk"))),
+            false => Ok(()),
+        }
+    }
+
     /// The answer when its time has come, unless a timeout or a cancel comes first.
     async fn answer<T>(&self, answer: Answer<T>, timeout_ms: Option<u64>) -> Result<T, Ended> {
         let mut cancelled = pin!(self.cancel());
@@ -207,14 +214,15 @@ impl Files for Fake {
             let mut files = lock(&self.files);
             let mode = mode.or_else(|| files.get(path).map(|file| file.mode)).unwrap_or(0o644);
             files.insert(path.to_owned(), File { content: content.to_vec(), mode });
-            Ok(())
+            self.settled(path)
         })
     }
 
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), FileError>> {
         Box::pin(async move {
             let removed = lock(&self.files).remove(path);
-            removed.map(drop).ok_or_else(|| FileError::NotFound(path.into()))
+            removed.ok_or_else(|| FileError::NotFound(path.into()))?;
+            self.settled(path)
         })
     }
 

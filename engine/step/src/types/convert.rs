@@ -69,11 +69,11 @@ impl Type {
             Type::Boolean => Ok(Value::Bool(trimmed.parse().map_err(|_| wrong())?)),
             Type::Duration { .. } => self.literal(Value::from(trimmed)),
             Type::List(_) | Type::Map { .. } => {
-                let json = serde_json::from_str(trimmed).map_err(|error| TypeError {
+                let value = Value::parse_json(trimmed.as_bytes()).map_err(|error| TypeError {
                     path: String::new(),
                     message: format!("wanted {self} as JSON, got {}: {error}", quoted(text)),
                 })?;
-                self.literal(Value::from_json(json))
+                self.literal(value)
             }
             Type::Either(types) => types.iter().find_map(|ty| ty.parse(text).ok()).ok_or_else(wrong),
             Type::Any
@@ -381,6 +381,11 @@ fn advice(ty: &Type, value: &Value) -> &'static str {
     match (ty, value) {
         (Type::String { .. } | Type::Secret { .. }, Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
             "; put it in quotes"
+        }
+        (Type::Integer { .. } | Type::Number { .. }, Value::Str(text))
+            if text.parse::<i128>().is_ok_and(|number| i64::try_from(number).is_err()) =>
+        {
+            "; it has more digits than a number here can have"
         }
         (Type::Integer { .. } | Type::Number { .. } | Type::Boolean, Value::Str(text))
             if text.parse::<f64>().is_ok() || text == "true" || text == "false" =>

@@ -45,9 +45,9 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
             pieces.extend(took.map(|ms| dim(moment::length(ms))));
             pieces.extend(task.and_then(|t| t.note.clone()).map(dim));
             pieces.extend(answered(page, node).map(dim));
-            pieces.extend(
-                task.and_then(|t| t.warning.clone()).map(|w| Line::of(Tone::Warn, format!("warning: {w}"))),
-            );
+            let hidden = task.and_then(|t| crate::value::masked(&t.masked));
+            let warnings = task.and_then(|t| t.warning.clone()).into_iter().chain(hidden);
+            pieces.extend(warnings.map(|warning| Line::of(Tone::Warn, format!("warning: {warning}"))));
             if attempt > 1 {
                 pieces.push(dim(format!("attempt {attempt}")));
             }

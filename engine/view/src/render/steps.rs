@@ -71,7 +71,7 @@ enum Class {
 
 fn packs(node: &Node<'_>, level: Level) -> Option<Class> {
     let item = node.item.is_some();
-    let quiet = node.task.is_none_or(|t| t.warning.is_none() && t.gate.is_none());
+    let quiet = node.task.is_none_or(|t| t.warning.is_none() && t.masked.is_empty() && t.gate.is_none());
     let brought =
         matches!(node.undoing, Undoing::Nothing | Undoing::Pending | Undoing::Undone | Undoing::ByGroup);
     match node.status {

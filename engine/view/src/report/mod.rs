@@ -249,7 +249,8 @@ pub(crate) fn evidence(run: &Run, node: &Node<'_>) -> Vec<String> {
     if node.is_human() {
         all.extend(crate::render::given(run, node).into_iter().map(timeline::answer));
     }
-    all.extend(task.warning.iter().map(|w| format!("warning: {w}")));
+    let warnings = task.warning.iter().cloned().chain(value::masked(&task.masked));
+    all.extend(warnings.map(|warning| format!("warning: {warning}")));
     for probe in &task.probes {
         let what = match probe.probe {
             Probe::Until => "waited until",

@@ -118,10 +118,10 @@ impl Run {
                 (state.params, state.title) = (params.clone(), title.clone());
             }
             Body::Spawned { .. } | Body::ProgramAccepted { .. } => {}
-            Body::Ended { task, attempt, result, outputs, note, warning, failure, .. } => {
+            Body::Ended { task, attempt, result, outputs, masked, note, warning, failure, .. } => {
                 let rules = self.rules(task.node);
                 let state = self.touch(task);
-                state.outputs = outputs.clone();
+                (state.outputs, state.masked) = (outputs.clone(), masked.clone());
                 state.note = note.clone();
                 if *result == runbook_wire::Result::Done {
                     state.warning = warning.clone();
@@ -136,20 +136,20 @@ impl Run {
             Body::GateClosed { task, attempt, gate, reason } => {
                 self.gate_closed(task, *attempt, gate, reason);
             }
-            Body::Checked { task, probe, grade, message, outputs, .. } => {
+            Body::Checked { task, probe, grade, message, outputs, masked, .. } => {
                 let rules = self.rules(task.node);
                 let from = self.verified_from(task, *probe);
                 let state = self.touch(task);
                 if !outputs.is_empty() {
-                    state.outputs = outputs.clone();
+                    (state.outputs, state.masked) = (outputs.clone(), masked.clone());
                 }
                 state.probing = from.map(|from| (*probe, from)).or(state.probing);
                 state.saw(*probe, *grade, message, at);
                 state.checked(&rules, *probe, at);
             }
-            Body::Closed { task, outputs, failure, .. } => {
+            Body::Closed { task, outputs, masked, failure, .. } => {
                 let state = self.touch(task);
-                state.outputs = outputs.clone();
+                (state.outputs, state.masked) = (outputs.clone(), masked.clone());
                 state.failure = failure.clone();
                 state.closed = true;
                 state.ended = Some(at);

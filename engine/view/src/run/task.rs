@@ -71,6 +71,8 @@ pub struct TaskState {
     /// Of a call: its inputs.
     pub inputs: BTreeMap<String, Value>,
     pub outputs: BTreeMap<String, Value>,
+    /// Where in `outputs` a secret was hidden.
+    pub masked: Vec<String>,
     pub note: Option<String>,
     pub warning: Option<String>,
     pub failure: Option<Failure>,
@@ -168,6 +170,7 @@ impl TaskState {
             params: BTreeMap::new(),
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
+            masked: Vec::new(),
             note: None,
             warning: None,
             failure: None,

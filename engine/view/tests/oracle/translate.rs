@@ -304,11 +304,13 @@ impl Translator {
                 },
                 message: String::new(),
                 outputs: BTreeMap::new(),
+                masked: Vec::new(),
             },
             Fact::Closed { task, attempt, ok } => wire::Body::Closed {
                 task: name(task),
                 attempt,
                 outputs: BTreeMap::new(),
+                masked: Vec::new(),
                 failure: (!ok).then(|| failure("error")),
             },
             Fact::Fired { timer } => wire::Body::Fired {
@@ -419,6 +421,7 @@ fn ended(task: wire::Task, attempt: u32, how: Ended) -> wire::Body {
         attempt,
         result,
         outputs: BTreeMap::new(),
+        masked: Vec::new(),
         note: None,
         warning: warning.then(|| "warning".into()),
         failure: failed.map(failure),

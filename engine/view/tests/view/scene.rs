@@ -199,6 +199,7 @@ impl Scene {
             attempt: 1,
             result: Result::Done,
             outputs,
+            masked: Vec::new(),
             note: Some(note.to_owned()).filter(|n| !n.is_empty()),
             warning: None,
             failure: None,
@@ -219,6 +220,7 @@ impl Scene {
             attempt,
             result,
             outputs: BTreeMap::new(),
+            masked: Vec::new(),
             note: None,
             warning: None,
             failure: Some(failure(class, message)),
@@ -241,6 +243,7 @@ impl Scene {
             grade,
             message: message.into(),
             outputs: BTreeMap::new(),
+            masked: Vec::new(),
         })
     }
 

@@ -219,21 +219,24 @@ fn step_body() -> BoxedStrategy<Body> {
             task(),
             any::<u32>(),
             result(),
-            map(),
+            (map(), vec(text(), 0..3)),
             of(text()),
             of(text()),
             of(failure()),
             of((any::<u64>(), text()))
         )
-            .prop_map(|(task, attempt, result, outputs, note, warning, failure, log)| Body::Ended {
-                task,
-                attempt,
-                result,
-                outputs,
-                note,
-                warning,
-                failure,
-                log: log.map(|(bytes, blake3)| Log { bytes, blake3 }),
+            .prop_map(|(task, attempt, result, (outputs, masked), note, warning, failure, log)| {
+                Body::Ended {
+                    task,
+                    attempt,
+                    result,
+                    outputs,
+                    masked,
+                    note,
+                    warning,
+                    failure,
+                    log: log.map(|(bytes, blake3)| Log { bytes, blake3 }),
+                }
             }),
         (task(), any::<u32>(), task(), text()).prop_map(|(task, attempt, gate, reason)| Body::GateClosed {
             task,
@@ -241,18 +244,26 @@ fn step_body() -> BoxedStrategy<Body> {
             gate,
             reason
         }),
-        (task(), probe(), any::<u32>(), grade(), text(), map()).prop_map(
-            |(task, probe, round, grade, message, outputs)| Body::Checked {
+        (task(), probe(), any::<u32>(), grade(), text(), map(), vec(text(), 0..3)).prop_map(
+            |(task, probe, round, grade, message, outputs, masked)| Body::Checked {
                 task,
                 probe,
                 round,
                 grade,
                 message,
-                outputs
+                outputs,
+                masked
             }
         ),
-        (task(), any::<u32>(), map(), of(failure()))
-            .prop_map(|(task, attempt, outputs, failure)| Body::Closed { task, attempt, outputs, failure }),
+        (task(), any::<u32>(), map(), vec(text(), 0..3), of(failure())).prop_map(
+            |(task, attempt, outputs, masked, failure)| Body::Closed {
+                task,
+                attempt,
+                outputs,
+                masked,
+                failure
+            }
+        ),
         (task(), timer()).prop_map(|(task, timer)| Body::Fired { task, timer }),
     ]
     .boxed()

@@ -1,5 +1,5 @@
 use runbook_step::testing::{Fake, response};
-use runbook_step::{Cancelled, HttpError, HttpResponse, Secret, Value};
+use runbook_step::{Cancelled, HttpError, HttpResponse, Secret, Value, World};
 use serde_json::json;
 
 use super::*;
@@ -162,4 +162,36 @@ fn what_no_type_can_say_is_said_before_anything_is_sent() {
     `expect.headers.a.matches`: `[` is not a regular expression
     ");
     assert!(fake.seen().requests.is_empty());
+}
+
+#[test]
+fn a_rehearsal_answers_with_a_status_that_is_wanted() {
+    for (wanted, status) in [
+        (json!({}), 200),
+        (json!({"status": 204}), 204),
+        (json!({"status": "2xx"}), 200),
+        (json!({"status": "3xx"}), 300),
+        (json!({"status": [202]}), 202),
+        (json!({"status": [404, 410]}), 404),
+    ] {
+        let call = call(wanted);
+        let simulated = Check.simulate(&call, &mut World::default());
+        assert_eq!(simulated["status"], status.into());
+        // The check itself says that this is what it wants.
+        let fake = Fake::new().on_http(move |_| response(status, ""));
+        assert!(matches!(fake.block_on(Check.run(&call, &fake)), Outcome::Done(_)), "{status}");
+    }
+}
+
+#[test]
+fn a_number_longer_than_ours_is_compared_and_returned_with_all_its_digits() {
+    let fake = Fake::new().on_http(|_| response(200, r#"{"id": 18446744073709551615}"#));
+    let run = |id: &str| fake.block_on(Check.run(&call(json!({"json": {"id": id}})), &fake));
+    for (wanted, holds) in
+        [("18446744073709551615", true), ("18446744073709551614", false), ("> 1000", true), ("< 1000", false)]
+    {
+        let outcome = run(wanted);
+        assert_eq!(matches!(outcome, Outcome::Done(_)), holds, "{wanted}: {outcome:?}");
+        assert_eq!(outcome.outputs()["json"].to_string(), r#"{"id":"18446744073709551615"}"#);
+    }
 }
