@@ -13,6 +13,20 @@ use self::hostile::{Hostile, nobody};
 use super::*;
 use crate::clock::Clock;
 
+/// Longer than anything here takes on however slow a machine.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A time that runs out where nothing comes, and is enough for a beginning where one comes at once.
+fn time_for(path: &str) -> &'static str {
+    if path.ends_with("/hang") {
+        "300ms"
+    } else if path == "/drip" {
+        "3s"
+    } else {
+        "10m"
+    }
+}
+
 /// A folder with a world in it.
 struct World {
     context: AttemptContext,
@@ -51,11 +65,7 @@ impl World {
             pinned: BTreeMap::new(),
             logs: folder.path().to_owned(),
             outputs: folder.path().to_owned(),
-            patience: Patience {
-                grace: Duration::from_millis(200),
-                linger: Duration::from_millis(200),
-                drain: Duration::from_millis(50),
-            },
+            patience: Patience { grace: LONG, killed: LONG, linger: LONG, drain: LONG },
             processes: std::sync::atomic::AtomicU64::new(0),
             live,
             spawned,
@@ -125,7 +135,7 @@ async fn a_check_is_never_passed_by_a_server_on_a_bad_day() {
     let nobody = nobody().await.to_string();
     let mut told = Vec::new();
     for path in ["/hang", "/drip", "/reset", "/half", "/endless", "/loop", "/garbage", "/broken", "/fine"] {
-        let params = json!({"url": server.url(path), "redirects": 3, "timeout": "300ms"});
+        let params = json!({"url": server.url(path), "redirects": 3, "timeout": time_for(path)});
         told.push(format!(
             "{path} {}",
             world.told_of(&server.address.to_string(), "http.check", params).await
@@ -153,7 +163,8 @@ async fn a_write_is_in_doubt_exactly_if_it_may_have_arrived() {
     let nobody = nobody().await.to_string();
     let mut told = Vec::new();
     for path in ["/hang", "/drip", "/reset", "/half", "/endless", "/garbage", "/broken", "/fine"] {
-        let params = json!({"url": server.url(path), "method": "POST", "json": {"n": 1}, "timeout": "300ms"});
+        let params =
+            json!({"url": server.url(path), "method": "POST", "json": {"n": 1}, "timeout": time_for(path)});
         told.push(format!(
             "{path} {}",
             world.told_of(&server.address.to_string(), "http.request", params).await
@@ -186,7 +197,7 @@ async fn after_a_redirect_nothing_is_provably_not_done() {
         format!("/307/{here}/fine"),
         format!("/303/{here}/fine"),
     ] {
-        let params = json!({"url": server.url(&path), "method": "POST", "json": {"n": 1}, "redirects": 3, "timeout": "300ms"});
+        let params = json!({"url": server.url(&path), "method": "POST", "json": {"n": 1}, "redirects": 3, "timeout": time_for(&path)});
         let ended = world.told("http.request", params).await;
         told.push(ended.replace(&here, "SERVER").replace(&nobody, "NOBODY"));
     }
