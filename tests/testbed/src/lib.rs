@@ -137,6 +137,15 @@ impl Bed {
         std::fs::read_to_string(self.project().join(name)).ok()
     }
 
+    /// Makes a named pipe in the project, with which a test and a script wait for each other: [`Bed::read`] of it ends
+    /// when everybody who has opened it for writing has closed it again.
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.project().join(name);
+        let made = Command::new("mkfifo").arg(&path).status().expect("the system has mkfifo");
+        assert!(made.success(), "the project is writable");
+        path
+    }
+
     /// Copies the shipped runbooks and environments here, with the ports of `local` moved to `base` and the eight after it.
     pub fn ship_runbooks(&self, base: u16) {
         for folder in ["runbooks", "environments"] {
