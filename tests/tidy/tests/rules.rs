@@ -19,7 +19,7 @@ fn actual() -> BTreeMap<String, BTreeSet<String>> {
     metadata
         .packages
         .iter()
-        .filter(|package| !package.manifest_path.as_str().contains("/tests/"))
+        .filter(|package| !package.manifest_path.starts_with(root().join("tests")))
         .map(|package| {
             let imports =
                 package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
