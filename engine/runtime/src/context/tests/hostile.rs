@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Listens until it is dropped with its runtime.
 pub(super) struct Hostile {
@@ -32,9 +32,13 @@ impl Hostile {
     }
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, and nobody else can.
 pub(super) async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    // Taken for as long as the test lives.
+    let taken: &TcpSocket = Box::leak(Box::new(taken));
+    taken.local_addr().unwrap()
 }
 
 async fn serve(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
