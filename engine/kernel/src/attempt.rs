@@ -301,6 +301,10 @@ impl Kernel {
     pub(crate) fn taken_over(&mut self, gap: Ms) {
         for (id, interrupted) in self.ledger.performing() {
             let Some(task) = self.task_at(id) else { continue };
+            // What became of one before may have ended it.
+            if !matches!(self.ledger.work(id), Some(Work::Perform { .. })) {
+                continue;
+            }
             match self.chart.node(id.node).effect {
                 Effect::Pure | Effect::Read if interrupted => {
                     self.ledger.worked(id);

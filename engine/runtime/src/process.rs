@@ -34,8 +34,8 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Patience {
     /// Between TERM and KILL.
     pub(crate) grace: Duration,
-    /// After KILL: for the system to let go of the leader.
-    pub(crate) dying: Duration,
+    /// After KILL: for the system to come to it.
+    pub(crate) killed: Duration,
     /// After its leader has ended by itself: for what it left in its group (`tee` at the end of a script) to end too.
     pub(crate) linger: Duration,
     /// After the group has gone: for output that a process outside the group may still hold open.
@@ -46,7 +46,7 @@ impl Default for Patience {
     fn default() -> Self {
         Patience {
             grace: Duration::from_secs(10),
-            dying: Duration::from_secs(10),
+            killed: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_millis(250),
         }
@@ -317,8 +317,19 @@ impl<'w> Child<'w> {
         self.watch.note("the step left processes behind in its group; they are ended (a service belongs in a session of its own: setsid)");
         self.group.signal(Signal::TERM);
         if !self.group_ends(Instant::now() + patience.grace).await {
-            self.group.signal(Signal::KILL);
+            self.kill(patience).await;
         }
+    }
+
+    /// KILL to the group, and its end: a process that was sent a KILL runs until the system comes to it. False if the
+    /// system does not end it.
+    async fn kill(&mut self, patience: Patience) -> bool {
+        self.group.signal(Signal::KILL);
+        let ends = self.group_ends(Instant::now() + patience.killed).await;
+        if !ends {
+            self.watch.note("the system does not end them (they wait for a device): left behind");
+        }
+        ends
     }
 
     /// Waits for the last process of the group to end; false if it is not over by then.
@@ -351,17 +362,12 @@ impl<'w> Child<'w> {
         if !self.group_ends(Instant::now() + patience.grace).await {
             self.watch.note("they did not end in time: killed");
         }
-        self.group.signal(Signal::KILL);
-        let status = match tokio::time::timeout(patience.dying, self.pump(&mut exited)).await {
-            Ok(exited) => {
-                exited.map_err(|e| lost(&e))?;
-                Some(self.group.reap().map_err(|e| lost(&e))?)
-            }
-            Err(_) => {
-                self.watch.note("the system does not end them (they wait for a device): left behind");
-                self.group.reaped = true;
-                None
-            }
+        let status = if self.kill(patience).await {
+            self.pump(&mut exited).await.map_err(|e| lost(&e))?;
+            Some(self.group.reap().map_err(|e| lost(&e))?)
+        } else {
+            self.group.reaped = true;
+            None
         };
         self.finish(status, Some(why), patience).await
     }

@@ -54,8 +54,8 @@ fn program() -> PathBuf {
 }
 
 fn kill(pid: u64) {
-    let killed = Command::new("/bin/kill").args(["-KILL", &pid.to_string()]).status().unwrap();
-    assert!(killed.success());
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]

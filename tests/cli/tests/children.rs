@@ -1,48 +1,72 @@
 //! Children that do not behave.
 
-use runbook_testbed::Bed;
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use runbook_testbed::{Bed, ran};
 use rustix::process::Signal;
 
 #[test]
 fn one_that_ignores_term_is_killed_with_its_group() {
-    let grandchild = "(trap '' TERM; echo $BASHPID > grandchild; while :; do sleep 60; done)";
-    let script = format!("trap '' TERM; {grandchild} & echo $$ > child; while :; do wait; done");
+    let script = "trap '' TERM; sleep infinity & echo $! > grandchild; echo $$ > child; echo here; wait";
     let bed = Bed::with_steps(&format!("  - {{id: a, run: \"{script}\", effect: read}}\n"));
-    let running = bed.start(&["exec", "a.yaml"]);
-    let both = ["child", "grandchild"];
-    while !both.iter().all(|name| bed.read(name).is_some_and(|pid| pid.ends_with('\n'))) {
-        std::thread::yield_now();
-    }
-    running.signal(Signal::INT);
-    running.wait().expect(20);
-    for name in both {
-        let pid = bed.read(name).unwrap();
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{name} still runs: {state}");
-    }
+    let mut running = bed.start(&["exec", "a.yaml"]);
+    running.stderr_until("a | here");
+    running.signal(Signal::TERM);
+    running.wait().expect(143);
+    is_gone(&bed, "child");
+    is_gone(&bed, "grandchild");
 }
 
 #[test]
 fn a_grandchild_that_holds_the_pipes_does_not_hold_the_run() {
+    // It never ends by itself: whoever waits for the pipes has the time of the step run out.
     let bed = Bed::with_steps(
-        "  - {id: a, run: 'sleep 60 & echo done', effect: read}\n  - {id: b, run: 'echo b > log', effect: read}\n",
+        "  - {id: a, run: 'tail -f /dev/null & echo $! > grandchild', effect: read, timeout: 1m}\n  - {id: b, run: 'echo b > log', effect: read}\n",
     );
     bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "b\n");
+    is_gone(&bed, "grandchild");
+}
+
+/// The process with the number in this file has ended.
+fn is_gone(bed: &Bed, name: &str) {
+    let pid = bed.read(name).unwrap();
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{name} still runs: {state}");
 }
 
 #[test]
 fn a_flood_of_256_mb_is_logged_with_flat_memory() {
-    let bed = Bed::with_steps(
-        "  - {id: a, run: 'head -c 268435456 /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}\n",
-    );
-    // Address space bounds resident memory from above.
-    let mut command = std::process::Command::new("bash");
-    command.args(["-c", "ulimit -v 1048576; exec \"$@\"", "bash"]).arg(runbook_testbed::binary());
-    command.args(["exec", "a.yaml"]).current_dir(bed.project()).env_clear();
-    command.env("PATH", "/usr/bin:/bin").env("HOME", bed.project()).env("RUNBOOK_STATE", bed.state());
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    const FLOOD: usize = 256 << 20;
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'head -c {FLOOD} /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}}\n"
+    ));
+    // The executor may have half as much memory that it can write to.
+    let program = bed.command(&["exec", "a.yaml"]);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &format!("ulimit -d {}; exec \"$@\"", FLOOD / 2 / 1024), "bash"]);
+    limited.arg(program.get_program()).args(program.get_args()).env_clear();
+    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(bed.project()).stdin(Stdio::null());
+    ran(limited).expect(0);
+    let mut logs = bed.command(&["logs"]).stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(count(b'x', logs.stdout.take().unwrap()), FLOOD);
+    assert!(logs.wait().unwrap().success());
+}
+
+/// How often a byte comes out of a pipe.
+fn count(byte: u8, mut pipe: impl Read) -> usize {
+    let mut buffer = vec![0; 1 << 16];
+    let mut count = 0;
+    loop {
+        match pipe.read(&mut buffer).unwrap() {
+            0 => return count,
+            read => count += buffer[..read].iter().filter(|had| **had == byte).count(),
+        }
+    }
 }
 
 #[test]

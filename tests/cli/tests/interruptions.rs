@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use runbook_testbed::{Bed, Started, runbook};
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 /// A step that says that it is there and then waits until a file appears, or for a minute.
 const HELD: &str =
-    "run: 'echo b >> log; touch here; for i in $(seq 600); do test -e go && exit 0; sleep 0.1; done; exit 1'";
+    "run: 'echo b >> log; echo here; for i in $(seq 600); do test -e go && exit 0; sleep 0.1; done; exit 1'";
 
 fn bed(step: &str) -> Bed {
     let first = "  - {id: a, run: 'echo a >> log', rollback: {run: 'echo undo a >> log'}}\n";
@@ -18,12 +21,10 @@ fn bed(step: &str) -> Bed {
     Bed::with_steps(&format!("{first}  - {{id: b, {HELD}, {step}}}\n{last}"))
 }
 
-/// Starts it and waits until step b is there.
+/// Starts it and waits until the step that is held is there.
 fn started(bed: &Bed) -> Started {
-    let started = bed.start(&["exec", "a.yaml"]);
-    while bed.read("here").is_none() {
-        std::thread::yield_now();
-    }
+    let mut started = bed.start(&["exec", "a.yaml"]);
+    started.stderr_until(" | here\n");
     started
 }
 
@@ -84,22 +85,22 @@ fn a_policy_settles_the_doubt() {
 
 #[test]
 fn what_a_killed_executor_left_running_is_ended_first() {
-    let bed = bed(UNDO);
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, {}, {UNDO}}}\n",
+        HELD.replace("echo b", "exec 9> open; echo b")
+    ));
+    // The script holds one end of a pipe open, and so does everything that it starts: the other end tells whether any of
+    // them is left.
+    let pipe = bed.fifo("open");
+    let mut pipe =
+        File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(pipe).unwrap();
+    let mut left = || pipe.read(&mut [0]).map_err(|error| error.kind());
     let running = started(&bed);
     running.signal(Signal::KILL);
     running.wait();
+    assert_eq!(left(), Err(ErrorKind::WouldBlock), "the script goes on without its executor");
     bed.runbook(&["resume"]).expect(23);
-    // The script would write this once `go` appears; it must be gone.
-    bed.write("go", "");
-    let left = std::process::Command::new("pgrep").args(["-f", "touch here; for i"]).output().unwrap();
-    let mine = String::from_utf8_lossy(&left.stdout)
-        .lines()
-        .filter(|pid| {
-            std::fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|cwd| cwd == bed.project().canonicalize().unwrap())
-        })
-        .count();
-    assert_eq!(mine, 0);
+    assert_eq!(left(), Ok(0), "what it left has been ended");
 }
 
 #[test]
@@ -116,8 +117,9 @@ fn term_stops_here_and_resume_goes_on() {
 #[test]
 fn int_without_a_terminal_cancels_under_the_failure_policy() {
     let bed = bed(UNDO);
-    let running = started(&bed);
+    let mut running = started(&bed);
     running.signal(Signal::INT);
+    running.stderr_until("cancelled by");
     bed.write("go", "");
     running.wait().expect(20);
     assert_eq!(bed.read("log").unwrap(), "a\nb\nundo b\nundo a\n");

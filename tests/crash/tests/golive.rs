@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runbook_crash_tests::{Arena, Cut, Dice, Moment, Sum};
+use runbook_testbed::free_ports;
 
 /// Kills in all, where nobody says how many.
 const KILLS: u64 = 12;
@@ -19,8 +20,8 @@ const WHOLE: u64 = 200;
 const WORKERS: u16 = 4;
 /// Kills within one run.
 const LIVES: u64 = 3;
-/// Where the sandboxes listen, ten ports each.
-const FIRST_PORT: u16 = 17400;
+/// How many ports a sandbox has to itself.
+const PORTS: u16 = 10;
 
 /// How the candidates end when nobody kills anything.
 const CANDIDATES: [(&str, i32); 2] = [("healthy", 0), ("flaky", 20)];
@@ -172,11 +173,12 @@ fn killed_anywhere_a_go_live_ends_as_if_it_had_not_been() {
         hits: Mutex::default(),
         kills: AtomicU64::new(0),
     };
+    let first_port = free_ports(WORKERS * PORTS);
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
             let campaign = &campaign;
             scope.spawn(move || {
-                let mut arena = Arena::new(FIRST_PORT + worker * 10);
+                let mut arena = Arena::new(first_port + worker * PORTS);
                 let mut dice = Dice::new(seed.wrapping_add(u64::from(worker)));
                 let mut undisturbed = BTreeMap::new();
                 // The first go-live has no baseline to compare with; all others have.

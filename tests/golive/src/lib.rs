@@ -3,10 +3,9 @@
 mod http;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
-use runbook_testbed::{Bed, Ran};
+use runbook_testbed::{Bed, Ran, free_ports};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -204,12 +203,4 @@ pub enum Door {
     Deployer = 5,
     Services = 6,
     Visitors = 8,
-}
-
-/// The first of so many ports that are free now, below those that the system hands out by itself.
-fn free_ports(count: u16) -> u16 {
-    // Tests run at the same time in processes of their own: each begins to look somewhere else.
-    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10;
-    let free = |base: &u16| (*base..base + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    (start..start + 2_000).step_by(10).find(free).expect("of 200 places one is free")
 }

@@ -6,6 +6,7 @@
 mod terminal;
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -45,6 +46,17 @@ pub fn binary() -> PathBuf {
 pub fn skip(reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "a test cannot be skipped in CI: {reason}");
     eprintln!("skipped: {reason}");
+}
+
+/// The first of so many ports that are free now, below those that the system hands out by itself.
+///
+/// # Panics
+/// If there are none.
+pub fn free_ports(count: u16) -> u16 {
+    // Tests run at the same time in processes of their own: each begins to look somewhere else.
+    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10;
+    let free = |base: &u16| (*base..base + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    (start..start + 2_000).step_by(10).find(free).expect("of 200 places one is free")
 }
 
 /// A runbook of these steps, named `test`. Steps begin on line 6.
@@ -135,6 +147,15 @@ impl Bed {
     /// Reads a file of the project; `None` where there is none.
     pub fn read(&self, name: &str) -> Option<String> {
         std::fs::read_to_string(self.project().join(name)).ok()
+    }
+
+    /// Makes a named pipe in the project, with which a test and a script wait for each other: [`Bed::read`] of it ends
+    /// when everybody who has opened it for writing has closed it again.
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.project().join(name);
+        let made = Command::new("mkfifo").arg(&path).status().expect("the system has mkfifo");
+        assert!(made.success(), "the project is writable");
+        path
     }
 
     /// Copies the shipped runbooks and environments here, with the ports of `local` moved to `base` and the eight after it.

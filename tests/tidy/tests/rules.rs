@@ -15,11 +15,12 @@ fn document() -> String {
 
 /// Workspace crates and what each depends on (tests aside), from cargo.
 fn actual() -> BTreeMap<String, BTreeSet<String>> {
+    let tests = root().join("tests").canonicalize().unwrap();
     let metadata = cargo_metadata::MetadataCommand::new().current_dir(root()).no_deps().exec().unwrap();
     metadata
         .packages
         .iter()
-        .filter(|package| !package.manifest_path.as_str().contains("/tests/"))
+        .filter(|package| !package.manifest_path.starts_with(&tests))
         .map(|package| {
             let imports =
                 package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);

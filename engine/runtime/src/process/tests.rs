@@ -64,13 +64,12 @@ impl Watch for Seen {
     }
 }
 
-/// For ever, as far as a test goes: what ends by itself, or on a TERM, is waited for on the slowest machine.
-const PATIENT: Patience = Patience {
-    grace: Duration::from_secs(3600),
-    dying: Duration::from_secs(3600),
-    linger: Duration::from_secs(3600),
-    drain: Duration::from_secs(3600),
-};
+/// Nothing that a test waits for takes so long, on however slow a machine. Where it is the time that runs out, a test says
+/// which.
+const PATIENCE: Patience = Patience { grace: LONG, killed: LONG, linger: LONG, drain: LONG };
+const LONG: Duration = Duration::from_secs(600);
+/// Long enough to be noticed; how long does not matter to a test that waits for it to be over.
+const SHORT: Duration = Duration::from_millis(50);
 
 fn launch(script: &str) -> Launch {
     let environment = Environment::from([("PATH".into(), "/usr/bin:/bin".into())]);
@@ -85,21 +84,17 @@ fn launch(script: &str) -> Launch {
 }
 
 async fn run_script(script: &str) -> (Exit, Seen) {
-    run_script_with(PATIENT, script).await
+    run_patiently(script, PATIENCE).await
 }
 
-async fn run_script_with(patience: Patience, script: &str) -> (Exit, Seen) {
+async fn run_patiently(script: &str, patience: Patience) -> (Exit, Seen) {
     let mut seen = Seen::new();
     let exit = run(launch(script), &Cancel::new(), patience, &mut seen).await.unwrap();
     (exit, seen)
 }
 
 /// Runs a script and cancels it once it has printed `ready`.
-async fn cancel_script(script: &str) -> (Exit, Seen) {
-    cancel_script_with(PATIENT, script).await
-}
-
-async fn cancel_script_with(patience: Patience, script: &str) -> (Exit, Seen) {
+async fn cancel_script(script: &str, patience: Patience) -> (Exit, Seen) {
     let cancel = Cancel::new();
     let mut seen = Seen::new();
     seen.cancel_at = Some(("ready", cancel.clone()));
@@ -128,12 +123,10 @@ async fn a_signal_is_told_from_a_code() {
 
 #[tokio::test]
 async fn it_leads_a_group_of_its_own_and_is_called_by_its_name() {
-    let (_, seen) = run_script("echo $0 $(ps -o pgid= -p $$) $$").await;
-    let text = seen.text();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    assert_eq!(words[0], "bash");
-    assert_eq!(words[1], words[2]);
-    assert_eq!(words[1], seen.group.unwrap().as_raw_nonzero().to_string());
+    // There is no group of its number unless it leads one.
+    let (exit, seen) = run_script("kill -0 -- -$$; echo $0 $$").await;
+    assert_eq!(seen.text(), format!("bash {}\n", seen.group.unwrap().as_raw_nonzero()));
+    assert_eq!((seen.stderr.tail().as_str(), exit.code()), ("", Some(0)));
 }
 
 #[tokio::test]
@@ -149,11 +142,11 @@ async fn its_environment_is_what_was_given_and_nothing_else() {
 async fn a_program_that_cannot_start_says_so_in_the_systems_words() {
     let mut wrong = launch("");
     wrong.program = "/no/such".into();
-    let error = run(wrong, &Cancel::new(), PATIENT, &mut Seen::new()).await.unwrap_err();
+    let error = run(wrong, &Cancel::new(), PATIENCE, &mut Seen::new()).await.unwrap_err();
     assert_eq!(error.message, "bash: No such file or directory");
     let mut wrong = launch("");
     wrong.cwd = "/no/such".into();
-    let error = run(wrong, &Cancel::new(), PATIENT, &mut Seen::new()).await.unwrap_err();
+    let error = run(wrong, &Cancel::new(), PATIENCE, &mut Seen::new()).await.unwrap_err();
     assert_eq!(error.message, "/no/such: no such folder to run `bash` in");
 }
 
@@ -162,7 +155,7 @@ async fn stdin_is_given_whole_or_is_empty() {
     let mut with = launch("cat");
     with.stdin = Some("line\n".repeat(50_000).into_bytes());
     let mut seen = Seen::new();
-    run(with, &Cancel::new(), PATIENT, &mut seen).await.unwrap();
+    run(with, &Cancel::new(), PATIENCE, &mut seen).await.unwrap();
     assert_eq!(seen.text(), "line\n".repeat(50_000));
     let (exit, seen) = run_script("cat; echo over").await;
     assert_eq!((exit.code(), seen.text().as_str()), (Some(0), "over\n"));
@@ -172,7 +165,7 @@ async fn stdin_is_given_whole_or_is_empty() {
 async fn one_that_does_not_read_its_stdin_ends_all_the_same() {
     let mut deaf = launch("exec 0<&-; exit 4");
     deaf.stdin = Some(vec![b'x'; 1 << 20]);
-    let exit = run(deaf, &Cancel::new(), PATIENT, &mut Seen::new()).await.unwrap();
+    let exit = run(deaf, &Cancel::new(), PATIENCE, &mut Seen::new()).await.unwrap();
     assert_eq!(exit.code(), Some(4));
 }
 
@@ -193,7 +186,7 @@ async fn a_flood_of_output_stays_flat_in_memory() {
 
 #[tokio::test]
 async fn cancel_ends_the_whole_group() {
-    let (exit, seen) = cancel_script("sleep infinity & sleep infinity | cat & echo ready; wait").await;
+    let (exit, seen) = cancel_script("sleep 60 & sleep 60 | cat & echo ready; wait", PATIENCE).await;
     assert_eq!(exit.cancelled, Some(Cancelled::Timeout));
     assert_eq!(exit.signal(), Some(15));
     nothing_left(&seen);
@@ -201,10 +194,9 @@ async fn cancel_ends_the_whole_group() {
 
 #[tokio::test]
 async fn one_that_ignores_term_is_killed_after_the_grace() {
-    // It would never end by itself, so that no grace is too short.
-    let patience = Patience { grace: Duration::ZERO, ..PATIENT };
-    let (exit, seen) =
-        cancel_script_with(patience, "trap '' TERM; echo ready; while :; do sleep infinity; done").await;
+    let script =
+        "trap '' TERM; (while :; do sleep 60; done) > /dev/null & echo ready; while :; do sleep 60; done";
+    let (exit, seen) = cancel_script(script, Patience { grace: SHORT, ..PATIENCE }).await;
     assert_eq!(exit.signal(), Some(9));
     assert!(seen.notes.iter().any(|note| note.contains("killed")), "{:?}", seen.notes);
     nothing_left(&seen);
@@ -212,8 +204,8 @@ async fn one_that_ignores_term_is_killed_after_the_grace() {
 
 #[tokio::test]
 async fn one_that_cleans_up_on_term_is_given_the_time() {
-    let (exit, seen) =
-        cancel_script("trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.01; done").await;
+    let script = "trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+    let (exit, seen) = cancel_script(script, PATIENCE).await;
     assert_eq!((exit.code(), exit.cancelled), (Some(7), Some(Cancelled::Timeout)));
     assert_eq!(seen.text(), "ready\ncleaned\n");
 }
@@ -221,7 +213,7 @@ async fn one_that_cleans_up_on_term_is_given_the_time() {
 #[tokio::test]
 async fn a_grandchild_may_clean_up_although_its_parent_is_gone() {
     let script = "bash -c 'trap \"sleep 0.05; echo late; exit\" TERM; echo ready; while :; do sleep 0.01; done' & wait";
-    let (exit, seen) = cancel_script(script).await;
+    let (exit, seen) = cancel_script(script, PATIENCE).await;
     assert_eq!(exit.signal(), Some(15));
     assert_eq!(seen.text(), "ready\nlate\n");
     nothing_left(&seen);
@@ -229,8 +221,7 @@ async fn a_grandchild_may_clean_up_although_its_parent_is_gone() {
 
 #[tokio::test]
 async fn a_grandchild_that_holds_the_pipes_is_ended_with_the_group() {
-    let patience = Patience { linger: Duration::ZERO, ..PATIENT };
-    let (exit, seen) = run_script_with(patience, "sleep infinity & echo done").await;
+    let (exit, seen) = run_patiently("sleep 60 & echo done", Patience { linger: SHORT, ..PATIENCE }).await;
     assert_eq!((exit.code(), seen.text().as_str()), (Some(0), "done\n"));
     assert!(seen.notes.iter().any(|note| note.contains("left processes behind")), "{:?}", seen.notes);
     nothing_left(&seen);
@@ -245,9 +236,8 @@ async fn what_ends_by_itself_soon_after_its_parent_is_let_be() {
 
 #[tokio::test]
 async fn a_process_outside_the_group_is_not_waited_for() {
-    // It leaves the group at its own time, and never closes the pipes.
-    let patience = Patience { drain: Duration::ZERO, ..PATIENT };
-    let (exit, seen) = run_script_with(patience, "setsid sleep infinity & echo $!").await;
+    let (exit, seen) =
+        run_patiently("setsid sleep 60 & echo $!", Patience { drain: SHORT, ..PATIENCE }).await;
     assert_eq!(exit.code(), Some(0));
     assert!(seen.notes.iter().any(|note| note.contains("outside the step's group")), "{:?}", seen.notes);
     let left: i32 = seen.text().trim().parse().unwrap();
@@ -266,7 +256,7 @@ async fn letting_go_of_a_run_kills_the_group() {
         fn note(&mut self, _line: &str) {}
     }
     let task = tokio::spawn(async move {
-        run(launch("sleep infinity & wait"), &Cancel::new(), PATIENT, &mut Tell(Some(told))).await
+        run(launch("sleep 60 & wait"), &Cancel::new(), PATIENCE, &mut Tell(Some(told))).await
     });
     let group = group.await.unwrap();
     task.abort();

@@ -147,6 +147,22 @@ fn a_take_over_hands_out_all_that_is_outstanding() {
 }
 
 #[test]
+fn of_several_that_a_take_over_fails_one_ends_the_others() {
+    let late = |name: &str| read(name).needs(&[]).with(|node| node.deadline = Some(50));
+    let run = tell(
+        book([late("a"), late("b"), late("c")]),
+        "
+        began; a started; b started; c started  -> *
+        @50 a deadline; b deadline              -> interrupt a, interrupt b
+        -- What was told to stop has stopped with its executor.
+        resumed                                 -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+}
+
+#[test]
 fn an_event_before_the_beginning_or_after_the_end_is_absorbed() {
     let run = tell(
         book([read("a")]),

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 
 /// Listens until it is dropped with its runtime.
 pub(super) struct Hostile {
     pub(super) address: SocketAddr,
     /// The heads of all requests, in the order of their coming.
     pub(super) heads: Arc<Mutex<Vec<String>>>,
+    /// Told of each request that came.
+    pub(super) asked: Arc<Notify>,
 }
 
 impl Hostile {
@@ -18,13 +21,14 @@ impl Hostile {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heads);
+        let asked = Arc::new(Notify::new());
+        let (kept, tell) = (Arc::clone(&heads), Arc::clone(&asked));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&kept)));
+                tokio::spawn(serve(stream, Arc::clone(&kept), Arc::clone(&tell)));
             }
         });
-        Hostile { address, heads }
+        Hostile { address, heads, asked }
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -32,12 +36,16 @@ impl Hostile {
     }
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, and nobody else can.
 pub(super) async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    // Taken for as long as the test lives.
+    let taken: &TcpSocket = Box::leak(Box::new(taken));
+    taken.local_addr().unwrap()
 }
 
-async fn serve(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>, asked: Arc<Notify>) {
     let mut first = [0; 16];
     let seen = stream.peek(&mut first).await.unwrap_or(0);
     if String::from_utf8_lossy(&first[..seen]).contains(" /reset") {
@@ -47,6 +55,7 @@ async fn serve(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
     let Some(head) = head(&mut stream).await else { return };
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     heads.lock().unwrap().push(head);
+    asked.notify_one();
     let _ = answer(&mut stream, &path).await;
 }
 

@@ -15,6 +15,9 @@ use self::hostile::{Hostile, nobody};
 use super::*;
 use crate::clock::Clock;
 
+/// Longer than anything here takes on however slow a machine.
+const LONG: Duration = Duration::from_secs(600);
+
 /// A folder with a world in it.
 struct World {
     context: AttemptContext,
@@ -53,13 +56,7 @@ impl World {
             pinned: Pinned::new(folder.path().to_owned(), BTreeMap::new(), BTreeMap::new()),
             logs: folder.path().to_owned(),
             outputs: folder.path().to_owned(),
-            // Nothing here outlives a TERM, or holds its pipes open: on a slow machine it is waited for.
-            patience: Patience {
-                grace: Duration::from_secs(3600),
-                dying: Duration::from_secs(3600),
-                linger: Duration::from_secs(3600),
-                drain: Duration::from_secs(3600),
-            },
+            patience: Patience { grace: LONG, killed: LONG, linger: LONG, drain: LONG },
             processes: std::sync::atomic::AtomicU64::new(0),
             live,
             spawned,
@@ -316,9 +313,7 @@ async fn a_cancelled_write_says_that_it_may_have_arrived() {
     let params = json!({"url": server.url("/hang"), "method": "POST"});
     let address = server.address.to_string();
     let told = tokio::join!(world.told_of(&address, "http.request", params), async {
-        while server.heads.lock().unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        server.asked.notified().await;
         cancel.cancel(Cancelled::Run);
     });
     insta::assert_snapshot!(told.0, @"unknown cancelled: POST http://SERVER/hang: cancelled before an answer came");
@@ -399,12 +394,12 @@ async fn a_script_returns_outputs_and_sees_its_environment() {
 async fn a_script_that_is_cancelled_is_in_doubt() {
     let world = World::new();
     let cancel = world.context.cancel.clone();
-    let marker = world.folder.path().join("started");
-    let script = json!({"script": "touch started; sleep 600"});
+    // It opens the pipe once it runs, which whoever reads it waits for.
+    let pipe = world.folder.path().join("started");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let script = json!({"script": "echo > started; sleep 600"});
     let (told, ()) = tokio::join!(world.told("run", script), async {
-        while !marker.exists() {
-            tokio::task::yield_now().await;
-        }
+        tokio::fs::read(&pipe).await.unwrap();
         cancel.cancel(Cancelled::Timeout);
     });
     insta::assert_snapshot!(told, @"unknown timeout: stopped: its time was over");
