@@ -154,6 +154,7 @@ fn a_way_back_that_does_not_work_leaves_customers_where_they_are_and_says_so() {
     assert_eq!(blue["version"], "v1.0.0", "what ran where it was tried runs there again");
     let told = practice.messages("slack");
     assert!(told[2].contains("begins") && told[3].contains("failed"), "{told:?}");
-    // The page stays open.
-    assert_eq!(practice.pages(), [format!("trigger critical rollback-{}", practice.bed.newest_run())]);
+    // The page stays open, and is told how it ended.
+    let page = format!("trigger critical rollback-{}", practice.bed.newest_run());
+    assert_eq!(practice.pages(), [page.clone(), page]);
 }
