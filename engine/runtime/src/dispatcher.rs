@@ -36,6 +36,7 @@ use crate::record;
 use crate::resolve::View;
 use crate::timers::Timers;
 use answers::Answers;
+pub(crate) use answers::Sheet;
 use end::Stop;
 use held::Held;
 use jobs::{JobId, Jobs};
@@ -79,7 +80,7 @@ pub(crate) struct Beginning {
     pub(crate) attempts: Attempts,
     pub(crate) clock: RunClock,
     pub(crate) sources: Sources,
-    pub(crate) answers: Option<String>,
+    pub(crate) answers: Option<Sheet>,
     pub(crate) person: runbook_wire::Person,
     pub(crate) unattended: bool,
 }

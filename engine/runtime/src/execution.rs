@@ -19,7 +19,7 @@ use crate::attempt::Attempts;
 use crate::clock::RunClock;
 use crate::context::Shared;
 use crate::control::{Controlled, Refusal};
-use crate::dispatcher::{Beginning, Dispatcher, Sources};
+use crate::dispatcher::{Beginning, Dispatcher, Sheet, Sources};
 use crate::http::HttpClients;
 use crate::mask::Mask;
 use crate::pinned::Pinned;
@@ -189,7 +189,10 @@ impl Execution {
             live: live_to,
             spawned: spawned_to,
         });
-        let answers = inner.answers.or_else(|| answers_of(&plan, &host.root));
+        let answers = match inner.answers {
+            Some(given) => Some(Sheet::Run(given)),
+            None => answers_of(&plan, &host.root).map(Sheet::Environment),
+        };
         let beginning = Beginning {
             registry: Arc::clone(&host.registry),
             attempts: Attempts { shared },

@@ -1,6 +1,8 @@
 //! HTTP: one TLS stack, clients made when the first request needs them. Redirects are followed here rather than in the
 //! client: what has been sent by then decides whether a write is in doubt, and not everything may be sent on.
 
+mod cookies;
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::ffi::OsStr;
@@ -247,7 +249,8 @@ impl Journey<'_> {
         }
     }
 
-    /// The request that a redirect asks for, unless it would take a secret or a write to another server.
+    /// The request that a redirect asks for, unless it would take a secret or a write to another server. What the answer
+    /// sets as cookies goes along to the same one, as a login that redirects needs.
     fn next(&self, mut next: Request, answer: &Response) -> Option<Request> {
         let status = answer.status();
         let keeps = match status {
@@ -265,7 +268,11 @@ impl Journey<'_> {
                 next.headers_mut().remove(header);
             }
         }
-        if url.origin() != next.url().origin() {
+        if url.origin() == next.url().origin() {
+            if let Some(cookies) = cookies::after(next.headers().get(COOKIE), answer.headers()) {
+                next.headers_mut().insert(COOKIE, cookies);
+            }
+        } else {
             if self.secret || changes(next.method()) || !matches!(url.scheme(), "http" | "https") {
                 return None;
             }

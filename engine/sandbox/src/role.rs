@@ -69,6 +69,11 @@ impl Role {
     pub const STARTED_BY_UP: [Role; 5] =
         [Role::Router, Role::Deployer, Role::Services, Role::Sink, Role::Visitors];
 
+    /// Whether customers are served without it: where messages arrive, and who comes.
+    pub(crate) fn is_bystander(self) -> bool {
+        matches!(self, Role::Sink | Role::Visitors)
+    }
+
     /// All roles, in the order in which `down` stops them: traffic first, what it needs last.
     pub const ALL: [Role; 8] = [
         Role::Visitors,

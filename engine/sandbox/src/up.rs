@@ -18,6 +18,8 @@ use crate::{Error, Role, Slot};
 const FIRST_VERSION: &str = "v1.0.0";
 /// How long a process has to come up, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a bystander that runs already has to answer: it keeps somebody from customers who may be in trouble.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// Names of the files that hold secrets.
 const CREDENTIALS: [&str; 4] = ["test-user-password", "test-user-token", "slack-webhook", "pagerduty-key"];
@@ -41,6 +43,9 @@ pub struct Sandbox {
     /// Files that hold what runbooks use as secrets: `test-user-password`, `test-user-token`, `slack-webhook`,
     /// `pagerduty-key`.
     pub credentials: BTreeMap<String, PathBuf>,
+    /// What is wrong with parts without which the rest works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A process of a sandbox, as `status` sees it.
@@ -76,6 +81,10 @@ pub struct Stopped {
 /// Starts what does not run yet, and returns once every part answers. A sandbox that was stopped comes back as it was.
 /// Two calls at the same time wait for each other.
 ///
+/// A part that runs, does not answer, and is not what customers are served by is a warning: whoever has to save a shop
+/// must not be kept from it by the place where messages arrive. So is a version that cannot be started again, which may be
+/// the very one that somebody wants to leave.
+///
 /// # Errors
 /// Where the folder holds something else, a port is taken, or a part does not come up; what was started until then
 /// keeps running, and another `up` or a `down` finds it.
@@ -100,19 +109,22 @@ pub async fn up(folder: &Path, options: &Options) -> Result<Sandbox, Error> {
 
 /// Starts what does not run, and returns once every part answers.
 async fn raise(folder: &Folder, options: &Options, client: &Client) -> Result<Sandbox, Error> {
+    let (mut warnings, mut fresh) = (Vec::new(), Vec::new());
     for role in Role::STARTED_BY_UP {
         // Visitors come when there is something to visit.
         if role == Role::Visitors {
-            furnish(folder, client).await?;
+            warnings.extend(furnish(folder, client).await?);
         }
         if process::running(folder, role)?.is_none() {
             process::start(folder, &options.launcher, role, PATIENCE).await?;
+            fresh.push(role);
         }
     }
-    let sandbox = describe(folder)?;
+    let mut sandbox = describe(folder)?;
     write_text(&folder.credential("slack-webhook"), &format!("{}/slack", sandbox.at("sink")?))?;
     write_text(&folder.credential("pagerduty-key"), "practice-routing-key")?;
-    wait_for_answers(folder, &sandbox, client).await?;
+    warnings.extend(wait_for_answers(folder, &sandbox, &fresh, client).await?);
+    sandbox.warnings = warnings;
     Ok(sandbox)
 }
 
@@ -214,8 +226,9 @@ fn settle(folder: &Folder, options: &Options) -> Result<(), Error> {
     write_json(&folder.settings(), &settings)
 }
 
-/// Sees to it that a first version is live, that staging runs, that what died runs again, and that there is a backup.
-async fn furnish(folder: &Folder, client: &Client) -> Result<(), Error> {
+/// Sees to it that a first version is live, that staging runs, that what died runs again, and that there is a backup. Says
+/// which versions cannot be started again.
+async fn furnish(folder: &Folder, client: &Client) -> Result<Vec<String>, Error> {
     let sandbox = describe(folder)?;
     let at = |name: &str, path: &str| sandbox.at(name).map(|address| format!("{address}{path}"));
     let live = client.get(&at("router", "/-/live")?).await?.ok()?;
@@ -225,15 +238,19 @@ async fn furnish(folder: &Folder, client: &Client) -> Result<(), Error> {
         client.put(&at("deployer", "/deployments/blue")?, &first).await?.ok()?;
         client.put(&at("router", "/-/live")?, &json!({ "colour": Slot::Blue })).await?.ok()?;
     }
+    let mut warnings = Vec::new();
     let deployments = client.get(&at("deployer", "/deployments")?).await?.ok()?;
     for stopped in deployments.as_array().into_iter().flatten().filter(|found| found["state"] == "stopped") {
-        let path = format!("/deployments/{}", stopped["slot"].as_str().unwrap_or_default());
-        client.put(&at("deployer", &path)?, stopped).await?.ok()?;
+        let slot = stopped["slot"].as_str().unwrap_or_default();
+        let url = at("deployer", &format!("/deployments/{slot}"))?;
+        if let Err(error) = client.put(&url, stopped).await.and_then(|answer| answer.ok()) {
+            warnings.push(format!("shop-{slot} cannot be started again: {error}"));
+        }
     }
     if client.get(&at("services", "/backups/latest")?).await?.status == 404 {
         client.post(&at("services", "/backups")?, &json!({})).await?.ok()?;
     }
-    Ok(())
+    Ok(warnings)
 }
 
 fn describe(folder: &Folder) -> Result<Sandbox, Error> {
@@ -244,11 +261,16 @@ fn describe(folder: &Folder) -> Result<Sandbox, Error> {
         }
     }
     let credentials = CREDENTIALS.map(|name| (name.to_owned(), folder.credential(name))).into();
-    Ok(Sandbox { folder: folder.root().to_owned(), urls, credentials })
+    Ok(Sandbox { folder: folder.root().to_owned(), urls, credentials, warnings: Vec::new() })
 }
 
-/// Every part answers, and the monitoring has seen traffic.
-async fn wait_for_answers(folder: &Folder, sandbox: &Sandbox, client: &Client) -> Result<(), Error> {
+/// Every part answers, and the monitoring has seen traffic. Says which bystanders run and do not.
+async fn wait_for_answers(
+    folder: &Folder,
+    sandbox: &Sandbox,
+    fresh: &[Role],
+    client: &Client,
+) -> Result<Vec<String>, Error> {
     let paths = [
         (Role::Router, "shop", "/version"),
         (Role::Router, "router", "/-/health"),
@@ -257,21 +279,30 @@ async fn wait_for_answers(folder: &Folder, sandbox: &Sandbox, client: &Client) -
         (Role::Sink, "sink", "/health"),
         (Role::Visitors, "visitors", "/health"),
     ];
+    let mut warnings = Vec::new();
     for (role, name, path) in paths {
-        let address = sandbox.at(name)?;
-        let since = tokio::time::Instant::now();
-        loop {
-            let outcome = client.get(&format!("{address}{path}")).await.and_then(|answer| answer.ok());
+        let url = format!("{}{path}", sandbox.at(name)?);
+        let patience = if role.is_bystander() && !fresh.contains(&role) { GLANCE } else { PATIENCE };
+        let end = tokio::time::Instant::now() + patience;
+        let fault = loop {
+            let asked = tokio::time::timeout_at(end, client.get(&url)).await;
+            let late = || Err(Error::Answer(format!("no answer within {} s", patience.as_secs())));
+            let outcome = asked.unwrap_or_else(|_| late()).and_then(|answer| answer.ok());
+            let ended = process::running(folder, role)?.is_none();
             match outcome {
-                Ok(_) => break,
-                Err(error) if since.elapsed() > PATIENCE || process::running(folder, role)?.is_none() => {
-                    return Err(Error::Answer(format!("{name} does not answer as it should: {error}")));
-                }
+                Ok(_) => break None,
+                Err(error) if ended || tokio::time::Instant::now() >= end => break Some((error, ended)),
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
+        };
+        let Some((error, ended)) = fault else { continue };
+        let said = format!("{name} does not answer as it should: {error}");
+        match role.is_bystander() && !ended {
+            true => warnings.push(said),
+            false => return Err(Error::Answer(said)),
         }
     }
-    Ok(())
+    Ok(warnings)
 }
 
 async fn live(folder: &Folder) -> Option<(String, String)> {

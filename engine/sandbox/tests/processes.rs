@@ -98,6 +98,46 @@ fn what_was_killed_comes_back_with_the_next_up() {
     assert_eq!(sandbox.call("status")["live"], serde_json::json!(["blue", "v1.0.0"]));
 }
 
+/// A process that is stopped until this is dropped.
+struct Sick(u64);
+
+impl Sick {
+    fn make(pid: u64) -> Self {
+        Self::signal("STOP", pid);
+        Sick(pid)
+    }
+
+    /// With the shell's own `kill`, which every machine has.
+    fn signal(name: &str, pid: u64) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Sick {
+    fn drop(&mut self) {
+        Self::signal("CONT", self.0);
+    }
+}
+
+#[test]
+fn a_bystander_that_is_sick_is_told_of_and_what_customers_need_is_a_fault() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.call("up").get("warnings"), None);
+    let pids = sandbox.pids();
+    let pid = |role: &str| pids.iter().find(|(name, _)| name == role).unwrap().1;
+    let sick = Sick::make(pid("sink"));
+    let up = sandbox.call("up");
+    let warnings = up["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].as_str().unwrap().starts_with("sink does not answer as it should"), "{warnings:?}");
+    drop(sick);
+    assert_eq!(sandbox.call("up").get("warnings"), None);
+    let _sick = Sick::make(pid("deployer"));
+    let output = call("up", &sandbox.folder());
+    assert!(!output.status.success());
+}
+
 #[test]
 fn a_folder_of_somebody_else_is_left_alone() {
     let sandbox = Sandbox::new();

@@ -29,6 +29,8 @@ step_type! {
     /// **How it ends.** An answer that differs is a failure (`http:503` for the status, else `check`). No answer at all is
     /// inconclusive (`connect`, `lost`, `timeout`), which never passes either. The sample is among the outputs even then.
     ///
+    /// The values of cookies that an answer sets are credentials and not recorded; see [`http.request`](http.request.md).
+    ///
     /// It looks once. To wait until something holds, put it into `wait: {until: …}` or use [`http.wait`](http.wait.md).
     pub struct Check = "http.check", declare;
 }

@@ -7,6 +7,8 @@ use runbook_step::{
     HttpResponse, Map, Param, Type, Value,
 };
 
+use super::cookie;
+
 /// Bytes of a body that become the output `body`.
 const EXCERPT: usize = 4 * 1024;
 
@@ -39,7 +41,7 @@ pub(crate) fn declare_request(it: Declaration) -> Declaration {
 /// Outputs of every answer.
 pub(crate) fn declare_response(it: Declaration) -> Declaration {
     it.output("status", Type::integer(), "The status of the answer.")
-        .output("headers", Type::map_of(Type::string()), "Its headers, names in lower case.")
+        .output("headers", Type::map_of(Type::string()), "Its headers, names in lower case. Of `set-cookie` the cookies' values are left out: `session=***; HttpOnly`.")
         .output("body", Type::string(), "The first 4 KiB of the body, as text.")
         .output("json", Type::Any, "The body, if it is JSON of at most 64 KiB; else `null`. Whole numbers beyond 64 signed bits are text, so that no digit is lost.")
         .output("latency", Type::number(), "Milliseconds from connecting to the last byte of the body.")
@@ -95,8 +97,11 @@ pub(crate) fn outputs(response: &HttpResponse, ctx: &dyn Context) -> Map {
     let mut body = ctx.hide(&String::from_utf8_lossy(&response.body));
     body.truncate(body.floor_char_boundary(EXCERPT));
     let json = if response.body.len() <= LONGEST_JSON { json(response) } else { None };
-    let headers: Map =
-        response.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let headers: Map = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), shown_header(name, value).into()))
+        .collect();
     Map::from([
         ("status".into(), response.status.into()),
         ("headers".into(), headers.into()),
@@ -104,6 +109,14 @@ pub(crate) fn outputs(response: &HttpResponse, ctx: &dyn Context) -> Map {
         ("json".into(), json.into()),
         ("latency".into(), latency_ms(response).into()),
     ])
+}
+
+/// A header of an answer, as it may be kept and shown.
+pub(crate) fn shown_header(name: &str, value: &str) -> String {
+    match name {
+        cookie::SET => cookie::masked(value),
+        _ => value.to_owned(),
+    }
 }
 
 /// The body as JSON, if it is.

@@ -3,7 +3,7 @@
 use regex::Regex;
 use runbook_step::{BadParam, Comparison, Context, Field, HttpResponse, Map, Path, Quantity, Type, Value};
 
-use super::exchange::{json, latency_ms};
+use super::exchange::{json, latency_ms, shown_header};
 
 /// Hides secrets in a text: what is quoted goes through it before it is cut.
 type Hide<'a> = &'a dyn Fn(&str) -> String;
@@ -230,16 +230,19 @@ fn json_wanted(wanted: &Value) -> Result<Vec<(Path, Value)>, BadParam> {
 }
 
 fn header_difference(response: &HttpResponse, name: &str, wanted: &HeaderWanted) -> Option<String> {
+    let shown = |found: &str| shown_header(name, found);
     match (wanted, response.headers.get(name)) {
         (HeaderWanted::Absent, None) | (HeaderWanted::Present, Some(_)) => None,
-        (HeaderWanted::Absent, Some(found)) => Some(format!("header {name} = {found:?}, wanted none")),
+        (HeaderWanted::Absent, Some(found)) => {
+            Some(format!("header {name} = {:?}, wanted none", shown(found)))
+        }
         (HeaderWanted::Equals(wanted), Some(found)) if found == wanted => None,
         (HeaderWanted::Equals(wanted), Some(found)) => {
-            Some(format!("header {name} = {found:?}, wanted {wanted:?}"))
+            Some(format!("header {name} = {:?}, wanted {wanted:?}", shown(found)))
         }
         (HeaderWanted::Matches(regex), Some(found)) if regex.is_match(found) => None,
         (HeaderWanted::Matches(regex), Some(found)) => {
-            Some(format!("header {name} = {found:?}, wanted a match of `{regex}`"))
+            Some(format!("header {name} = {:?}, wanted a match of `{regex}`", shown(found)))
         }
         (_, None) => Some(format!("header {name} is missing")),
     }

@@ -1,6 +1,7 @@
 //! Step types that speak HTTP.
 
 mod check;
+mod cookie;
 pub(crate) mod exchange;
 pub(crate) mod expect;
 pub(crate) mod request;

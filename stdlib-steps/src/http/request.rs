@@ -40,6 +40,10 @@ step_type! {
     /// OPTIONS carries the header `Idempotency-Key`, the same in each attempt, so that a receiver which honours it does the
     /// work once.
     ///
+    /// A cookie that an answer sets is a credential: its value is neither recorded nor shown, so a later step cannot have it
+    /// (`expect` sees it as it came). It goes along where the same step follows a redirect on the same server: to look at
+    /// what only those see who have logged in, post the form with `redirects: 1`.
+    ///
     /// Once a redirect was followed, the request that you meant has been answered, and how the next one ends says nothing
     /// about it: then no status means that nothing happened, and a server that cannot be reached leaves it in doubt.
     pub struct Request = "http.request", declare;

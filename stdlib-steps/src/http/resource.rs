@@ -8,7 +8,7 @@ use runbook_step::{
     format_duration, step_type,
 };
 
-use self::state::{State, difference, foreign_field, is_restored, restored};
+use self::state::{State, difference, foreign_field, is_restored, not_ours, restored};
 use super::exchange;
 use super::expect::Mismatch;
 use super::request::{unanswered, unwanted};
@@ -33,7 +33,21 @@ step_type! {
     ///
     /// The resource is one that a GET reads and a PUT writes (`method` changes the latter). `desired` says what its
     /// representation must have; it may have more, and that stays: a PUT or POST sends the representation that is there
-    /// with the desired fields in it, a PATCH only those fields. `absent: true` deletes it.
+    /// with the desired fields in it, a PATCH (a merge-patch, RFC 7396) only those fields. `absent: true` deletes it.
+    ///
+    /// Where another thing takes the place of the one that is there, as a version does in a slot, nothing of the old one may
+    /// stay with it. With `replace: true` the request is `desired` and no more, and what that leaves out becomes whatever
+    /// the server makes of it:
+    ///
+    /// ```yaml
+    /// - id: deploy
+    ///   uses: http.resource
+    ///   with:
+    ///     url: "${{ environment.vars.deployer }}/deployments/blue"
+    ///     desired: {version: v1.2.0}
+    ///     replace: true
+    ///     fields: [version, behaviour]
+    /// ```
     ///
     /// **What it does.** Before anything is changed it reads the resource and records the whole representation. Then it
     /// sends the PUT or DELETE, and reads until the change shows, for at most `within`.
@@ -43,6 +57,7 @@ step_type! {
     /// - What it changed is set back field by field: each desired field gets the value that was recorded, or is removed if
     ///   there was none (a PATCH sends `null` for it), and what others have changed besides stays. It fails if the change
     ///   does not show afterwards.
+    /// - What it replaced is put back whole.
     /// - What was absent is deleted, unless it has become more than this step made it. Where the server adds fields of its
     ///   own that change (a process id, a time), say in `fields` which ones count.
     /// - What this step deleted is put back whole.
@@ -66,8 +81,13 @@ fn declare(it: Declaration) -> Declaration {
         .param(Param::optional("absent", Type::Boolean).doc("`true`: the resource must not exist."))
         .choice(Choice::ExactlyOne, &["desired", "absent"])
         .param(
+            Param::optional("replace", Type::Boolean)
+                .default(false)
+                .doc("`true`: nothing of what is there stays but what `desired` says. Not with PATCH."),
+        )
+        .param(
             Param::optional("fields", Type::list(Type::string())).doc(
-                "Names that are compared, besides those of `desired`, to tell whether somebody else has changed the resource before it is deleted, and whether it is back. Default: all.",
+                "Names that are compared, besides those of `desired`, to tell whether somebody else has changed the resource before it is deleted or replaced, and whether it is back. Default: all.",
             ),
         )
         .param(
@@ -141,7 +161,7 @@ impl Step for Resource {
             let resource = runbook_step::Resource { kind: "http".into(), id: url(call) };
             let change = |verb, detail, source| Change { resource, verb, detail: Some(detail), source };
             match read(call, ctx).await {
-                Ok(now) if wish.shows_in(&now) => Vec::new(),
+                Ok(now) if wish.is_all_of(call, &now) => Vec::new(),
                 Ok(now) => {
                     let before = wish.part_of(call, &now);
                     let verb = match (&before, &wish) {
@@ -165,7 +185,7 @@ impl Step for Resource {
             Some(Value::Map(fields)) => State::Is(fields.clone()),
             _ => State::Absent,
         };
-        let now = wish.applied_to(&before);
+        let now = wish.applied_to(call, &before);
         world.resources.insert(resource, now.clone().into_fields());
         Map::from([
             ("changed".into(), (now != before).into()),
@@ -179,8 +199,9 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     let wish = State::wanted(call)?;
     let sent = match (&wish, call.str("method")?) {
         (State::Absent, _) | (_, "PATCH") => wish.clone(),
+        _ if state::replaces(call) => wish.clone(),
         // What such a request leaves out may be gone afterwards.
-        _ => wish.applied_to(&read(call, ctx).await.map_err(Outcome::NotDone)?),
+        _ => wish.applied_to(call, &read(call, ctx).await.map_err(Outcome::NotDone)?),
     };
     write(call, ctx, &sent).await?;
     let now = settled(call, ctx, &wish.to_string(), |now| wish.shows_in(now)).await?;
@@ -188,7 +209,7 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     let before = State::from_value(&call.prepared).unwrap_or(State::Absent);
     let note = match outputs.get("changed") {
         Some(Value::Bool(false)) => format!("was {wish} already"),
-        _ => format!("{} → {wish}", wish.part_of(call, &before)),
+        _ => format!("{} → {}", wish.part_of(call, &before), wish.part_of(call, &now)),
     };
     Ok(Success { outputs, ..Success::default() }.note(note))
 }
@@ -221,6 +242,19 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
             }
             write(call, ctx, &State::Absent).await?;
             settled(call, ctx, "absent", |now| *now == State::Absent).await?;
+        }
+        (State::Is(was), State::Is(wanted), State::Is(fields)) if state::replaces(call) => {
+            if shown == wish.part_of(call, &now) {
+                return was_already();
+            }
+            let made = call.outputs.as_ref().and_then(|outputs| outputs.get("now")?.as_map());
+            let counts = |name: &str| wish.counts(call, name);
+            if let Some(name) = not_ours(fields, was, wanted, made, counts) {
+                return Err(foreign(&format!(" (look at `{name}`)")));
+            }
+            write(call, ctx, &before).await?;
+            let back = |now: &State| wish.part_of(call, now) == shown;
+            settled(call, ctx, &format!("{shown} again"), back).await?;
         }
         (State::Is(before), State::Is(wanted), State::Is(fields)) => {
             let restored =
@@ -317,7 +351,10 @@ async fn settled(
 
 fn outputs(call: &Call, wish: &State, now: &State) -> Map {
     let before = State::from_value(&call.prepared);
-    let changed = before.as_ref().map(|before| !wish.shows_in(before));
+    let changed = before.as_ref().map(|before| match state::replaces(call) {
+        true => wish.part_of(call, before) != wish.part_of(call, now),
+        false => !wish.shows_in(before),
+    });
     Map::from([
         ("changed".into(), changed.into()),
         ("before".into(), before.map_or(Value::Null, State::into_fields)),

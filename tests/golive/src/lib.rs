@@ -4,6 +4,7 @@ mod http;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 
 use runbook_testbed::{Bed, Ran, free_ports};
 use serde::Deserialize;
@@ -63,6 +64,17 @@ impl Practice {
     /// Asks one of the sandbox's doors, by its offset.
     pub fn ask(&self, door: Door, method: &str, path: &str, body: &str) -> Answer {
         http::ask(self.base + door as u16, method, path, body)
+    }
+
+    /// Stops a process of the sandbox, which then runs and answers nobody, until the result is dropped.
+    pub fn sick(&self, role: &str) -> Sick {
+        let status = self.bed.runbook(&["sandbox", "status", "-o", "json"]).expect(0);
+        let status: Value = serde_json::from_str(&status.stdout).expect("status -o json is JSON");
+        let parts = status["parts"].as_array().expect("a sandbox has parts");
+        let part = parts.iter().find(|part| part["role"] == role).expect("it is a part");
+        let sick = Sick(part["pid"].as_u64().expect("it runs"));
+        sick.signal("STOP");
+        sick
     }
 
     /// The version that customers get.
@@ -177,6 +189,24 @@ impl Default for Practice {
 impl Drop for Practice {
     fn drop(&mut self) {
         self.bed.runbook(&["sandbox", "down", "--folder", ".sandbox"]);
+    }
+}
+
+/// A process that answers nobody for as long as this lives.
+#[derive(Debug)]
+pub struct Sick(u64);
+
+impl Sick {
+    /// With the shell's own `kill`, which every machine has.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.0)]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "SIG{name} to {}", self.0);
+    }
+}
+
+impl Drop for Sick {
+    fn drop(&mut self) {
+        self.signal("CONT");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A go-live with versions that work and versions that do not.
 
 use runbook_golive_tests::{Door, Practice, Visits};
+use serde_json::Value;
 
 #[test]
 fn a_good_version_goes_live_and_no_customer_notices() {
@@ -30,8 +31,19 @@ fn a_version_that_never_becomes_healthy_is_never_switched_to() {
     assert_eq!(practice.deployments()[2..], ["deployed green", "withdrawn green"]);
     assert_eq!(practice.failed_steps(), ["deployment.blue_green.healthy"]);
     assert!(practice.messages("slack")[1].contains("failed (rollback: complete)"));
-    let page = format!("trigger warning golive-{}", practice.bed.newest_run());
-    assert_eq!(practice.pages(), [page]);
+    let run = practice.bed.newest_run();
+    assert_eq!(practice.pages(), [format!("trigger warning golive-{run}")]);
+    // Whoever is paged does not wait for another channel: all three messages left together.
+    let events = practice.bed.events(&run);
+    let of = |kind: &str| -> Vec<usize> {
+        let is = |event: &Value| {
+            let path = event["task"]["path"].as_str().unwrap_or_default();
+            event["type"] == *kind && ["paged", "told", "mailed"].contains(&path)
+        };
+        (0..events.len()).filter(|at| is(&events[*at])).collect()
+    };
+    let (left, arrived) = (of("started"), of("ended"));
+    assert!(left.len() == 3 && left.last() < arrived.first(), "{left:?}, {arrived:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use runbook_golive_tests::{Practice, Visits};
 use serde_json::Value;
 
+const REASON: &str = "reason=orders are lost";
+
 /// `TITLE: STATE` for each required output of the newest run, in the report's order.
 fn required(practice: &Practice) -> Vec<String> {
     let report = practice.bed.runbook(&["report", &practice.bed.newest_run(), "--format", "json"]).expect(0);
@@ -24,7 +26,7 @@ fn the_report_says_of_each_of_the_eight_outputs_whether_it_is_there() {
             "Monitoring and alerting activation: produced_in_part",
             "Post-deployment validation results: produced",
             "Production support procedures: produced_in_part",
-            "Go-live communication and documentation: produced",
+            "Go-live communication and documentation: produced_in_part",
             "Performance baseline: produced",
             "First production metrics: produced",
             "Rollback procedures: not_needed",
@@ -38,12 +40,37 @@ fn the_report_says_of_each_of_the_eight_outputs_whether_it_is_there() {
             "Monitoring and alerting activation: not_produced",
             "Post-deployment validation results: not_produced",
             "Production support procedures: produced_in_part",
-            "Go-live communication and documentation: produced",
+            "Go-live communication and documentation: produced_in_part",
             "Performance baseline: not_produced",
             "First production metrics: not_produced",
             "Rollback procedures: produced",
         ]
     );
+}
+
+#[test]
+fn a_first_go_live_warns_of_nothing_and_keeps_no_credential_of_the_shop() {
+    let practice = Practice::new();
+    let ran = practice.exec("golive", &["methodology=enterprise"]).expect(0);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    let sessions = std::fs::read_dir(practice.folder().join(".sandbox/database/sessions")).unwrap();
+    let sessions: Vec<String> =
+        sessions.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(sessions.len(), 2, "{sessions:?}");
+    let run = practice.bed.newest_run();
+    let kept = [
+        practice.bed.runbook(&["show", &run, "--events", "-o", "json"]).expect(0).stdout,
+        practice.bed.runbook(&["report", &run, "--format", "json"]).expect(0).stdout,
+    ];
+    for text in kept {
+        assert!(text.contains("session=***; Path=/; HttpOnly; Secure; SameSite=Lax"), "{text}");
+        assert!(!sessions.iter().any(|session| text.contains(session)), "{sessions:?} in {text}");
+    }
+    // What is run by itself finds its answers too, and is not told of those of others.
+    for (runbook, inputs) in [("team_readiness", "version=v1.1.0"), ("emergency_rollback", REASON)] {
+        let ran = practice.exec(runbook, &[inputs]).expect(0);
+        assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    }
 }
 
 #[test]

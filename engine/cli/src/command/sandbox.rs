@@ -98,6 +98,9 @@ async fn act(action: &Action, global: &Global) -> Result<Exit, CommandError> {
                     output::line_to_stderr(&format!("files in {}", sandbox.folder.display()));
                 }
             }
+            for warning in &sandbox.warnings {
+                output::line_to_stderr(&format!("warning: {warning}"));
+            }
         }
         Action::Down { place } => {
             for stopped in runbook_sandbox::down(&place.folder(global)?).await? {

@@ -16,16 +16,28 @@ use serde_json::Value as Json;
 use crate::facts::index;
 use crate::resolve::View;
 
+/// A file of answers, as read.
+pub(crate) enum Sheet {
+    /// Given for this run.
+    Run(String),
+    /// The environment's, which serves every runbook that runs there.
+    Environment(String),
+}
+
 /// The answers of a file.
 pub(super) struct Answers {
     by_path: BTreeMap<String, Json>,
+    /// Every answer in it is for this run.
+    for_this_run: bool,
     person: Person,
     /// What is wrong with the file, or with using it here; said once, when it would have answered something.
     pub(super) complaint: Option<String>,
 }
 
 impl Answers {
-    pub(super) fn new(text: Option<String>, plan: &Plan, person: Person) -> Answers {
+    pub(super) fn new(sheet: Option<Sheet>, plan: &Plan, person: Person) -> Answers {
+        let for_this_run = matches!(sheet, Some(Sheet::Run(_)));
+        let text = sheet.map(|(Sheet::Run(text) | Sheet::Environment(text))| text);
         let (by_path, complaint) = match text {
             None => (BTreeMap::new(), None),
             Some(_) if plan.protected => (
@@ -37,21 +49,27 @@ impl Answers {
                 Err(error) => (BTreeMap::new(), Some(format!("the answers file does not read: {error}"))),
             },
         };
-        Answers { by_path, person, complaint }
+        Answers { by_path, for_this_run, person, complaint }
     }
 
-    /// Answers for steps at which nobody is asked, each with what may have been meant.
+    /// Answers for steps at which nobody is asked, each with what may have been meant. In the environment's file they are
+    /// for other runbooks, unless a step that is like it is left without an answer.
     pub(super) fn unknown(&self, plan: &Plan) -> Vec<String> {
         let asking: BTreeSet<String> = (0..plan.nodes.len())
             .filter(|node| matches!(plan.program.nodes[*node].kind, Kind::Human(_)))
             .map(|node| path_in(plan, node))
             .collect();
-        let known = |path: &&String| asking.contains(&without_keys(path));
+        let answered: BTreeSet<String> = self.by_path.keys().map(|path| without_keys(path)).collect();
+        let meant = |path: &String| {
+            let open = asking.iter().filter(|asked| self.for_this_run || !answered.contains(*asked));
+            did_you_mean(path, open.map(String::as_str))
+        };
         self.by_path
             .keys()
-            .filter(|path| !known(path))
-            .map(|path| {
-                let near = did_you_mean(path, asking.iter().map(String::as_str));
+            .filter(|path| !asking.contains(&without_keys(path)))
+            .map(|path| (path, meant(path)))
+            .filter(|(_, near)| self.for_this_run || near.is_some())
+            .map(|(path, near)| {
                 let near = near.map_or_else(String::new, |near| format!("; {near}"));
                 format!("answers file: nobody is asked at `{path}`{near}")
             })

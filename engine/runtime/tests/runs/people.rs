@@ -344,6 +344,22 @@ async fn a_file_may_hold_more_approvals_than_are_needed_and_no_unknown_steps() {
     assert_eq!(ran.warnings, ["answers file: nobody is asked at `okk`; Did you mean `ok`?"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_environments_answers_serve_other_runbooks_too_and_a_slip_in_them_is_told() {
+    let warned = async |answers: &str| {
+        let environment = "apiVersion: runbook/v1\nkind: Environment\nanswers: local.answers.yaml\n";
+        let world = World::new(Stage::default().registry())
+            .file("main.yaml", ASKING)
+            .file("environments/local.yaml", environment)
+            .file("environments/local.answers.yaml", answers);
+        let plan = world.plan_in("main.yaml", "local");
+        drive(Execution::create(world.host(), plan, NewRun::default()).await.unwrap()).await.warnings
+    };
+    assert_eq!(warned(&format!("{ANSWERS}signoff: [ana]\nokk: [ana]\n")).await, [] as [&str; 0]);
+    let slip = ANSWERS.replace("ok: [", "okk: [") + "signoff: [ana]\n";
+    assert_eq!(warned(&slip).await, ["answers file: nobody is asked at `okk`; Did you mean `ok`?"]);
+}
+
 const CHECKED: &str = "
 apiVersion: runbook/v1
 name: checked

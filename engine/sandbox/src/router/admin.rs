@@ -41,6 +41,8 @@ async fn live(State(shared): State<Arc<Shared>>) -> Json<Value> {
 #[derive(Deserialize)]
 struct Wish {
     colour: String,
+    /// As `GET` gave it: whoever puts back what they have seen there takes back what became live since.
+    since: Option<String>,
 }
 
 /// `PUT /-/live`: when it has answered, every request that arrives goes to the colour; those already forwarded end
@@ -54,7 +56,7 @@ async fn switch(
     if !colour.is_colour() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, format!("{colour} never takes live traffic")));
     }
-    let Some(switch) = shared.routes.switch(colour)? else {
+    let Some(switch) = shared.routes.switch(colour, wish.since.as_deref())? else {
         return Err(Refusal::new(StatusCode::CONFLICT, format!("nothing is deployed on {colour}")));
     };
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());

@@ -128,7 +128,10 @@ impl Routes {
     }
 
     /// Makes a colour live for every request that arrives from now on. `Ok(None)`: nothing is deployed there.
-    pub(super) fn switch(&self, colour: Slot) -> Result<Option<Switch>, Error> {
+    ///
+    /// `back_to` is when what was live before had become so, where this puts that back: then what is live now has not stood,
+    /// whether it is newer or older.
+    pub(super) fn switch(&self, colour: Slot, back_to: Option<&str>) -> Result<Option<Switch>, Error> {
         let state = self.state();
         let Some(backend) = state.backends.get(&colour) else { return Ok(None) };
         let version = backend.version.clone();
@@ -137,9 +140,14 @@ impl Routes {
         if switch.changed {
             let mut next = state.clone();
             if let Some(left) = next.live.take().filter(|left| left.version != version) {
+                let taken_back = back_to.is_some_and(|since| since < left.since.as_str());
+                if taken_back {
+                    next.earlier.retain(|earlier| earlier.version != left.version);
+                }
                 match next.earlier.iter().position(|earlier| earlier.version == version) {
                     // A way back: what came after that version did not stand.
                     Some(known) => next.earlier.truncate(known),
+                    None if taken_back => {}
                     None => next.earlier.push(left),
                 }
             }

@@ -200,6 +200,29 @@ async fn a_version_that_was_taken_back_is_nowhere_to_go_back_to() {
 }
 
 #[tokio::test]
+async fn what_is_put_back_as_it_was_seen_takes_back_what_came_since() {
+    let stage = Stage::set().await;
+    let get = async || stage.client.get(&format!("{}/-/live", stage.admin)).await.unwrap().body;
+    let put_back = async |seen: &serde_json::Value| {
+        stage.client.put(&format!("{}/-/live", stage.admin), seen).await.unwrap().ok().unwrap();
+    };
+    for (slot, version) in [(Slot::Blue, "v1.0.0"), (Slot::Green, "v1.1.0")] {
+        stage.runs(slot, version, says("hello")).await;
+        stage.switch(slot.name()).await;
+    }
+    // A way back that turns out not to work: where it led is nowhere to go back to.
+    let seen = get().await;
+    stage.switch("blue").await;
+    put_back(&seen).await;
+    let live = get().await;
+    assert_eq!((&live["version"], &live["previous"]), (&json!("v1.1.0"), &json!(null)));
+    // With what is live now nothing is put back: the version before stood.
+    put_back(&json!({ "colour": "blue", "since": live["since"] })).await;
+    let live = get().await;
+    assert_eq!((&live["version"], &live["previous"]["version"]), (&json!("v1.0.0"), &json!("v1.1.0")));
+}
+
+#[tokio::test]
 async fn setting_what_is_set_is_logged_and_changes_nothing() {
     let stage = Stage::set().await;
     stage.backend(Slot::Blue, says("blue")).await;

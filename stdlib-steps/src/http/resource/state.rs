@@ -1,5 +1,6 @@
 //! What an HTTP resource is, or should be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use runbook_step::{BadParam, Call, Map, Value};
@@ -15,6 +16,9 @@ pub(super) enum State {
 impl State {
     /// What the parameters want.
     pub(super) fn wanted(call: &Call) -> Result<Self, BadParam> {
+        if replaces(call) && call.str("method")? == "PATCH" {
+            return Err(BadParam::new("replace", "a PATCH changes what is there and replaces nothing"));
+        }
         match (call.get("desired"), call.get("absent")) {
             (Some(_), _) => Ok(State::Is(call.map("desired")?.clone())),
             (None, Some(Value::Bool(true))) => Ok(State::Absent),
@@ -30,23 +34,30 @@ impl State {
         wanted || named.is_none_or(|named| named.iter().any(|named| named.as_str() == Some(name)))
     }
 
-    /// The part of a state that messages show: what is wanted, and what `fields` names; all of it where nothing is wanted.
+    /// The part of a state that messages show: what is wanted, and what `fields` names; all of it where nothing of it is to
+    /// stay.
     pub(super) fn part_of(&self, call: &Call, whole: &State) -> State {
         let State::Is(whole) = whole else { return State::Absent };
         let shown = |name: &str| match (self, call.get("fields")) {
-            (State::Is(wanted), None) => wanted.contains_key(name),
+            (State::Is(wanted), None) if !replaces(call) => wanted.contains_key(name),
             _ => self.counts(call, name),
         };
         let part = whole.iter().filter(|(name, _)| shown(name));
         State::Is(part.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// The state that comes of it if this one is wanted: what is there, with the wanted fields in it.
-    pub(super) fn applied_to(&self, there: &State) -> State {
+    /// The state that comes of it if this one is wanted: what is there, with the wanted fields in it, unless it is replaced.
+    pub(super) fn applied_to(&self, call: &Call, there: &State) -> State {
         match (self, there) {
-            (State::Is(wanted), State::Is(there)) => State::Is(merged(there, wanted)),
+            (State::Is(wanted), State::Is(there)) if !replaces(call) => State::Is(merged(there, wanted)),
             (wanted, _) => wanted.clone(),
         }
+    }
+
+    /// Whether nothing would change about a resource in that state. Of what is replaced only a resource without more than
+    /// is wanted can be sure of it.
+    pub(super) fn is_all_of(&self, call: &Call, now: &State) -> bool {
+        self.shows_in(now) && (!replaces(call) || self.part_of(call, now).shows_in(self))
     }
 
     /// Whether a resource in that state has all that this one says.
@@ -85,6 +96,11 @@ impl State {
             State::Is(fields) => fields.into(),
         }
     }
+}
+
+/// Whether nothing of what is there is to stay.
+pub(super) fn replaces(call: &Call) -> bool {
+    call.get("replace").and_then(Value::as_bool).unwrap_or_default()
 }
 
 fn merged(there: &Map, wanted: &Map) -> Map {
@@ -126,12 +142,17 @@ pub(super) fn is_restored(now: &Map, wanted: &Map, before: &Map) -> bool {
     restored(now, wanted, before).is_ok_and(|restored| restored == *now)
 }
 
-/// What a PATCH sends to make one of the other: `null` for what has to go.
+/// What a PATCH sends to make one of the other, as RFC 7396 has it: `null` for what has to go, and of a map that is one in
+/// both only what differs in it, for what such a request does not name stays.
 pub(super) fn difference(now: &Map, restored: &Map) -> Map {
     let gone =
         now.keys().filter(|name| !restored.contains_key(*name)).map(|name| (name.clone(), Value::Null));
     let changed = restored.iter().filter(|(name, value)| now.get(*name) != Some(*value));
-    changed.map(|(name, value)| (name.clone(), value.clone())).chain(gone).collect()
+    let sent = changed.map(|(name, value)| match (now.get(name), value) {
+        (Some(Value::Map(now)), Value::Map(restored)) => (name.clone(), difference(now, restored).into()),
+        _ => (name.clone(), value.clone()),
+    });
+    sent.chain(gone).collect()
 }
 
 /// A field of a resource that is not as it was made.
@@ -141,6 +162,25 @@ pub(super) fn foreign_field<'a>(
     counts: impl Fn(&str) -> bool,
 ) -> Option<&'a String> {
     now.iter().find(|(name, value)| counts(name) && !same(Some(value), made.get(*name))).map(|(name, _)| name)
+}
+
+/// A field of a resource that was replaced that is neither as it was nor as it was made. What the server made of the
+/// fields that are not wanted is only known where the step saw it (`made`).
+pub(super) fn not_ours(
+    now: &Map,
+    before: &Map,
+    wanted: &Map,
+    made: Option<&Map>,
+    counts: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let made_so = |name: &String| match made {
+        Some(made) => same(now.get(name), made.get(name)),
+        None => !wanted.contains_key(name) || same(now.get(name), wanted.get(name)),
+    };
+    let names: BTreeSet<&String> =
+        [now, before, wanted].into_iter().chain(made).flat_map(Map::keys).collect();
+    let foreign = |name: &&String| counts(name) && !same(now.get(*name), before.get(*name)) && !made_so(name);
+    names.into_iter().find(foreign).cloned()
 }
 
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
@@ -190,8 +230,40 @@ mod tests {
         })
     }
 
+    /// The same, three deep.
+    fn nested() -> impl Strategy<Value = Map> {
+        let level = |inner: BoxedStrategy<Map>| {
+            let value = prop_oneof![(0i64..3).prop_map(Value::from), inner.prop_map(Value::from)];
+            prop::collection::vec(prop::option::of(value), 3).prop_map(|values| {
+                let named = ["a", "b", "c"].into_iter().zip(values);
+                named.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map>()
+            })
+        };
+        level(level(fields().boxed()).boxed())
+    }
+
     fn state() -> impl Strategy<Value = State> {
-        prop_oneof![1 => Just(State::Absent), 6 => fields().prop_map(State::Is)]
+        prop_oneof![1 => Just(State::Absent), 6 => nested().prop_map(State::Is)]
+    }
+
+    /// RFC 7396, word for word, of a target that is an object.
+    fn merge_patch(target: &Map, patch: &Map) -> Map {
+        let mut target = target.clone();
+        for (name, value) in patch {
+            let merged = match value {
+                Value::Null => {
+                    target.remove(name);
+                    continue;
+                }
+                Value::Map(patch) => {
+                    let inside = target.get(name).and_then(Value::as_map).cloned().unwrap_or_default();
+                    merge_patch(&inside, patch).into()
+                }
+                other => other.clone(),
+            };
+            target.insert(name.clone(), merged);
+        }
+        target
     }
 
     proptest! {
@@ -203,7 +275,7 @@ mod tests {
 
         /// Whatever else is there stays, and each wanted field is as it was.
         #[test]
-        fn what_was_made_is_unmade(before in fields(), wanted in fields()) {
+        fn what_was_made_is_unmade(before in nested(), wanted in nested()) {
             let made = merged(&before, &wanted);
             prop_assert_eq!(restored(&made, &wanted, &before), Ok(before.clone()));
             prop_assert!(is_restored(&before, &wanted, &before));
@@ -212,6 +284,23 @@ mod tests {
             let mut kept = before.clone();
             kept.insert("precious".into(), 7.into());
             prop_assert_eq!(restored(&more, &wanted, &before), Ok(kept));
+        }
+
+        /// A server that takes merge-patches comes from the one to the other.
+        #[test]
+        fn a_patch_sends_what_makes_one_of_the_other(now in nested(), restored in nested()) {
+            prop_assert_eq!(merge_patch(&now, &difference(&now, &restored)), restored);
+        }
+
+        /// The whole way: made by a merge-patch, and unmade by one, with what others have put beside it meanwhile.
+        #[test]
+        fn what_a_patch_made_a_patch_unmakes(before in nested(), wanted in nested()) {
+            let mut made = merge_patch(&before, &wanted);
+            made.insert("precious".into(), 7.into());
+            let undo = difference(&made, &restored(&made, &wanted, &before).unwrap());
+            let mut kept = before;
+            kept.insert("precious".into(), 7.into());
+            prop_assert_eq!(merge_patch(&made, &undo), kept);
         }
 
         /// Field by field: what is wanted must be as it was made, or as it was.

@@ -48,9 +48,7 @@ impl Server {
             },
             ("PATCH", HttpBody::Json(body)) => {
                 let mut merged = state.clone().unwrap_or_else(|| json!({}));
-                for (name, value) in body.to_json().as_object().unwrap() {
-                    merged[name.as_str()] = value.clone();
-                }
+                merge(&mut merged, &body.to_json());
                 *state = Some(merged);
                 response(200, "")
             }
@@ -66,6 +64,23 @@ impl Server {
     fn fake(&self) -> Fake {
         let server = self.clone();
         Fake::new().on_http(move |request| server.answer(request))
+    }
+}
+
+/// RFC 7396.
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let Some(patch) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in patch {
+        match value.is_null() {
+            true => drop(target.as_object_mut().unwrap().remove(name)),
+            false => merge(&mut target[name.as_str()], value),
+        }
     }
 }
 
@@ -188,12 +203,90 @@ fn undo_never_overwrites_what_somebody_else_did() {
 #[test]
 fn an_undo_that_leaves_a_field_behind_is_not_done() {
     let server = Server::with(json!({"keep": 1}));
-    let fake = server.fake();
+    // It takes `null` for a value.
+    let deaf = server.clone();
+    let fake = Fake::new().on_http(move |request| match (request.method.as_str(), &request.body) {
+        ("PATCH", HttpBody::Json(body)) => {
+            let mut state = deaf.value();
+            state["b"] = body.to_json()["b"].clone();
+            deaf.set(Some(state));
+            response(200, "")
+        }
+        _ => deaf.answer(request),
+    });
     let call = prepared(&fake, &call(json!({"desired": {"b": 2}, "method": "PATCH", "within": "1s"})));
     fake.block_on(Resource.run(&call, &fake));
-    // This server takes `null` for a value.
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"failed check http://router/live was accepted, but it is {"b":null}, wanted {} again (after 1s)"#);
     assert_eq!(server.value(), json!({"b": null, "keep": 1}));
+}
+
+#[test]
+fn a_patch_puts_back_what_it_changed_deep_inside() {
+    let server = Server::with(json!({"spec": {"colour": "blue", "size": {"cpu": 1}}, "owner": "ana"}));
+    let desired = json!({"spec": {"colour": "green", "canary": 5, "size": {"cpu": 2, "burst": 4}}});
+    insta::assert_snapshot!(round(&server, &call(json!({"desired": desired, "method": "PATCH"}))), @r#"
+    done {"spec":{"colour":"blue","size":{"cpu":1}}} → {"spec":{"canary":5,"colour":"green","size":{"burst":4,"cpu":2}}}
+      {"before":{"owner":"ana","since":"today","spec":{"colour":"blue","size":{"cpu":1}}},"changed":true,"now":{"owner":"ana","since":"today","spec":{"canary":5,"colour":"green","size":{"burst":4,"cpu":2}}}}
+      {"spec":{"colour":"green","size":{"cpu":2,"burst":4},"canary":5},"owner":"ana"}
+    done {"spec":{"canary":5,"colour":"green","size":{"burst":4,"cpu":2}}} → {"spec":{"colour":"blue","size":{"cpu":1}}}
+      {"spec":{"colour":"blue","size":{"cpu":1}},"owner":"ana"}
+    done is {"spec":{"colour":"blue","size":{"cpu":1}}} already
+    GET PATCH GET GET GET PATCH GET GET
+    "#);
+}
+
+/// A slot of a deployer: what a version is like is the version's own, unless it is said.
+fn slot(server: &Server) -> Fake {
+    let server = server.clone();
+    Fake::new().on_http(move |request| match (request.method.as_str(), &request.body) {
+        ("PUT", HttpBody::Json(body)) => {
+            let wish = body.to_json();
+            let behaviour = if wish["behaviour"].is_null() { json!("healthy") } else { wish["behaviour"].clone() };
+            server.set(Some(json!({"version": wish["version"], "behaviour": behaviour, "pid": server.value()["pid"].as_i64().unwrap_or(0) + 1})));
+            response(200, "")
+        }
+        _ => server.answer(request),
+    })
+}
+
+#[test]
+fn what_is_replaced_leaves_nothing_behind_and_is_put_back_whole() {
+    let server = Server::with(json!({"version": "v2", "behaviour": "slow", "pid": 1}));
+    let fake = slot(&server);
+    let wish = json!({"desired": {"version": "v1"}, "replace": true, "fields": ["version", "behaviour"]});
+    let mut call = prepared(&fake, &call(wish));
+    let ran = fake.block_on(Resource.run(&call, &fake));
+    insta::assert_snapshot!(told(&ran), @r#"done {"behaviour":"slow","version":"v2"} → {"behaviour":"healthy","version":"v1"}"#);
+    assert_eq!(server.value(), json!({"version": "v1", "behaviour": "healthy", "pid": 2}));
+    call.outputs = Some(ran.outputs().clone());
+    // Somebody has said how it is to behave: that is not this step's.
+    server.set(Some(json!({"version": "v1", "behaviour": "broken", "pid": 2})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"not_done error http://router/live is {"behaviour":"broken","version":"v1"}: neither what this step made it ({"version":"v1"}) nor what it was before ({"behaviour":"slow","version":"v2"}) (look at `behaviour`); it was not touched"#);
+    server.set(Some(json!({"version": "v1", "behaviour": "healthy", "pid": 2})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"done {"version":"v1"} → {"behaviour":"slow","version":"v2"}"#);
+    assert_eq!(server.value(), json!({"version": "v2", "behaviour": "slow", "pid": 3}));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&call, &fake))), @r#"done is {"behaviour":"slow","version":"v2"} already"#);
+    // An attempt whose end nobody saw: what the server made of the rest is not known.
+    let unseen = Call { outputs: None, ..call };
+    server.set(Some(json!({"version": "v1", "behaviour": "healthy", "pid": 2})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&unseen, &fake))), @r#"done {"version":"v1"} → {"behaviour":"slow","version":"v2"}"#);
+    server.set(Some(json!({"version": "v3", "behaviour": "healthy", "pid": 2})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&unseen, &fake))), @r#"not_done error http://router/live is {"behaviour":"healthy","version":"v3"}: neither what this step made it ({"version":"v1"}) nor what it was before ({"behaviour":"slow","version":"v2"}) (look at `version`); it was not touched"#);
+}
+
+#[test]
+fn a_replacement_is_planned_where_more_is_there_than_is_wanted() {
+    let planned = |state| {
+        let fake = Server::with(state).fake();
+        let wish = json!({"desired": {"version": "v1"}, "replace": true, "fields": ["version", "behaviour"]});
+        let changes = fake.block_on(Resource.plan(&call(wish), &fake));
+        changes.into_iter().filter_map(|change| change.detail).collect::<String>()
+    };
+    insta::assert_snapshot!(planned(json!({"version": "v1", "behaviour": "slow"})), @r#"{"behaviour":"slow","version":"v1"} → {"version":"v1"}"#);
+    insta::assert_snapshot!(planned(json!({"version": "v1", "pid": 7})), @"");
+    let fake = Server::with(json!({})).fake();
+    let patch = call(json!({"desired": {"a": 1}, "replace": true, "method": "PATCH"}));
+    insta::assert_snapshot!(fake.block_on(Resource.prepare(&patch, &fake)).unwrap_err().message, @"`replace`: a PATCH changes what is there and replaces nothing");
 }
 
 #[test]

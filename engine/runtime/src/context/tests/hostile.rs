@@ -97,11 +97,12 @@ async fn answer(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
                 "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: /loop\r\ncontent-length: 0\r\n\r\n";
             stream.write_all(answer.as_bytes()).await
         }
-        // `/303/HOST/PATH`: elsewhere.
+        // `/303/HOST/PATH`: elsewhere, with a session.
         path if path.starts_with("/30") => {
             let (status, to) = path[1..].split_once('/').unwrap_or_default();
             let answer = format!(
-                "HTTP/1.1 {status} Elsewhere\r\nconnection: close\r\nlocation: http://{to}\r\ncontent-length: 0\r\n\r\n"
+                "HTTP/1.1 {status} Elsewhere\r\nconnection: close\r\nlocation: http://{to}\r\n\
+                 set-cookie: session=e197; Path=/; HttpOnly\r\ncontent-length: 0\r\n\r\n"
             );
             stream.write_all(answer.as_bytes()).await
         }

@@ -4,6 +4,7 @@ mod hostile;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use runbook_plan::SecretSpec;
@@ -251,6 +252,33 @@ async fn neither_a_secret_nor_a_write_is_sent_on_to_another_server() {
     assert!(other.heads.lock().unwrap().is_empty());
     assert!(matches!(check.run(&get, &world.context).await, Outcome::Done(_)));
     assert_eq!(other.heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cookie_goes_along_on_the_same_server_and_is_not_recorded() {
+    let (world, server, other) = (World::new(), Hostile::start().await, Hostile::start().await);
+    let cookie = |heads: &Mutex<Vec<String>>| {
+        let last = heads.lock().unwrap().last().cloned().unwrap_or_default();
+        last.lines().find_map(|line| line.strip_prefix("cookie: ").map(str::to_owned))
+    };
+    let here = server.url(&format!("/303/{}/fine", server.address));
+    world.run("http.request", json!({"url": here, "method": "POST", "redirects": 1})).await;
+    assert_eq!(cookie(&server.heads), Some("session=e197".to_owned()));
+    let away = server.url(&format!("/303/{}/fine", other.address));
+    world.run("http.request", json!({"url": away, "method": "POST", "redirects": 1})).await;
+    assert_eq!(cookie(&other.heads), None);
+    assert_eq!(other.heads.lock().unwrap().len(), 1);
+    // `expect` sees it as it came.
+    let wanted =
+        json!({"status": 303, "headers": {"set-cookie": {"matches": "^session=e197; Path=/; HttpOnly$"}}});
+    let outcome = world.run("http.request", json!({"url": here, "method": "POST", "expect": wanted})).await;
+    assert_eq!(outcome.failure(), None);
+    assert!(!format!("{outcome:?}").contains("e197"), "{outcome:?}");
+    let outcome = world
+        .run("http.check", json!({"url": here, "expect": {"status": 200, "headers": {"set-cookie": false}}}))
+        .await;
+    assert!(outcome.failure().unwrap().message.contains("session=***; Path=/; HttpOnly"), "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains("e197"), "{outcome:?}");
 }
 
 #[tokio::test]
