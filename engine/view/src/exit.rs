@@ -1,6 +1,6 @@
 //! Exit codes in words.
 
-use crate::{Forward, Now, Rollback, Run, Tree};
+use crate::{Forward, Now, Rollback, Run, Tree, summary};
 
 /// What an exit code of a run means, in a few words.
 pub fn exit_meaning(code: i32) -> String {
@@ -10,7 +10,7 @@ pub fn exit_meaning(code: i32) -> String {
         2 => "wrong usage".into(),
         3 => "succeeded with failures".into(),
         10 => "the runbook is not valid".into(),
-        20 => "failed or cancelled, and rolled back, or there was nothing to undo".into(),
+        20 => "failed or cancelled, and every undo that the runbook has was done".into(),
         21 => "failed, not rolled back".into(),
         22 => "rollback incomplete".into(),
         23 => "in doubt".into(),
@@ -57,8 +57,20 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
     };
     let rollback = match tree.rollback {
         Rollback::None => return forward.to_owned(),
-        Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted",
-        other => other.words(),
+        Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
+        _ => rolled_back(tree),
     };
     format!("{forward}, {rollback}")
+}
+
+/// How the rollback stands, with the writes that nothing undoes: `rolled back, 1 write stays`.
+pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
+    let (certain, failed) = summary::left_for_good(tree);
+    let stay = summary::how_many_stay(certain.len());
+    match tree.rollback {
+        Rollback::NothingToUndo if !certain.is_empty() => stay,
+        Rollback::NothingToUndo if !failed.is_empty() => "nothing undone".to_owned(),
+        Rollback::Complete if !certain.is_empty() => format!("{}, {stay}", tree.rollback.words()),
+        other => other.words().to_owned(),
+    }
 }

@@ -244,10 +244,20 @@ fn settled(run: &Run, record: &Record) -> Option<(Tone, String, String)> {
         Body::Answered { about, .. } => subject(about)?,
         _ => return None,
     };
-    let state = run.task(Key::of(task)).filter(|s| s.ended.is_some_and(|e| e.seq == record.seq))?;
+    let state = run.task(Key::of(task))?;
     let took = state.began.map_or(0, |b| record.elapsed_ms.saturating_sub(b.elapsed_ms));
     let took = moment::length(took);
     let failure = state.failure.as_ref().map_or_else(String::new, |f| format!(": {}", f.message));
+    let now = |at: Option<Stamp>| at.is_some_and(|at| at.seq == record.seq);
+    if now(state.failed) {
+        // Time that passes when everything inside is over has failed nothing.
+        let tree = crate::Tree::of(run);
+        let broken = tree.find(Key::of(task)).is_some_and(|node| node.broken);
+        return broken.then(|| (Tone::Fail, task.path.clone(), format!("failed after {took}{failure}")));
+    }
+    if !now(state.ended) {
+        return None;
+    }
     let verified = matches!(&record.body, Body::Checked { probe: Probe::Verify, .. });
     let (tone, text) = match state.phase {
         Phase::Done if verified => (Tone::Ok, format!("done and verified in {took}{}", note(state))),

@@ -161,6 +161,18 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     let counts = Line::of(Tone::Dim, summary.steps.words());
     let exit = Line::of(Tone::Dim, format!("exit {}", finished.exit_code));
     lines.extend(page.flow(vec![line, counts, exit], 3, 2));
+    // What failed without an undo stands above, and is no reason for alarm by itself.
+    if let (certain, failed) = summary::left_for_good(tree)
+        && !certain.is_empty()
+    {
+        let undone = match summary.undone.len() {
+            0 => String::new(),
+            n => format!("{n} undone, "),
+        };
+        let left = [certain, failed].concat();
+        let text = format!("  {undone}{} left: {}", left.len(), summary::few(&left));
+        lines.extend(Line::of(Tone::Warn, text).broken(page.width, 4));
+    }
     if summary.answers_from_file > 0 {
         let n = summary.answers_from_file;
         let answers = if n == 1 { "answer" } else { "answers" };

@@ -59,10 +59,12 @@ impl<'a> Report<'a> {
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
         let interrupted = self.interrupted();
         let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
+        let stays = crate::summary::stays(tree);
         let rollback = match tree.rollback {
             Rollback::None => "",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
             Rollback::Declined if undecided => "; somebody has to decide how it goes on",
+            Rollback::NothingToUndo if stays.is_some() => "; nothing was undone",
             Rollback::NothingToUndo => "; there was nothing to undo",
             Rollback::Pending => " and will be rolled back",
             Rollback::Asked => "; somebody has to decide about the rollback",
@@ -99,7 +101,8 @@ impl<'a> Report<'a> {
             steps = steps.replace(" running", " under way");
             steps.push_str(&format!(". To go on: runbook resume {}", self.run.id()));
         }
-        format!("The run {how}{rollback}, {time}. {steps}.")
+        let stays = stays.map_or_else(String::new, |s| format!(" {}.", crate::exit::capital(&s)));
+        format!("The run {how}{rollback}, {time}. {steps}.{stays}")
     }
 
     /// Nobody executes the run, and it is not over.

@@ -1,5 +1,6 @@
 //! What views say, over records written by hand.
 
+mod endings;
 mod golive;
 mod graphs;
 mod kafka;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use proptest::{collection::vec, prelude::*};
 use runbook_view::{
-    Now, Run, Status, Style, Timeline, Tree, graph, lines, render,
+    Forward, Now, Rollback, Run, Status, Style, Timeline, Tree, graph, lines, render,
     report::{self, Report},
 };
 use runbook_wire::{
@@ -272,7 +272,14 @@ proptest! {
         let elements = parsed.map_err(|e| TestCaseError::fail(format!("{e}")))?;
         prop_assert!(!elements.descendants().any(|n| n.has_tag_name("script")));
         let junit = report::junit(&report);
-        prop_assert!(roxmltree::Document::parse(&junit).is_ok(), "{junit}");
+        let parsed = roxmltree::Document::parse(&junit);
+        let tests = parsed.map_err(|e| TestCaseError::fail(format!("{e}: {junit}")))?;
+        let red = |n: roxmltree::Node<'_, '_>| n.has_tag_name("failure") || n.has_tag_name("error");
+        let (forward, rollback) = (report.tree.forward, report.tree.rollback);
+        let green = matches!(forward, Forward::Succeeded | Forward::SucceededWithFailures | Forward::Skipped);
+        if !green || rollback == Rollback::Incomplete {
+            prop_assert!(tests.descendants().any(red), "{forward:?}, {rollback:?}: {junit}");
+        }
         let markdown = report::markdown(&report);
         prop_assert!(!markdown.contains("<script"));
         prop_assert_eq!(&report::json(&report)["version"], &serde_json::json!(1));
