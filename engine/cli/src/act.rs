@@ -27,6 +27,13 @@ pub(crate) fn on(
     let journal = history::writing(global)?;
     if journal.holder(&run.id)?.is_none() {
         drop(journal);
+        if history::unfinished(run) {
+            // Whoever sends an answer may not expect to execute what follows.
+            output::line_to_stderr(&format!(
+                "nobody executes run {}: this command goes on with it, in this shell's environment",
+                run.id
+            ));
+        }
         return drive::taken(&run.id, Some(message), global);
     }
     let now = runbook_runtime::Clock::system().wall_ms();

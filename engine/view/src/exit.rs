@@ -1,6 +1,8 @@
 //! Exit codes in words.
 
-use crate::{Forward, Now, Rollback, Run, Tree, summary};
+use runbook_wire::About;
+
+use crate::{Executor, Forward, Now, Rollback, Run, Tree, summary};
 
 /// What an exit code of a run means, in a few words.
 pub fn exit_meaning(code: i32) -> String {
@@ -23,10 +25,21 @@ pub fn exit_meaning(code: i32) -> String {
     }
 }
 
-/// The exit code that the records give: that of the last one, else what the unfinished run waits for. `None` while it
-/// goes on.
+/// The exit code that the records give: that of the last one, else that of the executor which stopped. `None` while it
+/// goes on, and where it was cut short without a record.
 pub fn exit_code(run: &Run) -> Option<i32> {
-    run.finished.as_ref().map(|f| f.exit_code)
+    if let Some(finished) = &run.finished {
+        return Some(finished.exit_code);
+    }
+    let Executor::Stopped { reason, .. } = &run.executor else { return None };
+    let signal = reason.strip_prefix("stopped by signal ").and_then(|number| number.parse::<i32>().ok());
+    let in_doubt = |q: &&crate::Question| matches!(q.about, About::InDoubt(_));
+    Some(match signal {
+        Some(signal) => 128 + signal,
+        None if reason == "stopped here" => 1,
+        None if Tree::of(run).open_questions().iter().any(in_doubt) => 23,
+        None => 24,
+    })
 }
 
 /// With a capital letter, as a heading.

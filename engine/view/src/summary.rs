@@ -1,6 +1,6 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{Policy, Promise, Via};
+use runbook_wire::{Entry, EntryKind, Promise, Via};
 
 use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
 
@@ -260,14 +260,21 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         next.push(one("go on", format!("runbook resume {id}")));
     }
     if let Some(held) = &run.lock_held {
-        next.push(one("what holds the lock", format!("runbook show {}", held.holder)));
+        let holder = &held.holder;
+        if now.holder_unattended {
+            next.push(one("bring back what holds the lock", format!("runbook cancel {holder}")));
+            next.push(one("or go on with it", format!("runbook resume {holder}")));
+        }
+        next.push(one("what holds the lock", format!("runbook show {holder}")));
         let again =
             run.created.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
         if let Some(created) = again {
-            let environment =
-                created.environment.as_ref().map_or_else(String::new, |name| format!(" -e {}", quote(name)));
-            let command = format!("runbook exec {}{environment}", quote(&created.file));
-            next.push(one("run it again, with its inputs", command));
+            let environment = created.environment.iter().flat_map(|name| ["-e", name.as_str()]);
+            let words = std::iter::once(created.file.as_str())
+                .chain(environment)
+                .chain(created.options.iter().map(String::as_str));
+            let words: Vec<String> = words.map(quote).collect();
+            next.push(one("run it again", format!("runbook exec {}", words.join(" "))));
         }
     }
     if run.finished.is_some() {
@@ -346,25 +353,26 @@ fn undoable(node: &Node<'_>) -> bool {
 
 /// Who can act on a question, in words.
 pub fn who(tree: &Tree<'_>, question: &Question) -> String {
-    let policy =
-        question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize)).map(|e| &e.policy);
-    let Some(policy) = policy else { return "anybody".into() };
-    let roles = roles(policy);
-    match policy.exclude_requester {
-        true if policy.who.is_empty() => "anybody but the requester".into(),
+    let entry = question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize));
+    let Some(entry) = entry else { return "anybody".into() };
+    let roles = roles(entry);
+    match entry.policy.exclude_requester {
+        true if entry.policy.who.is_empty() => "anybody but the requester".into(),
         true => format!("{roles}, not the requester"),
         false => roles,
     }
 }
 
-/// `role:sre or ana`.
-pub(crate) fn roles(policy: &Policy) -> String {
-    if policy.who.is_empty() {
-        return "anybody".into();
-    }
-    let mut who = policy.who.clone();
+/// `role:sre or ana`. The owners of a checklist's items answer for them, and anybody may tick.
+pub(crate) fn roles(entry: &Entry) -> String {
+    let mut who = entry.policy.who.clone();
     who.dedup();
-    who.join(" or ")
+    match (entry.kind, &who[..]) {
+        (_, []) => "anybody".into(),
+        (EntryKind::Checklist, [one]) => format!("anybody (owner: {one})"),
+        (EntryKind::Checklist, owners) => format!("anybody (owners: {})", owners.join(", ")),
+        _ => who.join(" or "),
+    }
 }
 
 /// The command that shows what a step printed.

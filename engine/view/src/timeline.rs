@@ -103,7 +103,11 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
         Body::Ended { task, result, note, warning, failure, .. } => {
             let took = took(run, task, record);
             let verifies = run.task(Key::of(task)).is_some_and(|t| t.phase == Phase::Verifying);
+            // `on_inconclusive: continue`.
+            let unseen =
+                *result != Result::Done && run.task(Key::of(task)).is_some_and(|t| t.phase == Phase::Done);
             let (tone, verb) = match result {
+                _ if unseen => (Tone::Warn, "could not be seen, and is not waited for,"),
                 Result::Done if verifies => (Tone::Plain, "done, to be verified,"),
                 Result::Done => (Tone::Ok, "done"),
                 Result::Failed => (Tone::Fail, "failed"),
@@ -122,6 +126,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 // What counts is whether its `verify` holds.
                 Result::Done if verifies => Detail,
                 Result::Done => Step,
+                _ if unseen => Step,
                 _ => Milestone,
             };
             say(weight, tone, &task.path, text);

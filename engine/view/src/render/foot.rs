@@ -2,7 +2,7 @@
 
 use super::{Page, detail::time_left};
 use crate::{
-    Forward, Line, Node, Question, Status, Tone, answers, exit,
+    Forward, Line, Node, Question, Status, Tone, answers, choices, exit,
     line::{message, wrap},
     moment,
     required::{Produced, Required, is_required, required},
@@ -45,7 +45,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
         run.lock_held.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
     let text = if let Some(held) = refused {
         let word = exit::standing(tree, page.now).to_uppercase();
-        format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words())
+        format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words_at(page.now))
     } else if let Some((by, reason, at)) = &run.cancel {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         format!("CANCELLED at {} by {}{why}.", moment::time_of_day(at.wall_ms, zone), by.name)
@@ -54,8 +54,13 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
         let at = summary::first_failure(tree).and_then(|f| f.at).or(node.ended).or(run.last);
         let at = at.map_or_else(String::new, |at| format!(" at {}", moment::time_of_day(at.wall_ms, zone)));
         let stops = if run.finished.is_some() { "" } else { " Nothing new starts." };
-        match each_failed(node) {
-            Some(each) => {
+        let each = each_failed(node);
+        let stuck = each.and_then(|each| each.children.iter().find(|n| n.failing && n.stuck));
+        match (each, stuck) {
+            (Some(each), Some(item)) if !each.exceeds_limit() => {
+                format!("FAILED{at}: the undo of {} did not complete.{stops}", item.path)
+            }
+            (Some(each), _) if each.exceeds_limit() => {
                 let policy = &each.entry.policy;
                 let stops = if run.finished.is_some() {
                     String::new()
@@ -64,7 +69,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
                 };
                 format!("FAILED{at}: max_failures {} reached.{stops}", policy.max_failures)
             }
-            None => {
+            _ => {
                 let what = summary::first_failure(tree)
                     .map_or_else(|| format!(": {}", node.path), |f| format!(" in {}: {}", f.path, f.message));
                 format!("FAILED{at}{what}.{stops}")
@@ -92,8 +97,10 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     pieces.push(Line::of(Tone::Warn, format!("{what}:")));
     pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
     let mut lines = page.flow(pieces, 1, 4);
+    let ticked = choices::ticked(page.tree.run, question);
     for (name, value) in &question.show {
-        let text = format!("{name}: {}", crate::value::short(value));
+        let done = if ticked.contains(&name) { "  (done)" } else { "" };
+        let text = format!("{name}: {}{done}", crate::value::short(value));
         lines.extend(
             wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
         );

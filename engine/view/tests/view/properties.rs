@@ -250,7 +250,7 @@ proptest! {
                 prop_assert!(!line.text().contains(char::is_control));
             }
         }
-        let now = Now { wall_ms: 1_795_313_425_000, executor_alive: alive };
+        let now = Now { executor_alive: alive, ..Now::at(1_795_313_425_000) };
         let screen = render(&run, now, width, &style);
         for line in &screen {
             prop_assert!(line.width() <= width, "{} columns of {width}: {:?}", line.width(), line.text());
