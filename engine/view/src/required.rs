@@ -300,6 +300,10 @@ fn first_failure(node: &Node<'_>) -> Option<String> {
     first
 }
 
+/// Of the steps below another as many as this have a line, of so many characters; reports say it all in their steps.
+const MANY: usize = 10;
+const LINE: usize = 240;
+
 /// What the steps below say, each in a line; of a single step, its own.
 fn details(run: &Run, node: &Node<'_>) -> Vec<String> {
     let mut details = Vec::new();
@@ -311,15 +315,14 @@ fn details(run: &Run, node: &Node<'_>) -> Vec<String> {
         if !said.is_empty() {
             let name =
                 n.path.strip_prefix(&node.path).map(|p| p.trim_start_matches('.')).filter(|p| !p.is_empty());
-            let said = said.join("; ");
+            let said = crate::report::clip(&said.join("; "), LINE);
             details.push(name.map_or(said.clone(), |name| format!("{name}: {said}")));
         }
     });
-    const MANY: usize = 16;
     if details.len() > MANY {
         let more = details.len() - MANY;
         details.truncate(MANY);
-        details.push(format!("and {more} more"));
+        details.push(format!("and {more} more, among the steps"));
     }
     details
 }

@@ -1,5 +1,6 @@
 //! The complete record of a run, for people who were not there: one model, four formats.
 
+mod evidence;
 mod gantt;
 mod html;
 mod json;
@@ -7,7 +8,7 @@ mod junit;
 mod markdown;
 
 use jiff::tz::TimeZone;
-use runbook_wire::{About, Grade, Probe};
+use runbook_wire::About;
 
 use crate::{
     Forward, Given, Key, Node, Now, Question, Rollback, Run, Status, Summary, Timeline, Tree, moment,
@@ -16,6 +17,7 @@ use crate::{
     timeline, value,
 };
 
+pub(crate) use evidence::{clip, evidence};
 pub use html::html;
 pub use json::json;
 pub use junit::junit;
@@ -243,45 +245,4 @@ fn flatten<'t, 'a>(node: &'t Node<'a>, depth: usize, rows: &mut Vec<(usize, &'t 
     for child in node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally) {
         flatten(child, depth + 1, rows);
     }
-}
-
-/// What a step leaves as evidence: its note, who decided, its warning, what its checks saw, its outputs.
-pub(crate) fn evidence(run: &Run, node: &Node<'_>) -> Vec<String> {
-    let Some(task) = node.task else { return Vec::new() };
-    let mut all: Vec<String> = task.note.iter().cloned().collect();
-    if node.is_human() {
-        all.extend(crate::render::given(run, node).into_iter().map(timeline::answer));
-    }
-    all.extend(task.warning.iter().map(|w| format!("warning: {w}")));
-    for probe in &task.probes {
-        let what = match probe.probe {
-            Probe::Until => "waited until",
-            Probe::Verify => "verified",
-            Probe::NotDone => "verified that it did not happen",
-            Probe::Guard(_) => "guarded",
-        };
-        let looks = if probe.rounds == 1 { "1 look".to_owned() } else { format!("{} looks", probe.rounds) };
-        let grade = match probe.last.grade {
-            Grade::Pass => "held",
-            Grade::Fail => "did not hold",
-            Grade::Inconclusive => "could not be seen",
-        };
-        let message =
-            if probe.last.message.is_empty() { String::new() } else { format!(": {}", probe.last.message) };
-        if task.note.as_deref() != Some(probe.last.message.as_str()) || probe.last.message.is_empty() {
-            all.push(format!("{what} ({looks}), {grade}{message}"));
-        }
-    }
-    all.extend(task.outputs.iter().map(|(name, v)| format!("{name} = {}", clip(&value::short(v)))));
-    all
-}
-
-/// The beginning of a long value; all of it is in the JSON report and the journal.
-fn clip(text: &str) -> String {
-    const LONG: usize = 160;
-    if text.chars().count() <= LONG {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(LONG).collect();
-    format!("{head}… ({} characters)", text.chars().count())
 }

@@ -9,3 +9,4 @@ mod record;
 mod scene;
 mod tolerance;
 mod undoing;
+mod words;
