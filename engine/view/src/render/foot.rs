@@ -1,5 +1,7 @@
 //! The last lines: what failed, what it waits for, how it ended, and the next command.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::{Page, detail::time_left};
 use crate::{
     Forward, Line, Node, Question, Status, Tone, answers, choices, exit,
@@ -30,10 +32,45 @@ pub(super) fn foot(page: &Page<'_>) -> Vec<Line> {
     let next: Vec<_> =
         summary::next(&page.tree, page.now).into_iter().filter(|n| !asked.contains(&n.command)).collect();
     for next in next {
-        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, next.command);
-        lines.extend(line.broken(page.width, 6));
+        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, &next.command);
+        if line.width() <= page.width {
+            lines.push(line);
+        } else {
+            lines.push(Line::of(Tone::Dim, format!("  {}:", next.what)));
+            lines.extend(command(&next.command, page.width));
+        }
     }
     lines
+}
+
+/// A command that is longer than a line, broken between its words so that a shell still reads it as one.
+fn command(command: &str, width: usize) -> Vec<Line> {
+    const INDENT: usize = 6;
+    let room = width.saturating_sub(INDENT + 2);
+    let (mut quoted, mut escaped) = (false, false);
+    let words = command.split(|c| {
+        quoted ^= c == '\'' && !escaped;
+        escaped = c == '\\' && !quoted && !escaped;
+        c == ' ' && !quoted
+    });
+    let mut parts: Vec<String> = Vec::new();
+    for word in words {
+        match parts.last_mut() {
+            Some(part) if part.width() + 1 + word.width() <= room => {
+                part.push(' ');
+                part.push_str(word);
+            }
+            _ => parts.push(word.to_owned()),
+        }
+    }
+    let last = parts.len().saturating_sub(1);
+    let line = |(n, part): (usize, String)| {
+        let more = if n < last { " \\" } else { "" };
+        let line = Line::of(Tone::Plain, " ".repeat(INDENT)).with(Tone::Accent, format!("{part}{more}"));
+        // Nothing helps a single word that is longer than a line.
+        line.broken(width, INDENT)
+    };
+    parts.into_iter().enumerate().flat_map(line).collect()
 }
 
 /// `FAILED at 02:51:37: …`, at once and at the end.

@@ -124,7 +124,7 @@ impl LockHeld {
 
     /// The same, with whether its run is under way at the reader's moment.
     pub fn words_at(&self, now: crate::Now) -> String {
-        let left = if now.holder_unattended { ", which is unfinished and nobody executes" } else { "" };
+        let left = if now.holder_unattended { ", unfinished: nobody executes it" } else { "" };
         format!("{}{left}", self.words())
     }
 }

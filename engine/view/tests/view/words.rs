@@ -49,13 +49,31 @@ fn what_a_lock_stopped_is_run_again_with_what_it_was_given_in_the_words_of_a_she
 }
 
 #[test]
+fn a_command_that_is_longer_than_a_line_is_still_one_for_a_shell() {
+    insta::assert_snapshot!(locked().screen(60, None), @r#"
+    locked  run k7f3q  production  by ana  00:00:00
+      · c  not started
+      LOCKED at 02:10:25: lock deploy/shop is held by run b7k2m
+      (golive by bo).
+
+    LOCKED in 00:00:00   0 of 1 done, 1 not started   exit 30
+      what holds the lock: runbook show b7k2m
+      run it again:
+          runbook exec 'my runs/locked.yaml' -e production -i \
+          'm=it'\''s 2' -i 'tags=["a","b"]' -i team=shop \
+          --strict --max-parallel 2
+      the record: runbook report k7f3q
+    "#);
+}
+
+#[test]
 fn a_lock_whose_holder_nobody_executes_is_said_to_be_so_with_the_way_out_first() {
     let s = locked();
     let now = Now { holder_unattended: true, ..s.now() };
     let commands = commands(&s, now);
     assert_eq!(commands[..2], ["runbook cancel b7k2m", "runbook resume b7k2m"], "{commands:?}");
     let screen = text(&runbook_view::render(&s.run(), now, 200, &Style::default()));
-    assert!(screen.contains("(golive by bo), which is unfinished and nobody executes."), "{screen}");
+    assert!(screen.contains("(golive by bo), unfinished: nobody executes it."), "{screen}");
     assert!(!s.screen(200, None).contains("nobody executes"));
 }
 
