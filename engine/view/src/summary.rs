@@ -1,6 +1,6 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{Entry, EntryKind, Promise, Via};
+use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
 use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
 
@@ -231,7 +231,10 @@ pub fn undo_text(node: &Node<'_>) -> String {
             node.stays_because.clone().unwrap_or_else(|| "its undo was not run".into())
         }
         Undoing::Left if matches!(node.status, Status::Failed | Status::NotDone) => {
-            format!("it failed; {}", promised(node))
+            let unknown =
+                node.task.and_then(|t| t.attempts.last()).and_then(|a| a.result) == Some(End::Unknown);
+            let how = if unknown { "nobody knows what it did" } else { "it failed" };
+            format!("{how}; {}", promised(node))
         }
         Undoing::Left if node.status == Status::Cancelled => format!("it was cut off; {}", promised(node)),
         _ => promised(node),

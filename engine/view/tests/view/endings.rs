@@ -143,6 +143,19 @@ fn a_single_script_that_fails_is_no_write_that_stays() {
     ");
 }
 
+#[test]
+fn of_a_write_in_doubt_that_stays_nobody_says_that_it_failed_and_no_more() {
+    let mut s = Scene::new("doubt");
+    let adding = s.step("v", EntryKind::Action, "run", "write").promise(Promise::None("it stays".into()));
+    let node = adding.policy(|p| p.on_in_doubt = Some("compensate".into())).node;
+    s.begin("k7f3q", "production", "ana");
+    let task = s.task(0, node);
+    s.start(&task).ended(&task, 1, Result::Unknown, "timeout", "its time was over");
+    s.finished("failed", "nothing_to_undo", 20);
+    let screen = s.screen(100, None);
+    assert!(screen.contains("! v  left as it is  nobody knows what it did; it stays"), "{screen}");
+}
+
 /// A group that ends so by itself; what is in it went well, or is cut off.
 fn group(policy: impl FnOnce(&mut runbook_wire::Policy)) -> (Scene, u32, u32) {
     let mut s = Scene::new("groups");
