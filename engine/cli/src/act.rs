@@ -32,6 +32,13 @@ pub(crate) fn on(
         let journal = history::writing(global)?;
         if journal.holder(&run.id)?.is_none() {
             drop(journal);
+            if history::unfinished(run) {
+                // Whoever sends an answer may not expect to execute what follows.
+                output::line_to_stderr(&format!(
+                    "nobody executes run {}: this command goes on with it, in this shell's environment",
+                    run.id
+                ));
+            }
             // Whoever takes the run reads its inbox.
             let message = in_inbox.is_none().then(|| message.clone());
             match drive::taken(&run.id, message, global) {

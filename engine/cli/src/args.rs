@@ -12,7 +12,8 @@ Exit codes:
   0 succeeded            3 succeeded with failures     2 usage          10 invalid runbook
   20 failed, rolled back 21 failed, not rolled back    22 rollback incomplete
   23 in doubt            24 waiting for a person       25 rejected or expired
-  30 locked              31 journal fault              128+n stopped by signal n, unfinished";
+  30 locked              31 journal fault              128+n stopped by signal n, unfinished
+20: every undo that the runbook has was done. Writes that have none stay, and the run names them at its end.";
 
 const START: &str = "\
 Start here:

@@ -131,6 +131,7 @@ async fn drive(
         colour: output::coloured_stderr(global),
         clock: runbook_runtime::Clock::system(),
         drives: true,
+        state: project::state_folder(global)?,
         acts: host::attended(global).then_some(acts),
     });
     let mut signals = Signals::new(control, host::attended(global))

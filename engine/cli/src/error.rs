@@ -11,7 +11,6 @@ impl Exit {
     pub(crate) const UNEXPECTED: Exit = Exit(1);
     pub(crate) const USAGE: Exit = Exit(2);
     pub(crate) const INVALID: Exit = Exit(10);
-    pub(crate) const WAITING: Exit = Exit(24);
     pub(crate) const JOURNAL: Exit = Exit(31);
 }
 

@@ -3,12 +3,12 @@
 use runbook_journal::{
     FindError, Journal, OpenError, ReadError, RunFilter, RunStatus, RunSummary, StoreError,
 };
-use runbook_view::Run;
+use runbook_view::{Now, Run};
 use runbook_wire::{Outline, Record};
 
 use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::project;
+use crate::{output, project};
 
 /// What to do about a journal that cannot be written.
 const NOT_OURS: &str =
@@ -20,8 +20,9 @@ impl From<OpenError> for CommandError {
             OpenError::Store { error: StoreError::ReadOnly, .. } => {
                 CommandError::unexpected(error.to_string()).exit(Exit::JOURNAL).hint(NOT_OURS)
             }
-            OpenError::Missing(_) => {
-                CommandError::usage("there are no runs yet").hint("runbook exec FILE makes one")
+            OpenError::Missing(folder) => {
+                CommandError::usage(format!("there are no runs yet in {}", folder.display()))
+                    .hint("runbook exec FILE makes one")
             }
             other => CommandError::unexpected(other.to_string()).exit(Exit::JOURNAL),
         }
@@ -101,6 +102,18 @@ pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<
     let outline = outline(journal, run)?;
     let records = journal.events(&run.id, 1).collect::<Result<Vec<Record>, ReadError>>()?;
     Ok((outline, records))
+}
+
+/// The reader's moment: whether anybody executes this run, and the one that holds a lock which it wants.
+pub(crate) fn now(journal: &Journal, run: &Run) -> Result<Now, CommandError> {
+    let executor_alive = Some(journal.holder(run.id())?.is_some());
+    Ok(Now { executor_alive, holder_unattended: holder_unattended(journal, run), ..output::now() })
+}
+
+/// Whether the run that holds a lock which this one wants is unfinished, and nobody executes it.
+pub(crate) fn holder_unattended(journal: &Journal, run: &Run) -> bool {
+    let holder = run.lock_held.as_ref().and_then(|held| journal.find(&held.holder).ok());
+    holder.is_some_and(|run| matches!(run.status, RunStatus::Stopped { .. } | RunStatus::Interrupted))
 }
 
 /// A run as its records tell it.

@@ -1,6 +1,8 @@
 //! Exit codes in words.
 
-use crate::{Forward, Now, Rollback, Run, Tree};
+use runbook_wire::About;
+
+use crate::{Executor, Forward, Now, Rollback, Run, Tree, summary};
 
 /// What an exit code of a run means, in a few words.
 pub fn exit_meaning(code: i32) -> String {
@@ -10,7 +12,7 @@ pub fn exit_meaning(code: i32) -> String {
         2 => "wrong usage".into(),
         3 => "succeeded with failures".into(),
         10 => "the runbook is not valid".into(),
-        20 => "failed or cancelled, and rolled back, or there was nothing to undo".into(),
+        20 => "failed or cancelled, and every undo that the runbook has was done".into(),
         21 => "failed, not rolled back".into(),
         22 => "rollback incomplete".into(),
         23 => "in doubt".into(),
@@ -23,10 +25,21 @@ pub fn exit_meaning(code: i32) -> String {
     }
 }
 
-/// The exit code that the records give: that of the last one, else what the unfinished run waits for. `None` while it
-/// goes on.
+/// The exit code that the records give: that of the last one, else that of the executor which stopped. `None` while it
+/// goes on, and where it was cut short without a record.
 pub fn exit_code(run: &Run) -> Option<i32> {
-    run.finished.as_ref().map(|f| f.exit_code)
+    if let Some(finished) = &run.finished {
+        return Some(finished.exit_code);
+    }
+    let Executor::Stopped { reason, .. } = &run.executor else { return None };
+    let signal = reason.strip_prefix("stopped by signal ").and_then(|number| number.parse::<i32>().ok());
+    let in_doubt = |q: &&crate::Question| matches!(q.about, About::InDoubt(_));
+    Some(match signal {
+        Some(signal) => 128 + signal,
+        None if reason == "stopped here" => 1,
+        None if Tree::of(run).open_questions().iter().any(in_doubt) => 23,
+        None => 24,
+    })
 }
 
 /// With a capital letter, as a heading.
@@ -57,8 +70,20 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
     };
     let rollback = match tree.rollback {
         Rollback::None => return forward.to_owned(),
-        Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted",
-        other => other.words(),
+        Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
+        _ => rolled_back(tree),
     };
     format!("{forward}, {rollback}")
+}
+
+/// How the rollback stands, with the writes that nothing undoes: `rolled back, 1 write stays`.
+pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
+    let (certain, failed) = summary::left_for_good(tree);
+    let stay = summary::how_many_stay(certain.len());
+    match tree.rollback {
+        Rollback::NothingToUndo if !certain.is_empty() => stay,
+        Rollback::NothingToUndo if !failed.is_empty() => "nothing undone".to_owned(),
+        Rollback::Complete if !certain.is_empty() => format!("{}, {stay}", tree.rollback.words()),
+        other => other.words().to_owned(),
+    }
 }

@@ -221,6 +221,8 @@ fn steps(
 fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
     let mut by = Vec::new();
     let (mut can, mut cannot) = (0, 0);
+    // Those that an undo was to bring back; the others are left by declaration, or by somebody's decision.
+    let mut wanted = 0;
     tree.walk(&mut |node| {
         if node.item.is_some() || node.entry.effect != "write" || node.entry.kind != EntryKind::Action {
             return;
@@ -233,6 +235,7 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
             cannot += 1
         }
         if !matches!(node.undoing, Undoing::Nothing | Undoing::ByGroup) {
+            wanted += usize::from(!matches!(node.undoing, Undoing::Left | Undoing::Kept | Undoing::Asked));
             by.push(Evidence {
                 path: node.path.clone(),
                 text: node.undoing.words().to_owned(),
@@ -246,21 +249,20 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
         _ => format!("{can} of the {} steps that change something say how they are undone", can + cannot),
     };
     let undone = by.iter().filter(|e| e.ok).count();
-    match tree.rollback {
-        Rollback::None | Rollback::NothingToUndo => {
-            let why =
-                if tree.rollback == Rollback::None { "Nothing failed" } else { "Nothing had been changed" };
-            (Produced::NotNeeded, sentence(&format!("{why}; {ways}")), by)
-        }
+    let stays = crate::summary::stays(tree).map_or_else(String::new, |s| format!("; {s}"));
+    let (produced, why) = match tree.rollback {
+        Rollback::None => (Produced::NotNeeded, format!("Nothing failed; {ways}")),
+        Rollback::NothingToUndo if !stays.is_empty() => (Produced::No, format!("Nothing was undone{stays}")),
+        Rollback::NothingToUndo => (Produced::NotNeeded, format!("Nothing had been changed; {ways}")),
         Rollback::Complete | Rollback::Partial => {
-            (Produced::Yes, sentence(&format!("Rolled back: {undone} undone")), by)
+            (Produced::Yes, format!("Rolled back: {undone} undone{stays}"))
         }
-        other => (
-            Produced::No,
-            sentence(&format!("{}: {undone} of {} undone", crate::exit::capital(other.words()), by.len())),
-            by,
-        ),
-    }
+        other => {
+            let words = crate::exit::capital(other.words());
+            (Produced::No, format!("{words}: {undone} of {wanted} undone{stays}"))
+        }
+    };
+    (produced, sentence(&why), by)
 }
 
 fn evidence(run: &Run, node: &Node<'_>) -> Evidence {
@@ -298,6 +300,10 @@ fn first_failure(node: &Node<'_>) -> Option<String> {
     first
 }
 
+/// Of the steps below another as many as this have a line, of so many characters; reports say it all in their steps.
+const MANY: usize = 10;
+const LINE: usize = 240;
+
 /// What the steps below say, each in a line; of a single step, its own.
 fn details(run: &Run, node: &Node<'_>) -> Vec<String> {
     let mut details = Vec::new();
@@ -309,15 +315,14 @@ fn details(run: &Run, node: &Node<'_>) -> Vec<String> {
         if !said.is_empty() {
             let name =
                 n.path.strip_prefix(&node.path).map(|p| p.trim_start_matches('.')).filter(|p| !p.is_empty());
-            let said = said.join("; ");
+            let said = crate::report::clip(&said.join("; "), LINE);
             details.push(name.map_or(said.clone(), |name| format!("{name}: {said}")));
         }
     });
-    const MANY: usize = 16;
     if details.len() > MANY {
         let more = details.len() - MANY;
         details.truncate(MANY);
-        details.push(format!("and {more} more"));
+        details.push(format!("and {more} more, among the steps"));
     }
     details
 }

@@ -1,6 +1,6 @@
 //! What came of a run, and what to type next.
 
-use runbook_wire::{Policy, Promise, Via};
+use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
 use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
 
@@ -126,7 +126,7 @@ impl Summary {
                 hint: failure.hint.clone(),
                 place: place(node),
                 tolerated,
-                at: node.ended,
+                at: node.task.and_then(|t| t.failed).or(node.ended),
             });
         }
         let inside = node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally);
@@ -180,6 +180,45 @@ pub fn place(node: &Node<'_>) -> String {
     format!("{}:{}", node.entry.place.file, node.entry.place.line)
 }
 
+/// What stays in the world because nothing undoes it, in words: `1 write stays: v (irreversible: it is gone)`. `None`:
+/// there is nothing of the kind. A write that failed is no write that stays, and nobody knows that it left nothing.
+pub(crate) fn stays(tree: &Tree<'_>) -> Option<String> {
+    let (certain, failed) = left_for_good(tree);
+    let mut words = Vec::new();
+    if !certain.is_empty() {
+        words.push(format!("{}: {}", how_many_stay(certain.len()), few(&certain)));
+    }
+    if !failed.is_empty() {
+        words.push(format!("not undone: {}", few(&failed)));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// `1 write stays`.
+pub(crate) fn how_many_stay(count: usize) -> String {
+    if count == 1 { "1 write stays".into() } else { format!("{count} writes stay") }
+}
+
+/// Writes that nothing undoes, in the order they began: those that were done, and those that failed.
+pub(crate) fn left_for_good<'t, 'a>(tree: &'t Tree<'a>) -> (Vec<&'t Node<'a>>, Vec<&'t Node<'a>>) {
+    let mut left = Vec::new();
+    let over = |n: &&Node<'_>| n.undoing == Undoing::Left && !n.status.is_active();
+    tree.walk(&mut |node| left.extend(Some(node).filter(over)));
+    left.sort_by_key(|n| n.began.map(|b| b.seq));
+    left.into_iter().partition(|n| matches!(n.status, Status::Done | Status::DoneWithFailures))
+}
+
+/// The first few with why nothing undoes them, and how many more.
+pub(crate) fn few(left: &[&Node<'_>]) -> String {
+    const FEW: usize = 4;
+    let one = |node: &&Node<'_>| format!("{} ({})", node.path, undo_text(node));
+    let mut list = left.iter().take(FEW).map(one).collect::<Vec<_>>().join(", ");
+    if left.len() > FEW {
+        list.push_str(&format!(", and {} more", left.len() - FEW));
+    }
+    list
+}
+
 /// How it is brought back, or why not.
 pub fn undo_text(node: &Node<'_>) -> String {
     let failure = |n: &Node<'_>| n.task.and_then(|t| t.failure.as_ref()).map(|f| f.message.clone());
@@ -191,16 +230,27 @@ pub fn undo_text(node: &Node<'_>) -> String {
         Undoing::Blocked | Undoing::Kept => {
             node.stays_because.clone().unwrap_or_else(|| "its undo was not run".into())
         }
-        _ => match &node.entry.promise {
-            Promise::Own(text) | Promise::None(text) | Promise::Irreversible(text) => text.clone(),
-            Promise::Missing => "it says nothing about how to undo it".into(),
-            Promise::Steps => {
-                let names =
-                    node.undo.iter().map(|n| n.entry.title.as_deref().unwrap_or(n.entry.what.as_str()));
-                names.collect::<Vec<_>>().join(", ")
-            }
-            Promise::NothingToUndo | Promise::Children => String::new(),
-        },
+        Undoing::Left if matches!(node.status, Status::Failed | Status::NotDone) => {
+            let unknown =
+                node.task.and_then(|t| t.attempts.last()).and_then(|a| a.result) == Some(End::Unknown);
+            let how = if unknown { "nobody knows what it did" } else { "it failed" };
+            format!("{how}; {}", promised(node))
+        }
+        Undoing::Left if node.status == Status::Cancelled => format!("it was cut off; {}", promised(node)),
+        _ => promised(node),
+    }
+}
+
+fn promised(node: &Node<'_>) -> String {
+    match &node.entry.promise {
+        Promise::Own(text) | Promise::None(text) => text.clone(),
+        Promise::Irreversible(text) => format!("irreversible: {text}"),
+        Promise::Missing => "says nothing of how it is undone".into(),
+        Promise::Steps => {
+            let names = node.undo.iter().map(|n| n.entry.title.as_deref().unwrap_or(n.entry.what.as_str()));
+            names.collect::<Vec<_>>().join(", ")
+        }
+        Promise::NothingToUndo | Promise::Children => String::new(),
     }
 }
 
@@ -213,14 +263,21 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         next.push(one("go on", format!("runbook resume {id}")));
     }
     if let Some(held) = &run.lock_held {
-        next.push(one("what holds the lock", format!("runbook show {}", held.holder)));
+        let holder = &held.holder;
+        if now.holder_unattended {
+            next.push(one("bring back what holds the lock", format!("runbook cancel {holder}")));
+            next.push(one("or go on with it", format!("runbook resume {holder}")));
+        }
+        next.push(one("what holds the lock", format!("runbook show {holder}")));
         let again =
             run.created.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
         if let Some(created) = again {
-            let environment =
-                created.environment.as_ref().map_or_else(String::new, |name| format!(" -e {}", quote(name)));
-            let command = format!("runbook exec {}{environment}", quote(&created.file));
-            next.push(one("run it again, with its inputs", command));
+            let environment = created.environment.iter().flat_map(|name| ["-e", name.as_str()]);
+            let words = std::iter::once(created.file.as_str())
+                .chain(environment)
+                .chain(created.options.iter().map(String::as_str));
+            let words: Vec<String> = words.map(quote).collect();
+            next.push(one("run it again", format!("runbook exec {}", words.join(" "))));
         }
     }
     if run.finished.is_some() {
@@ -299,25 +356,26 @@ fn undoable(node: &Node<'_>) -> bool {
 
 /// Who can act on a question, in words.
 pub fn who(tree: &Tree<'_>, question: &Question) -> String {
-    let policy =
-        question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize)).map(|e| &e.policy);
-    let Some(policy) = policy else { return "anybody".into() };
-    let roles = roles(policy);
-    match policy.exclude_requester {
-        true if policy.who.is_empty() => "anybody but the requester".into(),
+    let entry = question.subject().and_then(|t| tree.run.outline.entries.get(t.node as usize));
+    let Some(entry) = entry else { return "anybody".into() };
+    let roles = roles(entry);
+    match entry.policy.exclude_requester {
+        true if entry.policy.who.is_empty() => "anybody but the requester".into(),
         true => format!("{roles}, not the requester"),
         false => roles,
     }
 }
 
-/// `role:sre or ana`.
-pub(crate) fn roles(policy: &Policy) -> String {
-    if policy.who.is_empty() {
-        return "anybody".into();
-    }
-    let mut who = policy.who.clone();
+/// `role:sre or ana`. The owners of a checklist's items answer for them, and anybody may tick.
+pub(crate) fn roles(entry: &Entry) -> String {
+    let mut who = entry.policy.who.clone();
     who.dedup();
-    who.join(" or ")
+    match (entry.kind, &who[..]) {
+        (_, []) => "anybody".into(),
+        (EntryKind::Checklist, [one]) => format!("anybody (owner: {one})"),
+        (EntryKind::Checklist, owners) => format!("anybody (owners: {})", owners.join(", ")),
+        _ => who.join(" or "),
+    }
 }
 
 /// The command that shows what a step printed.

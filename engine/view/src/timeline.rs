@@ -103,7 +103,11 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
         Body::Ended { task, result, masked, note, warning, failure, .. } => {
             let took = took(run, task, record);
             let verifies = run.task(Key::of(task)).is_some_and(|t| t.phase == Phase::Verifying);
+            // `on_inconclusive: continue`.
+            let unseen =
+                *result != Result::Done && run.task(Key::of(task)).is_some_and(|t| t.phase == Phase::Done);
             let (tone, verb) = match result {
+                _ if unseen => (Tone::Warn, "could not be seen, and is not waited for,"),
                 Result::Done if verifies => (Tone::Plain, "done, to be verified,"),
                 Result::Done => (Tone::Ok, "done"),
                 Result::Failed => (Tone::Fail, "failed"),
@@ -122,6 +126,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 // What counts is whether its `verify` holds.
                 Result::Done if verifies => Detail,
                 Result::Done => Step,
+                _ if unseen => Step,
                 _ => Milestone,
             };
             say(weight, tone, &task.path, text);
@@ -263,10 +268,20 @@ fn settled(run: &Run, record: &Record) -> Option<(Tone, String, String)> {
         Body::Answered { about, .. } => subject(about)?,
         _ => return None,
     };
-    let state = run.task(Key::of(task)).filter(|s| s.ended.is_some_and(|e| e.seq == record.seq))?;
+    let state = run.task(Key::of(task))?;
     let took = state.began.map_or(0, |b| record.elapsed_ms.saturating_sub(b.elapsed_ms));
     let took = moment::length(took);
     let failure = state.failure.as_ref().map_or_else(String::new, |f| format!(": {}", f.message));
+    let now = |at: Option<Stamp>| at.is_some_and(|at| at.seq == record.seq);
+    if now(state.failed) {
+        // Time that passes when everything inside is over has failed nothing.
+        let tree = crate::Tree::of(run);
+        let broken = tree.find(Key::of(task)).is_some_and(|node| node.broken);
+        return broken.then(|| (Tone::Fail, task.path.clone(), format!("failed after {took}{failure}")));
+    }
+    if !now(state.ended) {
+        return None;
+    }
     let verified = matches!(&record.body, Body::Checked { probe: Probe::Verify, .. });
     let (tone, text) = match state.phase {
         Phase::Done if verified => (Tone::Ok, format!("done and verified in {took}{}", note(state))),

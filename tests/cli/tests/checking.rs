@@ -65,3 +65,15 @@ fn a_plan_says_what_is_undone_and_no_more() {
     assert_eq!(said.matches("undo:").count(), 1, "{said}");
     assert!(!said.contains("undo: test") && said.contains("one line"), "{said}");
 }
+
+#[test]
+fn the_plan_shows_no_undo_that_its_group_takes_the_place_of() {
+    let bed = Bed::with_steps(
+        "  - id: g\n    rollback: none\n    reason: kept for the auditors\n    steps:\n      - {id: x, run: touch x, \
+         rollback: {run: rm x}}\n  - id: h\n    rollback: {run: rm y}\n    steps:\n      - {id: y, run: touch y}\n",
+    );
+    let plan = bed.runbook(&["plan", "a.yaml"]).expect(0).stdout;
+    assert!(plan.contains("not undone: kept for the auditors"), "{plan}");
+    assert!(plan.contains("not undone, as `g` is not") && !plan.contains("rm x"), "{plan}");
+    assert!(plan.contains("undo: that of `h`") && plan.contains("undo: run rm y"), "{plan}");
+}

@@ -130,6 +130,29 @@ fn a_held_lock_is_30_and_names_the_holder() {
 }
 
 #[test]
+fn what_is_printed_at_a_held_lock_runs_as_it_is_printed() {
+    let bed = Bed::new();
+    let approval = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
+    let head = "inputs: {who: {type: string}, tags: {type: list, of: string}}\nlocks: [{name: shop, if_held: fail}]\n";
+    bed.write("a file.yaml", &runbook(approval).replace("steps:\n", &format!("{head}steps:\n")));
+    let exec = ["exec", "a file.yaml", "-i", "who=it's $HOME", "-i", "tags=[\"a b\"]"];
+    bed.runbook(&exec).expect(24);
+    let first = bed.newest_run();
+    let ran = bed.runbook(&exec).expect(30);
+    let command = |what: &str| {
+        let mut lines = ran.stderr.lines().map(str::trim);
+        let found = lines.find_map(|line| line.strip_prefix(what));
+        found.unwrap_or_else(|| panic!("no `{what}` in {}", ran.stderr)).to_owned()
+    };
+    assert_eq!(command("bring back what holds the lock: "), format!("runbook cancel {first}"));
+    bed.hinted(&command("bring back what holds the lock: ")).expect(20);
+    bed.hinted(&command("run it again: ")).expect(24);
+    let created = &bed.events(&bed.newest_run())[0];
+    assert_eq!(created["inputs"]["who"], "it's $HOME");
+    assert_eq!(created["inputs"]["tags"], serde_json::json!(["a b"]));
+}
+
+#[test]
 fn no_secret_is_in_what_is_said_of_a_failure() {
     let bed = Bed::new();
     let secret = "canary-7c2d";

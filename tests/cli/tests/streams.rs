@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use runbook_testbed::Bed;
+use runbook_testbed::{Bed, runbook};
 
 #[test]
 fn without_a_journal_there_are_no_runs() {
@@ -117,4 +117,26 @@ fn a_refusal_of_a_live_executor_says_what_to_do_instead() {
     assert!(refused.stderr.contains("hint: `runbook cancel` ends it"), "{}", refused.stderr);
     bed.write("go", "");
     watching.wait().expect(0);
+}
+
+#[test]
+fn two_formats_at_once_are_refused() {
+    let bed = Bed::with_steps("  - {id: a, run: 'echo said', effect: read}\n");
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    bed.runbook(&["report", "-f", "junit", "-o", "json"]).expect(2);
+    bed.runbook(&["report", "-f", "json", "-o", "json"]).expect(0);
+    assert!(bed.runbook(&["report", "-f", "junit"]).expect(0).stdout.starts_with("<?xml"));
+}
+
+#[test]
+fn a_long_name_shifts_no_column() {
+    let bed = Bed::new();
+    let long = "a".repeat(60);
+    let text = runbook("  - {id: a, run: 'true', effect: read}\n");
+    bed.write("a.yaml", &text.replace("name: test", &format!("name: {long}")));
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let listed = bed.runbook(&["runs"]).expect(0).stdout;
+    let lines: Vec<Vec<char>> = listed.lines().map(|line| line.chars().collect()).collect();
+    let column = lines[0].windows(6).position(|word| word.iter().collect::<String>() == "STATUS").unwrap();
+    assert_eq!(lines[1][column..].iter().collect::<String>(), "succeeded", "{listed}");
 }

@@ -17,6 +17,9 @@ Examples (`runbook show RUN` prints the ones that fit):
   runbook answer k7f3q - --program 12b1611a20a7                deploy.sh was changed, and that is meant";
 
 /// Answer what a run asks: a prompt, a checklist item, a step in doubt, whether to roll back.
+///
+/// Where nobody executes the run, this command takes it over and goes on with it, in the environment of this shell: scripts
+/// and secrets find what you have, not what its first executor had.
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("answer").required(true)),

@@ -8,6 +8,9 @@ use crate::args::Global;
 use crate::error::{CommandError, Exit};
 
 /// Approve what a run waits for, as yourself.
+///
+/// Where nobody executes the run, this command takes it over and goes on with it, in the environment of this shell: scripts
+/// and secrets find what you have, not what its first executor had.
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// The run.

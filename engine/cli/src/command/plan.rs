@@ -202,6 +202,20 @@ fn one_line(text: &str) -> String {
 
 /// How it comes back, in words.
 fn undo_words(plan: &Plan, entry: &Entry) -> String {
+    let parent = |entry: &&Entry| entry.parent.and_then(|node| plan.outline.entries.get(node as usize));
+    // An undo of a group's own takes the place of all that are inside it.
+    let around = std::iter::successors(parent(&entry), parent).filter(|group| {
+        matches!(group.kind, EntryKind::Group | EntryKind::Call | EntryKind::Switch)
+            && matches!(group.promise, Promise::Steps | Promise::None(_) | Promise::Irreversible(_))
+    });
+    match (&entry.promise, around.last()) {
+        (Promise::NothingToUndo | Promise::Children, _) => return String::new(),
+        (_, Some(Entry { promise: Promise::Steps, segment, .. })) => {
+            return format!("undo: that of `{segment}`");
+        }
+        (_, Some(Entry { segment, .. })) => return format!("not undone, as `{segment}` is not"),
+        (_, None) => {}
+    }
     match &entry.promise {
         Promise::NothingToUndo | Promise::Children => String::new(),
         Promise::Own(text) => format!("undo: {text}"),

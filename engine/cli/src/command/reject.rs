@@ -8,6 +8,8 @@ use crate::args::Global;
 use crate::error::{CommandError, Exit};
 
 /// Reject what a run waits for; the run ends under its failure policy.
+///
+/// Where nobody executes the run, this command takes it over and brings it to its end, in the environment of this shell.
 #[derive(Debug, Args)]
 pub(crate) struct Reject {
     /// The run.

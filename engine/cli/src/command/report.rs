@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use runbook_view::{Now, Timeline, report};
+use runbook_view::{Timeline, report};
 
-use crate::args::Global;
+use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::{history, host, output};
 
@@ -22,9 +22,9 @@ pub(crate) struct Report {
     /// The run [default: the newest].
     #[arg(add = crate::complete::runs())]
     run: Option<String>,
-    /// The format; with `-o json`, JSON.
-    #[arg(short, long, value_enum, default_value_if("output", "json", "json"), default_value = "markdown")]
-    format: Kind,
+    /// The format [default: markdown; with `-o json`, json].
+    #[arg(short, long, value_enum)]
+    format: Option<Kind>,
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -41,15 +41,24 @@ enum Kind {
 }
 
 pub(crate) fn run(command: &Report, global: &Global) -> Result<Exit, CommandError> {
+    let format = match (command.format, global.output) {
+        (None, Format::Text) => Kind::Markdown,
+        (None | Some(Kind::Json), Format::Json) => Kind::Json,
+        (Some(format), Format::Text) => format,
+        (Some(_), Format::Json) => {
+            return Err(CommandError::usage("`--format` and `-o json` ask for different things")
+                .hint("leave out one of them"));
+        }
+    };
     let journal = history::reading(global)?;
     let summary = history::find(&journal, command.run.as_deref(), |_| true)?;
     let (outline, records) = history::load(&journal, &summary)?;
     let zone = host::zone();
     let mut timeline = Timeline::new(outline, zone.clone());
     records.iter().for_each(|record| timeline.apply(record));
-    let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..output::now() };
+    let now = history::now(&journal, &timeline.run)?;
     let report = report::Report::of(&timeline, now, zone);
-    let text = match command.format {
+    let text = match format {
         Kind::Markdown => report::markdown(&report),
         Kind::Html => report::html(&report),
         Kind::Json => format!("{}\n", report::json(&report)),

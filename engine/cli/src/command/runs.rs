@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use runbook_journal::{Journal, OpenError, RunFilter, RunStatus, RunSummary, StatusFilter};
-use runbook_view::Rollback;
+use runbook_view::{Line, Rollback, Tone};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -39,8 +39,8 @@ enum Status {
 pub(crate) fn run(runs: &Runs, global: &Global) -> Result<Exit, CommandError> {
     let journal = match Journal::open_read_only(&project::state_folder(global)?) {
         Ok(journal) => journal,
-        Err(OpenError::Missing(_)) => {
-            output::line_to_stderr("there are no runs yet");
+        Err(OpenError::Missing(folder)) => {
+            output::line_to_stderr(&format!("there are no runs yet in {}", folder.display()));
             return Ok(Exit::SUCCESS);
         }
         Err(error) => return Err(error.into()),
@@ -104,13 +104,15 @@ pub(crate) fn words(status: &RunStatus) -> String {
 fn row(run: &RunSummary) -> String {
     let at = runbook_view::date_time(run.created_ms, &host::zone());
     let environment = run.environment.as_deref().unwrap_or("-");
-    format!(
-        "{:<6} {at}  {:<24} {environment:<12} {:<10} {}",
-        run.id,
-        run.runbook,
-        run.requester,
-        words(&run.status)
-    )
+    let mut line = Line::of(Tone::Plain, format!("{:<6} {at}  ", run.id));
+    // What is longer than its column is cut, so that those after it stand where their titles do.
+    for (text, columns) in [(run.runbook.as_str(), 24), (environment, 12), (&run.requester, 10)] {
+        let end = line.width() + columns + 1;
+        line.spans.extend(Line::of(Tone::Plain, text).cut(columns, false).spans);
+        line.pad_to(end);
+    }
+    line.push(Tone::Plain, words(&run.status));
+    line.text()
 }
 
 fn json(run: &RunSummary) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! `runbook show RUN`.
 
 use clap::Args;
-use runbook_view::{Now, Run, Style};
+use runbook_view::{Run, Style};
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -40,7 +40,7 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
         return Ok(Exit::SUCCESS);
     }
     let run = Run::replay(outline, &records);
-    let now = Now { executor_alive: Some(journal.holder(&summary.id)?.is_some()), ..crate::output::now() };
+    let now = history::now(&journal, &run)?;
     match global.output {
         Format::Json => output::data_line(&runbook_view::json::show(&run, now).to_string())?,
         Format::Text => {

@@ -32,6 +32,7 @@ pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> 
         colour: output::coloured_stderr(global),
         clock: runbook_runtime::Clock::system(),
         drives: false,
+        state: crate::project::state_folder(global)?,
         acts: None,
     });
     let followed = follow(&journal, &run, &screen, global);
@@ -74,9 +75,11 @@ fn ending(journal: &Journal, run: &str) -> Result<Exit, CommandError> {
     match run.status {
         RunStatus::Finished { exit_code, .. } => Ok(Exit(u8::try_from(exit_code).unwrap_or(1))),
         RunStatus::Running(_) => Ok(Exit::SUCCESS),
-        RunStatus::Stopped { reason } => {
+        RunStatus::Stopped { ref reason } => {
+            let code = runbook_view::exit_code(&history::replay(journal, &run)?);
+            let exit = code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::UNEXPECTED, Exit);
             Err(CommandError::unexpected(format!("run {} is stopped: {reason}", run.id))
-                .exit(Exit::WAITING)
+                .exit(exit)
                 .hint(format!("runbook show {}", run.id)))
         }
         RunStatus::Interrupted => {

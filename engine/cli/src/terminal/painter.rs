@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use runbook_journal::Journal;
 use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
 use runbook_wire::{Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
@@ -15,7 +16,7 @@ use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
-use crate::{host, output};
+use crate::{history, host, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
 const SECOND: Duration = Duration::from_secs(1);
@@ -201,7 +202,10 @@ impl Painter {
     }
 
     fn now(&self) -> Now {
-        Now::at(self.setting.clock.wall_ms())
+        let holder_unattended = self.run.lock_held.is_some()
+            && Journal::open_read_only(&self.setting.state)
+                .is_ok_and(|journal| history::holder_unattended(&journal, &self.run));
+        Now { holder_unattended, ..Now::at(self.setting.clock.wall_ms()) }
     }
 
     /// Whether there is something to cancel: nothing failed, nothing is being undone.

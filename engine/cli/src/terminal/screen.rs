@@ -4,6 +4,7 @@
 //! tree on a terminal, prefixed lines elsewhere, one JSON event a line for programs.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -75,6 +76,8 @@ pub(crate) struct Setting {
     pub(crate) clock: Clock,
     /// The run is driven here, whoever looks; else this only watches.
     pub(crate) drives: bool,
+    /// Where the journal is, for what this run does not know of another.
+    pub(crate) state: PathBuf,
     /// `None`: nobody is asked here.
     pub(crate) acts: Option<Acts>,
 }

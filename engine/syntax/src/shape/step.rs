@@ -283,7 +283,7 @@ static CHECKLIST_ITEM_MAP: Place = Place {
     keys: &[
         key("id", Shape::Name, "What answers call it."),
         required("text", Shape::Template, "What is to be true."),
-        key("owner", Shape::Prose, "Who ticks it."),
+        key("owner", Shape::Prose, "Who answers for it. Anybody may tick it; who did is recorded."),
         key("required", Shape::Bool, "False: it may be left open."),
         key("evidence", Shape::Prose, "What is wanted as evidence, in words."),
     ],

@@ -2,7 +2,7 @@
 
 use runbook_wire::{Answer, EntryKind, Probe, Via};
 
-use super::Page;
+use super::{Page, steps::NEXT};
 use crate::{
     Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line, line::wrap, moment, run::subject,
     summary,
@@ -77,6 +77,7 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
         Status::Waiting => {}
         Status::Preparing => match task.and_then(|t| t.gate.as_ref()) {
             Some((_, reason)) => pieces.push(Line::of(Tone::Warn, format!("gate closed: {reason}"))),
+            None if node.began.is_none() && attempt == 0 => pieces.push(dim(NEXT.into())),
             None => pieces.push(dim("preparing".into())),
         },
         Status::InDoubt => {
@@ -153,7 +154,7 @@ fn person(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
     let run = page.tree.run;
     let asked = page.tree.open_questions().into_iter().any(|q| q.subject().map(Key::of) == Some(node.key));
     let policy = &node.entry.policy;
-    let who = if asked { summary::roles(policy) } else { node.entry.what.clone() };
+    let who = if asked { summary::roles(node.entry) } else { node.entry.what.clone() };
     let of = if node.entry.kind == EntryKind::Approval && policy.count > 1 && asked {
         format!("{} of ", policy.count)
     } else {

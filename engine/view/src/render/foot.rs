@@ -1,8 +1,10 @@
 //! The last lines: what failed, what it waits for, how it ended, and the next command.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::{Page, detail::time_left};
 use crate::{
-    Forward, Line, Node, Question, Status, Tone, answers, exit,
+    Forward, Line, Node, Question, Status, Tone, answers, choices, exit,
     line::{message, wrap},
     moment,
     required::{Produced, Required, is_required, required},
@@ -30,10 +32,45 @@ pub(super) fn foot(page: &Page<'_>) -> Vec<Line> {
     let next: Vec<_> =
         summary::next(&page.tree, page.now).into_iter().filter(|n| !asked.contains(&n.command)).collect();
     for next in next {
-        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, next.command);
-        lines.extend(line.broken(page.width, 6));
+        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, &next.command);
+        if line.width() <= page.width {
+            lines.push(line);
+        } else {
+            lines.push(Line::of(Tone::Dim, format!("  {}:", next.what)));
+            lines.extend(command(&next.command, page.width));
+        }
     }
     lines
+}
+
+/// A command that is longer than a line, broken between its words so that a shell still reads it as one.
+fn command(command: &str, width: usize) -> Vec<Line> {
+    const INDENT: usize = 6;
+    let room = width.saturating_sub(INDENT + 2);
+    let (mut quoted, mut escaped) = (false, false);
+    let words = command.split(|c| {
+        quoted ^= c == '\'' && !escaped;
+        escaped = c == '\\' && !quoted && !escaped;
+        c == ' ' && !quoted
+    });
+    let mut parts: Vec<String> = Vec::new();
+    for word in words {
+        match parts.last_mut() {
+            Some(part) if part.width() + 1 + word.width() <= room => {
+                part.push(' ');
+                part.push_str(word);
+            }
+            _ => parts.push(word.to_owned()),
+        }
+    }
+    let last = parts.len().saturating_sub(1);
+    let line = |(n, part): (usize, String)| {
+        let more = if n < last { " \\" } else { "" };
+        let line = Line::of(Tone::Plain, " ".repeat(INDENT)).with(Tone::Accent, format!("{part}{more}"));
+        // Nothing helps a single word that is longer than a line.
+        line.broken(width, INDENT)
+    };
+    parts.into_iter().enumerate().flat_map(line).collect()
 }
 
 /// `FAILED at 02:51:37: …`, at once and at the end.
@@ -45,7 +82,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
         run.lock_held.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
     let text = if let Some(held) = refused {
         let word = exit::standing(tree, page.now).to_uppercase();
-        format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words())
+        format!("{word} at {}: {}.", moment::time_of_day(held.at.wall_ms, zone), held.words_at(page.now))
     } else if let Some((by, reason, at)) = &run.cancel {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         format!("CANCELLED at {} by {}{why}.", moment::time_of_day(at.wall_ms, zone), by.name)
@@ -54,8 +91,13 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
         let at = summary::first_failure(tree).and_then(|f| f.at).or(node.ended).or(run.last);
         let at = at.map_or_else(String::new, |at| format!(" at {}", moment::time_of_day(at.wall_ms, zone)));
         let stops = if run.finished.is_some() { "" } else { " Nothing new starts." };
-        match each_failed(node) {
-            Some(each) => {
+        let each = each_failed(node);
+        let stuck = each.and_then(|each| each.children.iter().find(|n| n.failing && n.stuck));
+        match (each, stuck) {
+            (Some(each), Some(item)) if !each.exceeds_limit() => {
+                format!("FAILED{at}: the undo of {} did not complete.{stops}", item.path)
+            }
+            (Some(each), _) if each.exceeds_limit() => {
                 let policy = &each.entry.policy;
                 let stops = if run.finished.is_some() {
                     String::new()
@@ -64,7 +106,7 @@ pub(super) fn failed(page: &Page<'_>) -> Vec<Line> {
                 };
                 format!("FAILED{at}: max_failures {} reached.{stops}", policy.max_failures)
             }
-            None => {
+            _ => {
                 let what = summary::first_failure(tree)
                     .map_or_else(|| format!(": {}", node.path), |f| format!(" in {}: {}", f.path, f.message));
                 format!("FAILED{at}{what}.{stops}")
@@ -92,8 +134,10 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     pieces.push(Line::of(Tone::Warn, format!("{what}:")));
     pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
     let mut lines = page.flow(pieces, 1, 4);
+    let ticked = choices::ticked(page.tree.run, question);
     for (name, value) in &question.show {
-        let text = format!("{name}: {}", crate::value::short(value));
+        let done = if ticked.contains(&name) { "  (done)" } else { "" };
+        let text = format!("{name}: {}{done}", crate::value::short(value));
         lines.extend(
             wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
         );
@@ -161,6 +205,18 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
     let counts = Line::of(Tone::Dim, summary.steps.words());
     let exit = Line::of(Tone::Dim, format!("exit {}", finished.exit_code));
     lines.extend(page.flow(vec![line, counts, exit], 3, 2));
+    // What failed without an undo stands above, and is no reason for alarm by itself.
+    if let (certain, failed) = summary::left_for_good(tree)
+        && !certain.is_empty()
+    {
+        let undone = match summary.undone.len() {
+            0 => String::new(),
+            n => format!("{n} undone, "),
+        };
+        let left = [certain, failed].concat();
+        let text = format!("  {undone}{} left: {}", left.len(), summary::few(&left));
+        lines.extend(Line::of(Tone::Warn, text).broken(page.width, 4));
+    }
     if summary.answers_from_file > 0 {
         let n = summary.answers_from_file;
         let answers = if n == 1 { "answer" } else { "answers" };

@@ -52,7 +52,8 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
         .filter(|n| !matches!(n.undoing, Undoing::Left | Undoing::Kept | Undoing::Asked))
         .count();
     match tree.rollback {
-        Rollback::NothingToUndo => line.push(Tone::Ok, "  nothing to undo"),
+        Rollback::NothingToUndo if touched.is_empty() => line.push(Tone::Ok, "  nothing to undo"),
+        Rollback::NothingToUndo => line.push(Tone::Plain, "  nothing undone"),
         Rollback::Asked => line.push(Tone::Warn, "  to be decided"),
         Rollback::Declined => line.push(Tone::Warn, "  not run"),
         Rollback::Pending => line.push(Tone::Plain, "  once what runs has finished"),
@@ -64,6 +65,10 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
     let asked = count(&[Undoing::Asked]);
     if asked > 0 && tree.rollback != Rollback::Asked {
         line.push(Tone::Warn, format!("{} {asked} to be decided", if all > 0 { "," } else { " " }));
+    }
+    let left = count(&[Undoing::Left]);
+    if left > 0 && !matches!(tree.rollback, Rollback::Asked | Rollback::Declined) {
+        line.push(Tone::Warn, format!(", {left} left"));
     }
     let stuck = count(&[Undoing::Failed, Undoing::Refused]);
     if stuck > 0 {

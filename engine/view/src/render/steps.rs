@@ -64,6 +64,8 @@ fn scope(page: &Page<'_>, nodes: &[Node<'_>], indent: usize, level: Level, rows:
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Done,
+    /// Everything that they need is there, and their turn has not come.
+    Next,
     Waiting,
     NotStarted,
     Skipped,
@@ -76,11 +78,22 @@ fn packs(node: &Node<'_>, level: Level) -> Option<Class> {
         matches!(node.undoing, Undoing::Nothing | Undoing::Pending | Undoing::Undone | Undoing::ByGroup);
     match node.status {
         Status::Done if (level == Level::Packed || item) && quiet && brought => Some(Class::Done),
+        Status::Preparing if level == Level::Packed && is_next(node) => Some(Class::Next),
         Status::Waiting if level == Level::Packed || item => Some(Class::Waiting),
         Status::NotStarted if level == Level::Packed || item => Some(Class::NotStarted),
         Status::Skipped if level == Level::Packed => Some(Class::Skipped),
         _ => None,
     }
+}
+
+/// What is said of steps that nothing but a free place keeps from starting.
+pub(super) const NEXT: &str = "next, waiting for a free place";
+
+/// Whether a step could start, and has not: no gate stands against it.
+fn is_next(node: &Node<'_>) -> bool {
+    node.status == Status::Preparing
+        && node.began.is_none()
+        && node.task.is_none_or(|t| t.gate.is_none() && t.attempts.is_empty())
 }
 
 fn pack(page: &Page<'_>, nodes: &[Node<'_>], class: Class, indent: usize) -> Vec<Line> {
@@ -89,6 +102,7 @@ fn pack(page: &Page<'_>, nodes: &[Node<'_>], class: Class, indent: usize) -> Vec
     let items = nodes[0].item.is_some();
     let after = match class {
         Class::Done => "",
+        Class::Next => NEXT,
         Class::Waiting => "to come",
         Class::NotStarted if items => "not started, unchanged",
         Class::NotStarted => "not started",
@@ -188,8 +202,9 @@ fn one(page: &Page<'_>, node: &Node<'_>, names: usize, indent: usize, level: Lev
 fn weight(node: &Node<'_>) -> u8 {
     let mut weight = 0;
     node.walk(&mut |n| {
-        let matters =
-            n.status.is_active() || n.failing || matches!(n.status, Status::Failed | Status::NotDone);
+        let matters = n.status.is_active() && !is_next(n)
+            || n.failing
+            || matches!(n.status, Status::Failed | Status::NotDone);
         let own = n.key == node.key && n.item == node.item;
         if matters {
             weight = weight.max(if own && !n.is_scope() { 2 } else { 1 });

@@ -204,7 +204,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     {
         body.insert_str(0, "<p class=\"lead\">There was nothing to undo.</p>");
     }
-    section(out, &crate::exit::capital(report.tree.rollback.words()), &body);
+    section(out, &crate::exit::capital(&crate::exit::rolled_back(&report.tree)), &body);
 }
 
 fn steps(out: &mut String, report: &Report<'_>) {

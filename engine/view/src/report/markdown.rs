@@ -130,7 +130,7 @@ fn rollback(out: &mut String, report: &Report<'_>) {
     if report.tree.rollback == Rollback::None {
         return;
     }
-    let _ = writeln!(out, "## {}\n", crate::exit::capital(report.tree.rollback.words()));
+    let _ = writeln!(out, "## {}\n", crate::exit::capital(&crate::exit::rolled_back(&report.tree)));
     let mut list = |title: &str, all: &[Brought]| {
         if !all.is_empty() {
             let _ = writeln!(out, "{title}:\n");

@@ -1,5 +1,6 @@
 //! The complete record of a run, for people who were not there: one model, four formats.
 
+mod evidence;
 mod gantt;
 mod html;
 mod json;
@@ -7,7 +8,7 @@ mod junit;
 mod markdown;
 
 use jiff::tz::TimeZone;
-use runbook_wire::{About, Grade, Probe};
+use runbook_wire::About;
 
 use crate::{
     Forward, Given, Key, Node, Now, Question, Rollback, Run, Status, Summary, Timeline, Tree, moment,
@@ -16,6 +17,7 @@ use crate::{
     timeline, value,
 };
 
+pub(crate) use evidence::{clip, evidence};
 pub use html::html;
 pub use json::json;
 pub use junit::junit;
@@ -59,10 +61,12 @@ impl<'a> Report<'a> {
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
         let interrupted = self.interrupted();
         let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
+        let stays = crate::summary::stays(tree);
         let rollback = match tree.rollback {
             Rollback::None => "",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
             Rollback::Declined if undecided => "; somebody has to decide how it goes on",
+            Rollback::NothingToUndo if stays.is_some() => "; nothing was undone",
             Rollback::NothingToUndo => "; there was nothing to undo",
             Rollback::Pending => " and will be rolled back",
             Rollback::Asked => "; somebody has to decide about the rollback",
@@ -99,7 +103,8 @@ impl<'a> Report<'a> {
             steps = steps.replace(" running", " under way");
             steps.push_str(&format!(". To go on: runbook resume {}", self.run.id()));
         }
-        format!("The run {how}{rollback}, {time}. {steps}.")
+        let stays = stays.map_or_else(String::new, |s| format!(" {}.", crate::exit::capital(&s)));
+        format!("The run {how}{rollback}, {time}. {steps}.{stays}")
     }
 
     /// Nobody executes the run, and it is not over.
@@ -240,46 +245,4 @@ fn flatten<'t, 'a>(node: &'t Node<'a>, depth: usize, rows: &mut Vec<(usize, &'t 
     for child in node.first.iter().chain(&node.children).chain(&node.between).chain(&node.finally) {
         flatten(child, depth + 1, rows);
     }
-}
-
-/// What a step leaves as evidence: its note, who decided, its warning, what its checks saw, its outputs.
-pub(crate) fn evidence(run: &Run, node: &Node<'_>) -> Vec<String> {
-    let Some(task) = node.task else { return Vec::new() };
-    let mut all: Vec<String> = task.note.iter().cloned().collect();
-    if node.is_human() {
-        all.extend(crate::render::given(run, node).into_iter().map(timeline::answer));
-    }
-    let warnings = task.warning.iter().cloned().chain(value::masked(&task.masked));
-    all.extend(warnings.map(|warning| format!("warning: {warning}")));
-    for probe in &task.probes {
-        let what = match probe.probe {
-            Probe::Until => "waited until",
-            Probe::Verify => "verified",
-            Probe::NotDone => "verified that it did not happen",
-            Probe::Guard(_) => "guarded",
-        };
-        let looks = if probe.rounds == 1 { "1 look".to_owned() } else { format!("{} looks", probe.rounds) };
-        let grade = match probe.last.grade {
-            Grade::Pass => "held",
-            Grade::Fail => "did not hold",
-            Grade::Inconclusive => "could not be seen",
-        };
-        let message =
-            if probe.last.message.is_empty() { String::new() } else { format!(": {}", probe.last.message) };
-        if task.note.as_deref() != Some(probe.last.message.as_str()) || probe.last.message.is_empty() {
-            all.push(format!("{what} ({looks}), {grade}{message}"));
-        }
-    }
-    all.extend(task.outputs.iter().map(|(name, v)| format!("{name} = {}", clip(&value::short(v)))));
-    all
-}
-
-/// The beginning of a long value; all of it is in the JSON report and the journal.
-fn clip(text: &str) -> String {
-    const LONG: usize = 160;
-    if text.chars().count() <= LONG {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(LONG).collect();
-    format!("{head}… ({} characters)", text.chars().count())
 }

@@ -5,6 +5,7 @@
 //! more rule catches the rest: a step starts only once everything that it needs is satisfied.
 
 use runbook_wire::{About, Answer, Body, EntryKind, Record, Task};
+use serde_json::Value;
 
 use super::{
     Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, Question, Run, TaskState,
@@ -33,6 +34,8 @@ impl Run {
                 semantics,
                 version,
                 unattended,
+                request,
+                max_parallel,
                 ..
             } => {
                 self.created = Some(Created {
@@ -42,6 +45,7 @@ impl Run {
                     plan: plan.clone(),
                     environment: environment.clone(),
                     inputs: inputs.clone(),
+                    options: options(request, *max_parallel),
                     requester: requester.clone(),
                     semantics: *semantics,
                     version: version.clone(),
@@ -465,6 +469,25 @@ impl Run {
             undoes: self.shape.undoes(&self.outline, node),
         }
     }
+}
+
+/// What `exec` was given besides the file and the environment, as it would be given again.
+fn options(request: &Value, max_parallel: Option<u32>) -> Vec<String> {
+    let mut options = Vec::new();
+    for given in request["inputs"].as_array().into_iter().flatten() {
+        let Some(name) = given["name"].as_str() else { continue };
+        // As text where it was typed; what came from a file is JSON, which is read the same.
+        let value = match (&given["value"]["text"], &given["value"]["json"]) {
+            (Value::String(text), _) | (_, Value::String(text)) => text.clone(),
+            (_, json) => json.to_string(),
+        };
+        options.extend(["-i".to_owned(), format!("{name}={value}")]);
+    }
+    options.extend((request["strict"] == true).then(|| "--strict".to_owned()));
+    if let Some(n) = max_parallel {
+        options.extend(["--max-parallel".to_owned(), n.to_string()]);
+    }
+    options
 }
 
 /// Whether the last word on a checklist's item is that it is done.

@@ -169,6 +169,12 @@ impl TaskState {
         self.settle(Phase::Failed, at);
     }
 
+    /// A group failed by what is its own. Its steps come to their end by themselves.
+    fn failed_around(&mut self, class: &str, message: String, at: Stamp) {
+        self.failed.get_or_insert(at);
+        self.failure = Some(Failure { class: class.to_owned(), message, hint: None });
+    }
+
     /// `Checked` was recorded, and is among the probes already.
     pub(super) fn checked(&mut self, rules: &Rules, probe: Probe, at: Stamp) {
         let Some(seen) = self.probe(probe).cloned() else { return };
@@ -192,7 +198,7 @@ impl TaskState {
                     self.settle(Phase::Done, at);
                 } else if at.elapsed_ms >= from.elapsed_ms + policy.within_ms.unwrap_or(0) {
                     let message = said("verify did not hold", &seen.last.message);
-                    self.failure = Some(Failure { class: "check".into(), message, hint: None });
+                    self.failed_around("check", message, at);
                 }
             }
             (Probe::Verify, Phase::Verifying | Phase::InDoubt) if passes => {
@@ -235,9 +241,12 @@ impl TaskState {
 
     fn trip(&mut self, rules: &Rules, message: String, at: Stamp) {
         self.tripped = true;
+        if rules.is_scope() {
+            return self.failed_around("check", message, at);
+        }
         self.failure = Some(Failure { class: "check".into(), message, hint: None });
         // An attempt that runs is told to stop, and says itself how it ended.
-        if rules.kind != EntryKind::Action && !rules.is_scope() && self.phase == Phase::Running {
+        if rules.kind != EntryKind::Action && self.phase == Phase::Running {
             self.settle(Phase::Failed, at);
         }
     }
@@ -264,27 +273,22 @@ impl TaskState {
                 let after =
                     policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
                 self.cut = Some(at);
-                self.failure = Some(Failure {
-                    class: "timeout".into(),
-                    message: said(&format!("stopped{after}: its time was over"), &last),
-                    hint: None,
-                });
+                self.failed_around("timeout", said(&format!("stopped{after}: its time was over"), &last), at);
             }
             Timer::Deadline => {
                 self.expired = true;
                 let message = said("the deadline passed", &last);
-                let failure = Failure { class: "timeout".into(), message, hint: None };
                 let cut = match self.phase {
                     Phase::Waiting | Phase::Retrying => !self.unsettled,
                     Phase::Running => rules.kind == EntryKind::Wait || rules.is_human(),
                     _ => false,
                 };
                 if cut {
-                    self.failure = Some(failure);
+                    self.failure = Some(Failure { class: "timeout".into(), message, hint: None });
                     self.settle(Phase::Failed, at);
                 } else if rules.is_scope() && self.phase == Phase::Running && self.failure.is_none() {
                     self.cut = Some(at);
-                    self.failure = Some(failure);
+                    self.failed_around("timeout", message, at);
                 }
             }
             _ => {}

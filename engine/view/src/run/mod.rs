@@ -69,6 +69,8 @@ pub struct Created {
     pub plan: String,
     pub environment: Option<String>,
     pub inputs: BTreeMap<String, Value>,
+    /// How it was asked for, as options of `exec`: inputs that were given, what else is not as usual.
+    pub options: Vec<String>,
     pub requester: Person,
     pub semantics: u32,
     pub version: String,
@@ -118,6 +120,12 @@ impl LockHeld {
     /// `lock deploy/shop is held by run k7f3q (golive by ana)`.
     pub fn words(&self) -> String {
         format!("lock {} is held by run {} ({})", self.name, self.holder, self.reason)
+    }
+
+    /// The same, with whether its run is under way at the reader's moment.
+    pub fn words_at(&self, now: crate::Now) -> String {
+        let left = if now.holder_unattended { ", unfinished: nobody executes it" } else { "" };
+        format!("{}{left}", self.words())
     }
 }
 

@@ -92,6 +92,8 @@ pub struct TaskState {
     pub expired: bool,
     /// Of a group: when its `deadline` passed, which matters if its steps were not over by then.
     pub(crate) cut: Option<Stamp>,
+    /// Of a group: when it failed by what is its own, a `verify`, a guard, its time; its steps may go on for a while.
+    pub(crate) failed: Option<Stamp>,
     /// An earlier attempt is in doubt, and the one after it was to settle that.
     pub(crate) unsettled: bool,
     /// How many attempts came before it was begun anew.
@@ -183,6 +185,7 @@ impl TaskState {
             tripped: false,
             expired: false,
             cut: None,
+            failed: None,
             unsettled: false,
             lost: false,
             earlier: 0,
@@ -212,7 +215,7 @@ impl TaskState {
             self.phase = Phase::Waiting;
             self.ended = None;
         }
-        (self.failure, self.warning, self.cut) = (None, None, None);
+        (self.failure, self.warning, self.cut, self.failed) = (None, None, None, None);
         (self.unseen, self.overdue) = (false, false);
         (self.tripped, self.expired, self.unsettled, self.lost, self.elapsed) =
             (false, false, false, false, false);

@@ -360,6 +360,11 @@ impl<'a> Node<'a> {
         self.item.is_none() && self.entry.kind == EntryKind::ForEach
     }
 
+    /// Of a `for_each`: whether more items failed than may.
+    pub(crate) fn exceeds_limit(&self) -> bool {
+        settle::exceeds(self, |n| n.failing)
+    }
+
     /// Whether it is a point of no return that was crossed.
     pub(crate) fn is_crossed(&self) -> bool {
         self.entry.pivot && self.item.is_none() && self.task.is_some_and(TaskState::touched)

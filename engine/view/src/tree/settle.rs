@@ -36,7 +36,8 @@ fn failed_at(run: &Run, scope: &[Node<'_>]) -> Option<Stamp> {
 /// When the first thing in a node failed that fails it.
 fn broken_at(node: &Node<'_>) -> Option<Stamp> {
     let inside = node.children.iter().chain(&node.between).filter(|n| n.failing).filter_map(broken_at).min();
-    inside.or(node.ended)
+    let own = node.task.filter(|_| node.broken).and_then(|t| t.failed);
+    inside.into_iter().chain(own).min().or(node.ended)
 }
 
 /// Bottom-up: how scopes stand and whether they fail, by what was recorded.
@@ -167,7 +168,8 @@ fn combine(node: &mut Node<'_>) {
         node.ended = None;
     } else {
         let last: Option<Stamp> = all().filter_map(|n| n.ended).max();
-        node.ended = last.max(node.task.and_then(|t| t.ended)).or(node.began);
+        let own = node.task.and_then(|t| t.ended.max(t.failed.filter(|_| failed)));
+        node.ended = last.max(own).or(node.began);
     }
 }
 

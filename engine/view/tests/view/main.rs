@@ -1,5 +1,6 @@
 //! What views say, over records written by hand.
 
+mod endings;
 mod golive;
 mod graphs;
 mod kafka;
@@ -8,3 +9,4 @@ mod record;
 mod scene;
 mod tolerance;
 mod undoing;
+mod words;

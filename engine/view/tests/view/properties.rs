@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use proptest::{collection::vec, prelude::*};
 use runbook_view::{
-    Now, Run, Status, Style, Timeline, Tree, graph, lines, render,
+    Forward, Now, Rollback, Run, Status, Style, Timeline, Tree, graph, lines, render,
     report::{self, Report},
 };
 use runbook_wire::{
@@ -258,7 +258,7 @@ proptest! {
                 prop_assert!(!line.text().contains(char::is_control));
             }
         }
-        let now = Now { wall_ms: 1_795_313_425_000, executor_alive: alive };
+        let now = Now { executor_alive: alive, ..Now::at(1_795_313_425_000) };
         let screen = render(&run, now, width, &style);
         for line in &screen {
             prop_assert!(line.width() <= width, "{} columns of {width}: {:?}", line.width(), line.text());
@@ -280,7 +280,14 @@ proptest! {
         let elements = parsed.map_err(|e| TestCaseError::fail(format!("{e}")))?;
         prop_assert!(!elements.descendants().any(|n| n.has_tag_name("script")));
         let junit = report::junit(&report);
-        prop_assert!(roxmltree::Document::parse(&junit).is_ok(), "{junit}");
+        let parsed = roxmltree::Document::parse(&junit);
+        let tests = parsed.map_err(|e| TestCaseError::fail(format!("{e}: {junit}")))?;
+        let red = |n: roxmltree::Node<'_, '_>| n.has_tag_name("failure") || n.has_tag_name("error");
+        let (forward, rollback) = (report.tree.forward, report.tree.rollback);
+        let green = matches!(forward, Forward::Succeeded | Forward::SucceededWithFailures | Forward::Skipped);
+        if !green || rollback == Rollback::Incomplete {
+            prop_assert!(tests.descendants().any(red), "{forward:?}, {rollback:?}: {junit}");
+        }
         let markdown = report::markdown(&report);
         prop_assert!(!markdown.contains("<script"));
         prop_assert_eq!(&report::json(&report)["version"], &serde_json::json!(1));

@@ -221,7 +221,7 @@ fn markdown_of_a_rollback() {
     | Requested by | `ana` |
     | Began | `2026-11-22 02:10:25 +00:00` |
     | Ended | `2026-11-22 02:10:58 +00:00` |
-    | Exit code | `20: failed or cancelled, and rolled back, or there was nothing to undo` |
+    | Exit code | `20: failed or cancelled, and every undo that the runbook has was done` |
     | Took | `00:00:33` |
     | Locks | `deploy/staging/shop` |
     | Owner | `release-management` |
@@ -342,7 +342,7 @@ fn junit_of_a_rollback() {
           <property name="requested_by" value="ana"/>
           <property name="began" value="2026-11-22 02:10:25 +00:00"/>
           <property name="ended" value="2026-11-22 02:10:58 +00:00"/>
-          <property name="exit_code" value="20: failed or cancelled, and rolled back, or there was nothing to undo"/>
+          <property name="exit_code" value="20: failed or cancelled, and every undo that the runbook has was done"/>
           <property name="took" value="00:00:33"/>
           <property name="locks" value="deploy/staging/shop"/>
           <property name="owner" value="release-management"/>
@@ -393,7 +393,7 @@ fn junit_of_a_rollback() {
           <property name="requested_by" value="ana"/>
           <property name="began" value="2026-11-22 02:10:25 +00:00"/>
           <property name="ended" value="2026-11-22 02:10:58 +00:00"/>
-          <property name="exit_code" value="20: failed or cancelled, and rolled back, or there was nothing to undo"/>
+          <property name="exit_code" value="20: failed or cancelled, and every undo that the runbook has was done"/>
           <property name="took" value="00:00:33"/>
           <property name="locks" value="deploy/staging/shop"/>
           <property name="owner" value="release-management"/>
