@@ -37,7 +37,7 @@ proptest! {
     /// Whatever the program, the world and the interleaving: the rules hold.
     #[test]
     fn the_rules_hold(book in books(ANYTHING), seed: u64, order: u64, trouble in 0..40u32) {
-        let temper = Temper { seed, trouble, timing: true };
+        let temper = Temper { seed, trouble, timing: true, mild: false };
         check(&book, temper, Mischief { echo: 5, rollbacks: 2, ..Mischief::default() }, order)?;
     }
 
@@ -46,7 +46,7 @@ proptest! {
     fn the_rules_hold_under_mischief(
         book in books(ANYTHING), seed: u64, order: u64, trouble in 0..30u32, gap in 0..50u64, crash in 3..40u64,
     ) {
-        let temper = Temper { seed, trouble, timing: true };
+        let temper = Temper { seed, trouble, timing: true, mild: false };
         let mischief = Mischief { crash, gap, pause: 30, cancel: 40, echo: 7, rollbacks: 2 };
         check(&book, temper, mischief, order)?;
     }
@@ -58,7 +58,7 @@ proptest! {
     /// A run that is taken over after any event ends as the undisturbed one does.
     #[test]
     fn a_resumed_run_ends_the_same(book in books(CALM), seed: u64, trouble in 0..30u32) {
-        let temper = Temper { seed, trouble, timing: false };
+        let temper = Temper { seed, trouble, timing: false, mild: false };
         let whole = check(&book, temper, Mischief::default(), 1)?;
         let program = book.build().program;
         let mut simulation = Simulation::new(program, temper, Mischief::default(), 1);
@@ -94,7 +94,7 @@ fn every_end_is_reached() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..600 {
         let book = books(ANYTHING).new_tree(&mut runner).expect("the strategy filters nothing").current();
-        let temper = Temper { seed, trouble: (seed % 40) as u32, timing: true };
+        let temper = Temper { seed, trouble: (seed % 40) as u32, timing: true, mild: false };
         let run = check(&book, temper, Mischief { cancel: 60, ..Mischief::default() }, seed);
         let status = run.expect("the rules hold").kernel.status();
         seen.insert(format!("{:?} {:?}", status.forward, status.rollback));
