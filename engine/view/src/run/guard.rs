@@ -2,18 +2,19 @@
 
 use runbook_wire::Role;
 
-use super::{Key, Phase, Run};
+use super::{Key, Phase, Run, TaskState};
 use crate::Stamp;
 
 impl Run {
     /// Whether each guard beside this task and around it was seen since somebody watches.
     pub(super) fn guards_seen(&self, task: Key) -> bool {
         let guards = |key: Key| self.outline.entries[key.node as usize].policy.guards.len();
-        let looking =
-            |key: &Key| self.task(*key).is_some_and(|state| state.phase == Phase::Running && !state.tripped);
+        let looking = |key: &Key| self.task(*key).is_some_and(|state| state.phase == Phase::Running);
         let around = std::iter::successors(Some(task), |key| self.guarded_around(*key));
         let mut looking = around.filter(|key| guards(*key) > 0 && looking(key));
-        looking.all(|key| self.task(key).is_some_and(|state| state.guards_seen(guards(key))))
+        // One that tripped cuts the wait off.
+        let seen = |state: &TaskState, guards: usize| !state.tripped && state.guards_seen(guards);
+        looking.all(|key| self.task(key).is_some_and(|state| seen(state, guards(key))))
     }
 
     /// The composite whose step this is. (An undo, or a `finally`, is no step.)
@@ -34,7 +35,7 @@ impl Run {
                 continue;
             }
             let rules = self.rules(key.node);
-            let waits = |state: &&mut super::TaskState| state.elapsed && state.phase == Phase::Running;
+            let waits = |state: &&mut TaskState| state.elapsed && state.phase == Phase::Running;
             if let Some(state) = self.tasks.get_mut(&key).filter(|state| waits(&state)) {
                 state.went_through(&rules, at);
             }

@@ -10,6 +10,7 @@ mod begin;
 #[expect(dead_code, reason = "the kernel's own tests use all of it")]
 mod build;
 #[path = "../../../kernel/tests/kernel/generate.rs"]
+#[expect(dead_code, reason = "the kernel's own tests use all of it")]
 mod generate;
 #[path = "../../../kernel/tests/kernel/simulation.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use all of it")]
@@ -220,8 +221,8 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-const ANYTHING: Scope = Scope { timing: true, pivot: true, parallel: true };
-const NO_PIVOT: Scope = Scope { timing: true, pivot: false, parallel: true };
+const ANYTHING: Scope = Scope { guards: true, limits: true, pivot: true, parallel: true };
+const NO_PIVOT: Scope = Scope { guards: true, limits: true, pivot: false, parallel: true };
 
 proptest! {
     #![proptest_config(cases(600))]
