@@ -258,7 +258,11 @@ impl Kernel {
         row.marks.expired = true;
         let id = row.id;
         let cut = match row.state {
-            State::Preparing | State::Ready | State::Delayed | State::Held => !row.marks.unsettled,
+            State::Preparing | State::Ready | State::Delayed | State::Held if row.marks.unsettled => {
+                self.settle_now(task);
+                false
+            }
+            State::Preparing | State::Ready | State::Delayed | State::Held => true,
             State::Running => {
                 self.ledger.interrupt(id);
                 self.ledger.work(id).is_none()

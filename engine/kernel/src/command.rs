@@ -77,7 +77,8 @@ pub enum TimerPurpose {
 pub enum About {
     /// A human node waits.
     Human(TaskId),
-    /// Nobody knows whether the effect is there: Done, NotDone, Undo (take it as failed), Retry. Of an undo, Undo is Retry.
+    /// Nobody knows whether the effect is there: Done, NotDone, Undo (take it as failed), Retry, unless a gate of it was
+    /// refused ([`crate::Kernel::may_run_again`]). Of an undo, Undo is Retry.
     InDoubt(TaskId),
     /// It went through with a warning and `on_warning: ask`, or could not be seen and `on_inconclusive: ask`: Keep, Fail.
     Warning(TaskId),

@@ -67,11 +67,8 @@ impl Kernel {
         row.marks.unsettled = false;
         // What a take-over cut short does not count as one of the attempts that `retry` allows.
         if std::mem::take(&mut row.marks.lost) {
-            row.tries -= 1;
-            if !self.stopping(task)
-                && !self.tasks[task].marks.expired
-                && self.tasks[task].marks.tripped.is_none()
-            {
+            row.uncount();
+            if self.may_begin(task) {
                 self.uncross(task);
                 return self.at_once(task);
             }
@@ -83,31 +80,52 @@ impl Kernel {
     pub(crate) fn doubt_policy(&mut self, task: TaskIx, class: FailureClass) {
         let row = &self.tasks[task];
         let node = self.chart.node(row.id.node);
-        let notify = node.effect == Effect::Notify;
-        let again = node.on_in_doubt == InDoubt::Retry;
-        // A policy of trying again settles a doubt even where `retry` allows no second attempt, but it does so once.
-        let budget = row.marks.lost || row.tries <= node.retry.max_attempts.max(1);
-        let barred = row.marks.expired || row.marks.tripped.is_some();
-        if notify && (self.stopping(task) || barred || !budget) {
+        // A policy of trying again needs a second attempt to do so, even where `retry` says nothing of one.
+        let budget = row.marks.lost || row.tries < node.retry.max_attempts.max(2);
+        let again = budget && self.may_begin(task);
+        if node.effect == Effect::Notify && !again {
             // There is nothing to undo, so nothing rests on whether it arrived.
             self.tasks[task].marks.unsettled = false;
             self.tasks[task].cause = Some(Cause::Attempt(class));
             self.end(task, End::Failed);
         } else if node.on_in_doubt == InDoubt::Compensate {
             self.compensate(task);
-        } else if again && budget && !barred {
-            self.try_again(task);
+        } else if node.on_in_doubt == InDoubt::Retry && again {
+            self.try_again(task, class);
         } else {
             self.ask_in_doubt(task, class);
         }
     }
 
+    /// Whether another attempt may begin at all: nothing fails around it, its time is not over, no guard tripped, and its
+    /// gates may be passed.
+    fn may_begin(&self, task: TaskIx) -> bool {
+        let marks = self.tasks[task].marks;
+        !self.stopping(task) && !marks.expired && marks.tripped.is_none() && !self.is_shut_out(task)
+    }
+
+    /// An attempt that was to settle the doubt about the one before does not come: one more look, if there is a `verify`
+    /// (the one before waited for the effect to show, so this need not), and then what remains of `on_in_doubt`.
+    pub(crate) fn settle_now(&mut self, task: TaskIx) {
+        let row = &self.tasks[task];
+        let (id, class) = (row.id, row.cause.map_or(FailureClass::Lost, Cause::class));
+        self.ledger.call_off(id);
+        if self.chart.node(id.node).verify.is_some() {
+            let purpose = Purpose::Doubt(class);
+            self.tasks[task].state = State::Verifying(Verifying { purpose, until: self.now });
+            self.ledger.check(id, purpose.probe());
+        } else {
+            self.doubt_policy(task, class);
+        }
+    }
+
     /// Another attempt, which settles the doubt about the one before.
-    fn try_again(&mut self, task: TaskIx) {
+    fn try_again(&mut self, task: TaskIx, class: FailureClass) {
         let row = &mut self.tasks[task];
         row.marks.unsettled = true;
+        row.cause = Some(Cause::Attempt(class));
         if std::mem::take(&mut row.marks.lost) {
-            row.tries -= 1;
+            row.uncount();
             self.at_once(task);
         } else {
             self.delay(task);
@@ -138,6 +156,10 @@ impl Kernel {
         if !matches!(answer, Answer::Done | Answer::NotDone | Answer::Undo | Answer::Retry) {
             return;
         }
+        let again = answer == Answer::Retry || answer == Answer::Undo && undoing;
+        if again && self.is_shut_out(task) {
+            return;
+        }
         self.ledger.withdraw(About::InDoubt(self.tasks[task].id));
         match answer {
             Answer::Done => self.settled_done(task),
@@ -146,7 +168,7 @@ impl Kernel {
             // To bring an undo back is to try it again.
             Answer::Undo | Answer::Retry => {
                 self.tasks[task].marks.lost = true;
-                self.try_again(task);
+                self.try_again(task, class);
             }
             _ => {}
         }

@@ -138,7 +138,7 @@ impl Kernel {
         for id in self.ledger.abandon_prepares() {
             let Some(task) = self.task_at(id) else { continue };
             let row = &mut self.tasks[task];
-            row.tries -= 1;
+            row.uncount();
             if row.tries == 0 {
                 self.ledger.disarm(id, TimerPurpose::Deadline);
             }

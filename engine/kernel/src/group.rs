@@ -28,6 +28,7 @@ impl Kernel {
         self.begin(task, node);
         let again = self.tasks[task].inner.is_some() || self.tasks[task].each().is_some();
         let fresh = again.then(|| self.next_incarnation());
+        self.unsee(task);
         let owes = finally_of(&node.kind).is_some();
         let row = &mut self.tasks[task];
         row.state = State::Inside(Stage::Body);

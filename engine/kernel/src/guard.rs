@@ -1,6 +1,7 @@
 //! Guards: probes that are polled beside a task and fail it when they do not pass.
 
 use crate::kernel::Kernel;
+use crate::program::ScopeRole;
 use crate::task::{Cause, Detail, Stage, State, TaskIx};
 use crate::{Probe, Seen, TimerPurpose};
 
@@ -50,28 +51,61 @@ impl Kernel {
             self.trip(task, guard);
             return;
         }
-        if row.detail().elapsed && row.detail().all_seen() {
-            self.went_through(task);
-            return;
+        if row.detail().all_seen() {
+            self.end_overtime(task);
         }
-        let next = self.now.saturating_add(limits.every.max(1));
-        self.ledger.arm(id, TimerPurpose::Poll(Probe::Guard(guard)), next);
+        if self.guards(task) {
+            let next = self.now.saturating_add(limits.every.max(1));
+            self.ledger.arm(id, TimerPurpose::Poll(Probe::Guard(guard)), next);
+        }
     }
 
-    /// `wait.for` is over, once each of its guards has been seen.
+    /// Whether the guards of this task look.
+    fn guards(&self, task: TaskIx) -> bool {
+        let row = &self.tasks[task];
+        row.marks.tripped.is_none()
+            && matches!(row.state, State::Running | State::Inside(Stage::Body))
+            && !self.chart.node(row.id.node).guards.is_empty()
+    }
+
+    /// The tasks whose guards look while this one runs: itself, and the composites whose steps it is among. (An undo, or a
+    /// `finally`, is no step.)
+    pub(crate) fn guardians(&self, task: TaskIx) -> impl Iterator<Item = TaskIx> {
+        let around = std::iter::successors(Some(task), |task| {
+            let scope = self.tasks[*task].scope;
+            let owner = self.scopes.get(scope)?.owner;
+            matches!(self.role(scope), ScopeRole::Body | ScopeRole::Between).then_some(owner)
+        });
+        around.filter(|task| self.guards(*task))
+    }
+
+    /// `wait.for` is over, once each guard that looks meanwhile was seen.
     pub(crate) fn wait_over(&mut self, task: TaskIx) {
-        match self.tasks[task].detail.as_mut() {
-            Some(detail) if !detail.all_seen() => detail.elapsed = true,
-            _ => self.went_through(task),
+        let seen = |task: &TaskIx| self.tasks[*task].detail.as_ref().is_none_or(|detail| detail.all_seen());
+        let unseen = self.guardians(task).find(|guardian| !seen(guardian));
+        match unseen {
+            Some(guardian) => self.tasks[guardian].detail().overtime.push(task),
+            None => self.went_through(task),
+        }
+    }
+
+    /// The guards of this task were all seen.
+    fn end_overtime(&mut self, task: TaskIx) {
+        for wait in std::mem::take(&mut self.tasks[task].detail().overtime) {
+            let row = &self.tasks[wait];
+            // It may have been cut off, and begun anew, since.
+            let over = row.state == State::Running && self.ledger.due(row.id, TimerPurpose::Wait).is_none();
+            if over {
+                self.wait_over(wait);
+            }
         }
     }
 
     /// What the guards saw is too old to end a wait on. They look again when that is due, not at once: looks that follow
     /// one another faster than `every`, one for each take-over, would count the same moment as several failures.
     pub(crate) fn unsee(&mut self, task: TaskIx) {
-        for watch in &mut self.tasks[task].detail().watches {
-            watch.seen = false;
-        }
+        let watches = self.tasks[task].detail.as_mut().map(|detail| &mut detail.watches);
+        watches.into_iter().flatten().for_each(|watch| watch.seen = false);
     }
 
     /// Fails a composite from outside its body: its guard tripped, or its deadline is over.

@@ -1,12 +1,10 @@
 //! People: answers to questions, human nodes, and gates that close again.
 
-use std::sync::Arc;
-
 use crate::kernel::{Kernel, RUN};
 use crate::ledger::Work;
 use crate::program::{Human, Kind};
 use crate::task::{Cause, End, Marks, Stage, State, TaskIx};
-use crate::{About, Answer, FailureClass, PersonId, TaskId, TimerPurpose};
+use crate::{About, Answer, PersonId, TaskId, TimerPurpose};
 
 impl Kernel {
     pub(crate) fn answered(&mut self, about: About, answer: Answer) {
@@ -77,12 +75,20 @@ impl Kernel {
         self.ledger.worked(id);
         self.ledger.unwatch(id);
         self.ledger.disarm(id, TimerPurpose::Deadline);
-        let Marks { expired, tripped, .. } = self.tasks[task].marks;
+        let Marks { expired, tripped, touched, unsettled, .. } = self.tasks[task].marks;
+        if self.stopping(task) {
+            // Nobody is asked for what does not start any more.
+            match unsettled {
+                true => self.settle_now(task),
+                false => self.end(task, if touched { End::Stopped } else { End::NotStarted }),
+            }
+            return;
+        }
         let gate = self.task_at(gate).filter(|gate| *gate != task && !expired && tripped.is_none());
         match gate.filter(|gate| self.reopen(*gate)) {
             Some(gate) => {
                 self.tasks[task].state = State::Held;
-                self.tasks[task].tries -= 1;
+                self.tasks[task].uncount();
                 self.tasks[gate].detail().holds.push(task);
             }
             None => self.failed(task, Cause::Gate),
@@ -92,25 +98,38 @@ impl Kernel {
     /// What a task that is ready comes to at its gates; whether all are passed. One that is asked again is waited for; one
     /// that ended otherwise than passed, whoever put up with that, never counts as passed.
     pub(crate) fn gates_passed(&mut self, task: TaskIx) -> bool {
-        let id = self.tasks[task].id;
-        let chart = Arc::clone(&self.chart);
-        let gates = chart.node(id.node).gates.iter();
-        let closed = gates.filter_map(|gate| self.visible(id, *gate)).filter_map(|gate| self.task_at(gate));
-        let closed = closed
-            .map(|gate| (gate, self.tasks[gate].ended()))
-            .find(|(_, end)| !matches!(end, Some(End::Done | End::Skipped)));
+        let closed = self.gates(task).find(|(_, end)| !matches!(end, Some(End::Done | End::Skipped)));
         match closed {
             None => return true,
             Some((gate, None)) => {
-                self.ledger.disarm(id, TimerPurpose::Deadline);
+                self.ledger.disarm(self.tasks[task].id, TimerPurpose::Deadline);
                 self.tasks[task].state = State::Held;
                 self.tasks[gate].detail().holds.push(task);
             }
-            // This says nothing about an attempt before, which is still in doubt.
-            Some(_) if self.tasks[task].marks.unsettled => self.ask_in_doubt(task, FailureClass::Lost),
-            Some(_) => self.failed(task, Cause::Gate),
+            Some(_) => self.shut_out(task),
         }
         false
+    }
+
+    /// Its gates, and how each ended; `None`: somebody is asked still.
+    fn gates(&self, task: TaskIx) -> impl Iterator<Item = (TaskIx, Option<End>)> {
+        let id = self.tasks[task].id;
+        let gates = self.chart.node(id.node).gates.iter();
+        let gates = gates.filter_map(move |gate| self.task_at(self.visible(id, *gate)?));
+        gates.map(|gate| (gate, self.tasks[gate].ended()))
+    }
+
+    /// One of its gates was not passed, and nobody is asked about it any more.
+    pub(crate) fn is_shut_out(&self, task: TaskIx) -> bool {
+        self.gates(task).any(|(_, end)| !matches!(end, None | Some(End::Done | End::Skipped)))
+    }
+
+    fn shut_out(&mut self, task: TaskIx) {
+        // This says nothing about an attempt before, which is still in doubt.
+        match self.tasks[task].marks.unsettled {
+            true => self.settle_now(task),
+            false => self.failed(task, Cause::Gate),
+        }
     }
 
     /// Lets a passed gate wait again; false if it is not one that can.
@@ -143,7 +162,9 @@ impl Kernel {
             }
             match end {
                 End::Done | End::Skipped => self.make_ready(task),
-                End::Failed => self.failed(task, Cause::Gate),
+                End::Failed => self.shut_out(task),
+                // In doubt, and nobody lets it try again.
+                End::NotStarted | End::Stopped if self.tasks[task].marks.unsettled => self.settle_now(task),
                 // Cut off: so is what it held back, in its turn.
                 End::NotStarted | End::Stopped => {}
             }

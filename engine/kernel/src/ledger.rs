@@ -265,10 +265,13 @@ impl Ledger {
         tasks.into_iter().for_each(|task| self.release(task));
     }
 
-    /// Tasks whose probe looks, or will when that is due.
-    pub(crate) fn polled(&self, probe: Probe) -> Vec<TaskId> {
-        let looks = [Item::Check(probe), Item::Timer(TimerPurpose::Poll(probe))];
-        self.entries.keys().filter(|(_, item)| looks.contains(item)).map(|(task, _)| *task).collect()
+    /// Tasks with such a probe that looks, or will when that is due.
+    pub(crate) fn polled(&self, is: impl Fn(Probe) -> bool) -> Vec<TaskId> {
+        let looks = self.entries.keys().filter(|(_, item)| match item {
+            Item::Check(probe) | Item::Timer(TimerPurpose::Poll(probe)) => is(*probe),
+            _ => false,
+        });
+        looks.map(|(task, _)| *task).collect()
     }
 
     /// Ends every `Prepare` that is out; whose they were.
@@ -279,6 +282,11 @@ impl Ledger {
             self.drop_where(task, |item| item == Item::Work);
         }
         tasks
+    }
+
+    /// The attempt that is being prepared, or waits for its delay, does not come.
+    pub(crate) fn call_off(&mut self, task: TaskId) {
+        self.drop_where(task, |item| matches!(item, Item::Work | Item::Timer(TimerPurpose::Retry)));
     }
 
     /// Ends the guards of a task.

@@ -90,12 +90,15 @@ impl Kernel {
     pub(crate) fn unobserved(&mut self, gap: Ms) {
         for (id, due) in self.ledger.armed(TimerPurpose::Wait) {
             let Some(task) = self.task_at(id) else { continue };
-            if !self.chart.node(id.node).guards.is_empty() {
+            if self.guardians(task).next().is_some() {
                 self.ledger.arm(id, TimerPurpose::Wait, due.saturating_add(gap));
-                self.unsee(task);
             }
         }
-        for id in self.ledger.polled(Probe::Until) {
+        for id in self.ledger.polled(|probe| matches!(probe, Probe::Guard(_))) {
+            let Some(task) = self.task_at(id) else { continue };
+            self.unsee(task);
+        }
+        for id in self.ledger.polled(|probe| probe == Probe::Until) {
             let Some(task) = self.task_at(id) else { continue };
             let detail = self.tasks[task].detail();
             (detail.held_since, detail.unseen) = (None, true);

@@ -133,6 +133,11 @@ impl Kernel {
         false
     }
 
+    /// Whether a person may have a task that is in doubt run again: not where a gate of it was refused.
+    pub fn may_run_again(&self, id: TaskId) -> bool {
+        self.task_at(id).is_some_and(|task| !self.is_shut_out(task))
+    }
+
     /// Undos that did not complete, in the order in which their tasks were opened.
     pub fn blocked(&self) -> Vec<Blocked> {
         self.with_undo(|undo| match undo {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::kernel::{Kernel, RUN};
-use crate::program::{Kind, ScopeId, Undo};
+use crate::program::{ScopeId, Undo};
 use crate::rollback::Mode;
 use crate::scope::ScopeIx;
 use crate::task::{Cause, End, Stage, State, TaskIx, Then, Undoing};
@@ -116,7 +116,7 @@ impl Kernel {
             }
             let Some(task) = reversal.unseen.front().copied() else { return };
             let id = self.tasks[task].id;
-            let looks = self.chart.node(id.node).verify.is_some() && !self.tasks[task].is_composite();
+            let looks = self.chart.node(id.node).verify.is_some();
             if looks && reversal.open >= limit {
                 return;
             }
@@ -207,7 +207,7 @@ impl Kernel {
                 return Some(only);
             }
             task = run.owner;
-            if self.chart.node(self.tasks[task].id.node).undo != Undo::Nothing {
+            if self.undo_of(task) != Undo::Nothing {
                 return None;
             }
         }
@@ -231,21 +231,33 @@ impl Kernel {
 
     /// What there is to undo: leaves with an effect, and composites with an undo of their own.
     fn undo_candidates(&self, only: &Only) -> Vec<TaskIx> {
-        self.inside(only, |kernel, task| {
+        // What stands for the undos inside it is undone as a whole.
+        let opens = |kernel: &Kernel, task: TaskIx| kernel.undo_of(task) == Undo::Nothing;
+        self.inside(only, opens, |kernel, task| {
             let row = &kernel.tasks[task];
             let undone = matches!(row.undo, Undoing::Done | Undoing::Left);
-            let has_undo = matches!(kernel.chart.node(row.id.node).undo, Undo::Scope(_));
+            let has_undo = matches!(kernel.undo_of(task), Undo::Scope(_));
             let did = if row.is_composite() { kernel.any_child_begun(task) } else { row.marks.touched };
             has_undo && !undone && did
         })
     }
 
     fn crosses_pivot(&self, only: &Only) -> bool {
-        self.run.crossed > 0 && !self.inside(only, |kernel, task| kernel.tasks[task].marks.crossed).is_empty()
+        let crossed = |kernel: &Kernel, task: TaskIx| kernel.tasks[task].marks.crossed;
+        self.run.crossed > 0 && !self.inside(only, |_, _| true, crossed).is_empty()
     }
 
-    /// The tasks below the run, as far as `only` includes them, that are so.
-    fn inside(&self, only: &Only, is: impl Fn(&Kernel, TaskIx) -> bool) -> Vec<TaskIx> {
+    fn undo_of(&self, task: TaskIx) -> Undo {
+        self.chart.node(self.tasks[task].id.node).undo
+    }
+
+    /// The tasks below the run, as far as `only` includes them, that are so; inside composites only where `opens` says so.
+    fn inside(
+        &self,
+        only: &Only,
+        opens: impl Fn(&Kernel, TaskIx) -> bool,
+        is: impl Fn(&Kernel, TaskIx) -> bool,
+    ) -> Vec<TaskIx> {
         let mut found = Vec::new();
         let mut todo: Vec<ScopeIx> = self.bodies(RUN);
         while let Some(scope) = todo.pop() {
@@ -257,8 +269,7 @@ impl Kernel {
                 if is(self, task) {
                     found.push(task);
                 }
-                let node = self.chart.node(self.tasks[task].id.node);
-                if !matches!(node.kind, Kind::Action) && node.undo == Undo::Nothing {
+                if opens(self, task) {
                     todo.extend(self.bodies(task));
                 }
             }

@@ -49,7 +49,14 @@ impl Mode {
 impl Kernel {
     /// Unwinds a composite on its own behalf; [`Kernel::unwound_own`] hears of the end.
     pub(crate) fn begin_unwinding(&mut self, task: TaskIx, mode: Mode) {
-        self.undo_composite(task, mode);
+        let Task { id, undo, .. } = self.tasks[task];
+        let whole = matches!(self.chart.node(id.node).undo, Undo::Scope(_));
+        if whole && mode.undoes() && mode.stands(undo) {
+            // It was tried before a new incarnation that did not come, and is not tried again by itself.
+            self.set_outcome(task, undo, undo.is_blocked());
+        } else {
+            self.undo_composite(task, mode);
+        }
     }
 
     /// Unwinds a scope; its owner hears of the end.

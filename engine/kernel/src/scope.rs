@@ -276,7 +276,11 @@ impl Kernel {
 
     fn stop_task(&mut self, task: TaskIx, inner: &mut Vec<ScopeIx>) {
         let row = &self.tasks[task];
-        if row.marks.unsettled && !matches!(row.state, State::Ended(_)) {
+        if row.marks.unsettled {
+            // The attempt that was to settle its doubt does not begin.
+            if matches!(row.state, State::Ready | State::Held | State::Preparing | State::Delayed) {
+                self.settle_now(task);
+            }
             return;
         }
         let cut = if row.begun() { End::Stopped } else { End::NotStarted };

@@ -19,7 +19,7 @@
 //! | `Verifying` | match | `Warned`, `Ended(Done)` |
 //! | | mismatch after done | a failed attempt |
 //! | | mismatch in doubt: proven absent | a failed attempt, without effect |
-//! | | mismatch in doubt: cannot tell | `Ready` (retry), `Ended(Failed)` (compensate), `InDoubt` (ask) |
+//! | | mismatch in doubt: cannot tell | `Delayed`, `Ready` (retry), `Ended(Failed)` (compensate), `InDoubt` (ask) |
 //! | `InDoubt`, `Warned` | `Answered` | `Ended(Done)`, `Ended(Failed)`, a failed attempt, `Ready` |
 //! | *a failed attempt* | `retry` allows another | `Delayed`, then `Ready` |
 //! | | of a check that could not see, as `on_inconclusive` says | `Ended(Done)`, `Warned` |
@@ -31,6 +31,7 @@
 //! | | cut off by a failure outside | `Ended(Stopped)` |
 //! | anything that has not begun | a failure beside it | `Ended(NotStarted)` |
 //! | waits, human nodes, delays, reads | a failure beside them | `Ended(Stopped)` |
+//! | in doubt, and not in an attempt | a failure beside it, its deadline | `Verifying`, else as `on_in_doubt` says but for another attempt |
 //!
 //! A running write, a verification and a doubt are never cut off: what they come to decides what has to be undone.
 
@@ -112,8 +113,8 @@ pub(crate) struct Detail {
     pub(crate) unseen: bool,
     /// `wait.until`: its time is over but for such a look.
     pub(crate) overdue: bool,
-    /// `wait.for` is over but for a guard that has not been seen yet.
-    pub(crate) elapsed: bool,
+    /// Waits, itself or inside it, that are over but for a look of its guards.
+    pub(crate) overtime: Vec<TaskIx>,
     /// Tasks that wait for this gate to be passed again.
     pub(crate) holds: Vec<TaskIx>,
 }
@@ -333,6 +334,12 @@ impl Task {
     /// Begins anew, as if it had never run; only the attempts go on counting.
     pub(crate) fn renew(&mut self) {
         *self = Task { attempt: self.attempt, ..Task::new(self.id, self.frame, self.scope) };
+    }
+
+    /// The last attempt does not count for `retry`.
+    pub(crate) fn uncount(&mut self) {
+        // One that a person wanted may have been called off before it was counted.
+        self.tries = self.tries.saturating_sub(1);
     }
 
     pub(crate) fn begun(&self) -> bool {

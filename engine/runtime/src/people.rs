@@ -182,6 +182,10 @@ fn fit(view: View<'_>, about: About, answer: &Answer, by: &Person) -> Result<Ans
     };
     use Answer::{Done, Fail, Keep, NotDone, Retry, Undo};
     match about {
+        About::InDoubt(task) if *answer == Retry && !view.kernel.may_run_again(task) => Err(Refusal {
+            message: "it cannot be run again: what it waits for was refused, or is not asked any more".into(),
+            hint: Some("say what you find: `--done`, `--not-done`".into()),
+        }),
         About::InDoubt(task) if view.kernel.is_undone_by_rollback(task) => {
             one_of(&[Done, NotDone, Undo, Retry], "--done, --not-done, --undo, --retry")
         }

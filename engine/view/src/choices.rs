@@ -2,7 +2,7 @@
 
 use runbook_wire::{About, Answer, EntryKind, Promise};
 
-use crate::{Next, Question, Run, Tree, summary::quote};
+use crate::{Key, Next, Node, Question, Run, Status, Tree, summary::quote};
 
 /// One thing that may be said to a question.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +59,9 @@ pub fn choices(tree: &Tree<'_>, question: &Question) -> Vec<Choice> {
                 choice("it did not happen", "not-done", Answer::NotDone),
             ];
             all.extend(may_be_undone(tree, task.node).then(|| undo("undo it")));
-            all.push(choice("run it again", "retry", Answer::Retry));
+            all.extend(
+                may_run_again(tree, Key::of(task)).then(|| choice("run it again", "retry", Answer::Retry)),
+            );
             all
         }
         About::Warning(_) => vec![keep("go on"), choice("fail", "fail", Answer::Fail)],
@@ -159,6 +161,15 @@ fn may_be_undone(tree: &Tree<'_>, node: u32) -> bool {
     run.shape.is_forward(&run.outline, node)
         && around.any(|e| !e.undo.is_empty() && matches!(e.promise, Promise::Own(_) | Promise::Steps))
         && tree.crossed_pivot().is_none()
+}
+
+/// Not where the gate that held it back was refused.
+fn may_run_again(tree: &Tree<'_>, task: Key) -> bool {
+    let gate = tree.run.task(task).and_then(|state| state.gate.as_ref());
+    let refused = |gate: &Node<'_>| {
+        matches!(gate.status, Status::Failed | Status::NotDone | Status::Cancelled | Status::NotStarted)
+    };
+    !gate.and_then(|(gate, _)| tree.find(*gate)).is_some_and(refused)
 }
 
 /// Items of a checklist that are done by the last word on them.

@@ -14,8 +14,10 @@ use crate::build::{
 /// What may be in a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
-    /// Things that depend on how long something takes: deadlines, timeouts, guards.
-    pub(crate) timing: bool,
+    /// Guards.
+    pub(crate) guards: bool,
+    /// Deadlines and timeouts.
+    pub(crate) limits: bool,
     /// A point of no return.
     pub(crate) pivot: bool,
     /// Steps side by side.
@@ -25,12 +27,16 @@ pub(crate) struct Scope {
 pub(crate) fn books(scope: Scope) -> impl Strategy<Value = Book> {
     let root = vec(step(2, scope), 1..6);
     let beside = || vec(simple(), 0..3);
-    let pivot =
-        if scope.pivot { prop::option::of(any::<prop::sample::Index>()).boxed() } else { Just(None).boxed() };
-    (root, beside(), policies(true), 1..4u32, pivot).prop_map(
-        move |(steps, finally, on_failure, limit, pivot)| {
-            let mut book = Book { steps, finally, on_failure, revert: None, max_parallel: limit };
-            if let Some(pivot) = pivot {
+    let pivot = if scope.pivot {
+        prop::option::of((any::<prop::sample::Index>(), around_a_pivot())).boxed()
+    } else {
+        Just(None).boxed()
+    };
+    let revert = prop::option::weighted(0.15, vec(undo_step(), 1..3));
+    (root, beside(), policies(true), 1..4u32, pivot, revert).prop_map(
+        move |(steps, finally, on_failure, limit, pivot, revert)| {
+            let mut book = Book { steps, finally, on_failure, revert, max_parallel: limit };
+            if let Some((pivot, around)) = pivot {
                 // A pivot stands alone: nothing runs beside it.
                 for step in &mut book.steps {
                     step.needs = None;
@@ -45,10 +51,14 @@ pub(crate) fn books(scope: Scope) -> impl Strategy<Value = Book> {
                     not_done: false,
                     after_done: false,
                 });
+                if let Some(undo) = around {
+                    step = group("", [write(""), step]);
+                    step.undo = undo;
+                }
                 book.steps.insert(at, step);
             }
             if !scope.parallel {
-                serialise(&mut book.steps);
+                walk(&mut book.steps, &serialise);
             }
             Namer::default().book(&mut book);
             book
@@ -56,27 +66,54 @@ pub(crate) fn books(scope: Scope) -> impl Strategy<Value = Book> {
     )
 }
 
-fn serialise(steps: &mut [Step]) {
+/// A pivot stands among the runbook's steps, or in a group, which may be undone as a whole.
+fn around_a_pivot() -> impl Strategy<Value = Option<Restore>> {
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Restore::Nothing)),
+        1 => Just(Some(Restore::Left)),
+        1 => vec(undo_step(), 1..3).prop_map(|steps| Some(Restore::Steps(steps))),
+    ]
+}
+
+/// Changes each step, and those inside it.
+fn walk(steps: &mut [Step], change: &dyn Fn(&mut Step)) {
     for step in steps {
-        step.needs = None;
-        // Probes and people find out what happened; other policies act without knowing, and rightly differ.
-        step.node.on_in_doubt = InDoubt::Ask;
-        step.node.on_warning = OnWarning::Continue;
-        step.node.on_inconclusive = OnWarning::Fail;
+        change(step);
         if let Restore::Steps(undo) = &mut step.undo {
-            serialise(undo);
+            walk(undo, change);
         }
         match &mut step.what {
-            What::Group { body, .. } => serialise(body),
-            What::Switch(cases) => cases.iter_mut().for_each(|case| serialise(case)),
-            What::Each { body, each, .. } => {
-                each.max_parallel = 1;
-                each.batches.iter_mut().for_each(|batch| batch.max_parallel = 1);
-                serialise(body);
-            }
+            What::Group { body, .. } | What::Each { body, .. } => walk(body, change),
+            What::Switch(cases) => cases.iter_mut().for_each(|case| walk(case, change)),
             What::Action | What::For(_) | What::Until(_) | What::Human(_) => {}
         }
     }
+}
+
+/// Nothing side by side.
+fn serialise(step: &mut Step) {
+    step.needs = None;
+    // Probes and people find out what happened; other policies act without knowing, and rightly differ.
+    step.node.on_in_doubt = InDoubt::Ask;
+    step.node.on_warning = OnWarning::Continue;
+    step.node.on_inconclusive = OnWarning::Fail;
+    if let What::Each { each, .. } = &mut step.what {
+        each.max_parallel = 1;
+        each.batches.iter_mut().for_each(|batch| batch.max_parallel = 1);
+    }
+}
+
+/// Nothing fails by policy.
+pub(crate) fn soften(book: &mut Book) {
+    let soft = |step: &mut Step| {
+        if step.node.on_in_doubt == InDoubt::Compensate {
+            step.node.on_in_doubt = InDoubt::Retry;
+        }
+        step.node.on_warning = OnWarning::Continue;
+    };
+    walk(&mut book.steps, &soft);
+    walk(&mut book.finally, &soft);
 }
 
 /// Steps of `finally`, `first`, `between`.
@@ -103,7 +140,7 @@ fn policies(run: bool) -> impl Strategy<Value = Policy> {
 }
 
 fn leaf(scope: Scope) -> impl Strategy<Value = Step> {
-    let timed = scope.timing;
+    let timed = scope.limits;
     let timeout = prop::option::weighted(0.3, 50..400u64);
     let humans = (1..3u32, any::<bool>(), timeout).prop_map(move |(count, exclude_requester, timeout)| {
         let timeout = timeout.filter(|_| timed);
@@ -159,7 +196,7 @@ fn doubtful(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Step> {
             })
         });
     let policy =
-        prop_oneof![3 => Just(InDoubt::Ask), 1 => Just(InDoubt::Retry), 1 => Just(InDoubt::Compensate)];
+        prop_oneof![3 => Just(InDoubt::Ask), 2 => Just(InDoubt::Retry), 1 => Just(InDoubt::Compensate)];
     (step, verify, policy).prop_map(|(step, verify, on_in_doubt)| {
         step.with(|node| {
             node.verify = verify;
@@ -211,12 +248,12 @@ fn step(depth: u32, scope: Scope) -> BoxedStrategy<Step> {
             if composite && !is_each && whole.1 {
                 step = step.verify(5, 12);
             }
-            if scope.timing {
+            if scope.limits {
                 step.node.timeout = whole.0.filter(|_| composite && !is_each);
                 step.node.deadline = deadline;
-                if let Some(failures) = guard {
-                    step = step.guard(15, failures);
-                }
+            }
+            if let Some(failures) = guard.filter(|_| scope.guards) {
+                step = step.guard(15, failures);
             }
             step.needs = needs.map(|needs| needs.into_iter().map(|need| need.to_string()).collect());
             step

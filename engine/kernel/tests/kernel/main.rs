@@ -1,5 +1,6 @@
 //! The kernel, seen from outside: rules as small scripts, and properties over generated programs and worlds.
 
+mod begin;
 mod build;
 mod generate;
 mod properties;

@@ -55,7 +55,8 @@ impl Simulation {
             if self.once_in(self.mischief.pause) {
                 self.feed(Fact::Barred)?;
                 self.crash()?;
-                self.feed(Fact::Admitted)?;
+                let refused = self.once_in(4);
+                self.feed(if refused { Fact::Refused } else { Fact::Admitted })?;
             }
         }
         while self.advance()? {}

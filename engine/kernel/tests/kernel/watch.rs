@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_kernel::{
-    BatchSize, Command, Each, Event, Fact, FrameRole, Kernel, Kind, NodeId, Program, Rollback, ScopeRole,
-    TaskId, TaskState, Undo, UndoState,
+    BatchSize, Command, Each, Event, Fact, Forward, FrameRole, Kernel, Kind, NodeId, Program, Rollback,
+    ScopeRole, TaskId, TaskState, Undo, UndoState,
 };
 
+use crate::begin::{Begin, tolerated};
 use crate::world::{Place, World};
 
 #[derive(Debug, Clone, Default)]
@@ -26,11 +27,12 @@ pub(crate) struct Watch {
     pivot: Option<usize>,
     requested: bool,
     count: usize,
+    begin: Begin,
 }
 
-type Verdict = Result<(), String>;
+pub(crate) type Verdict = Result<(), String>;
 
-fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
+pub(crate) fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
 }
 
@@ -45,6 +47,7 @@ impl Watch {
     ) -> Verdict {
         self.count += 1;
         self.note(event, kernel, world)?;
+        self.begin.step(event, commands, kernel, world)?;
         for &command in commands {
             match command {
                 Command::Prepare { task, .. } => self.prepare(task, kernel, world)?,
@@ -127,11 +130,12 @@ impl Watch {
         for &need in &node.needs {
             let need = TaskId { frame: task.frame, node: need };
             let state = kernel.task(need).map(|view| view.state);
-            let tolerant = matches!(state, Some(TaskState::Done | TaskState::Skipped))
-                || state == Some(TaskState::Failed)
+            let satisfied = matches!(state, Some(TaskState::Done | TaskState::Skipped))
+                || state == Some(TaskState::Failed) && tolerated(need, &world.program)
                 // A gate that was passed may wait again for somebody else.
-                || matches!(world.program.nodes[need.node.0 as usize].kind, Kind::Human(_));
-            require(tolerant, || format!("{place:?} starts while it needs {need:?}, which is {state:?}"))?;
+                || matches!(world.program.nodes[need.node.0 as usize].kind, Kind::Human(_))
+                    && self.done.contains(&world.place(need, kernel));
+            require(satisfied, || format!("{place:?} starts while it needs {need:?}, which is {state:?}"))?;
         }
         for &gate in &node.gates {
             let gate = kernel.visible(task, gate);
@@ -152,15 +156,17 @@ impl Watch {
     fn undo_starts(&mut self, owner: TaskId, kernel: &Kernel, world: &World) -> Verdict {
         let place = world.place(owner, kernel);
         require(!self.undone.contains(&place), || format!("{place:?} is undone twice"))?;
-        if let Some(pivot) = self.pivot.filter(|_| !self.requested) {
+        if let Some(pivot) = self.pivot {
             let begun = self.begun.get(&place).copied().unwrap_or(0);
-            require(begun > pivot, || format!("{place:?} is undone after the pivot"))?;
+            require(begun > pivot, || format!("{place:?} is undone, and the pivot came after it"))?;
+            let by_itself = self.requested || undone_inside(owner, kernel, &world.program);
+            require(by_itself, || format!("{place:?} is undone by itself after the pivot"))?;
         }
         if self.undoing.insert(place.clone(), owner).is_some() {
             return Ok(());
         }
         // Nothing that rests on it is still in effect, but for what was decided to be left.
-        for later in &world.applied {
+        for later in world.in_effect() {
             let Some(&task) = self.tasks.get(later) else { continue };
             if self.is_undone(later, task, kernel, world) || !comes_after(task, owner, kernel, &world.program)
             {
@@ -225,7 +231,7 @@ impl Watch {
                     matches!(state, Some(TaskState::Done | TaskState::Failed | TaskState::Skipped))
                 };
                 let owed = match scope.owner {
-                    None => frame == 0,
+                    None => frame == 0 && status.forward != Forward::Refused,
                     Some(owner) => self.has_begun(TaskId { frame, node: owner }, kernel, world),
                 };
                 require(!owed || scope.nodes.iter().all(|node| ran(*node)), || {
@@ -239,7 +245,7 @@ impl Watch {
             })?;
         }
         if status.rollback == Rollback::Complete && !self.requested {
-            for place in &world.applied {
+            for place in world.in_effect() {
                 let Some(&task) = self.tasks.get(place) else { continue };
                 let undone = self.is_undone(place, task, kernel, world);
                 require(undone || left(task, kernel, program), || {
@@ -304,7 +310,7 @@ pub(crate) fn above(task: TaskId, kernel: &Kernel, program: &Program) -> Vec<Tas
     around
 }
 
-fn is_forward(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
+pub(crate) fn is_forward(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
     let outermost = above(task, kernel, program).last().copied().unwrap_or(task);
     let scope = &program.scopes[program.nodes[outermost.node.0 as usize].scope.0 as usize];
     scope.owner.is_none() && scope.role == ScopeRole::Body
@@ -324,6 +330,18 @@ fn comes_after(later: TaskId, earlier: TaskId, kernel: &Kernel, program: &Progra
     let (later, earlier) = (way(later), way(earlier));
     let parting = later.iter().zip(&earlier).find(|(one, other)| one != other);
     parting.is_some_and(|(one, other)| one.frame == other.frame && needs(program, one.node, other.node))
+}
+
+/// In a group that is tried again, or in an item whose failure is tolerated: what of it is undone is its own affair.
+fn undone_inside(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
+    above(task, kernel, program).into_iter().chain([task]).any(|around| {
+        let node = &program.nodes[around.node.0 as usize];
+        match &node.kind {
+            Kind::Each(each) => each.max_failures > 0 || node.retry.max_attempts > 1,
+            Kind::Action => false,
+            _ => node.retry.max_attempts > 1,
+        }
+    })
 }
 
 fn needs(program: &Program, node: NodeId, other: NodeId) -> bool {

@@ -27,6 +27,8 @@ pub(crate) struct Temper {
     pub(crate) trouble: u32,
     /// Probes of guards fail, things take long, people let time pass.
     pub(crate) timing: bool,
+    /// Nothing fails for good: answers get lost, gates close, and people say what is there.
+    pub(crate) mild: bool,
 }
 
 /// How an attempt really goes.
@@ -37,12 +39,22 @@ pub(crate) enum Deed {
     },
     /// It says that it is done, and is not.
     Lied,
-    Failed,
+    /// Whether a part of its effect is there.
+    Failed {
+        partial: bool,
+    },
     NotDone,
     /// The answer is lost; whether the effect is there.
     Unknown {
         applied: bool,
     },
+}
+
+impl Deed {
+    /// Its effect is there.
+    fn applies(self) -> bool {
+        matches!(self, Deed::Done { .. } | Deed::Unknown { applied: true })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -59,7 +71,10 @@ pub(crate) struct World {
     probes: BTreeMap<(Place, Probe), u32>,
     /// Whether the effect of a write is there.
     pub(crate) applied: BTreeSet<Place>,
-    gates_closed: BTreeSet<(Place, &'static str)>,
+    /// Whether a part of it is, which no probe takes for all of it.
+    partial: BTreeSet<Place>,
+    /// How often a task looked at its gates.
+    looks: BTreeMap<(Place, &'static str), u32>,
     asked: BTreeMap<String, u32>,
     pub(crate) interrupted: BTreeSet<TaskId>,
 }
@@ -75,7 +90,8 @@ impl World {
             attempts: BTreeMap::new(),
             probes: BTreeMap::new(),
             applied: BTreeSet::new(),
-            gates_closed: BTreeSet::new(),
+            partial: BTreeSet::new(),
+            looks: BTreeMap::new(),
             asked: BTreeMap::new(),
             interrupted: BTreeSet::new(),
         }
@@ -157,7 +173,7 @@ impl World {
                 let place = self.place(task, kernel);
                 let deed = self.deed(&place);
                 let half = self.roll(&(place.clone(), "crash")).is_multiple_of(2);
-                if half && matches!(deed, Deed::Done { .. } | Deed::Unknown { applied: true }) {
+                if half && deed.applies() {
                     self.apply(&place);
                 }
             }
@@ -197,13 +213,21 @@ impl World {
             return Deed::Done { warning: self.roll(&(place, nth, "warning")).is_multiple_of(10) };
         }
         match self.roll(&(place, nth, "deed")) % 8 {
-            0..=2 => Deed::Failed,
+            _ if self.temper.mild && write => Deed::Unknown { applied: true },
+            _ if self.temper.mild => Deed::Done { warning: false },
+            0..=1 => Deed::Failed { partial: false },
+            2 => Deed::Failed { partial: write },
             3 => Deed::NotDone,
             4 if write => Deed::Lied,
             5 if write => Deed::Unknown { applied: true },
             6 if write => Deed::Unknown { applied: false },
-            _ => Deed::Failed,
+            _ => Deed::Failed { partial: false },
         }
+    }
+
+    /// Writes whose effect is there, or some of it.
+    pub(crate) fn in_effect(&self) -> impl Iterator<Item = &Place> {
+        self.applied.union(&self.partial)
     }
 
     fn is_read(&self, task: TaskId) -> bool {
@@ -229,7 +253,7 @@ impl World {
                 let mut deed = self.deed(&place);
                 if self.interrupted.remove(&task) {
                     deed = if self.roll(&(&place, "stop")).is_multiple_of(2) {
-                        Deed::Failed
+                        Deed::Failed { partial: true }
                     } else {
                         Deed::Unknown { applied: false }
                     };
@@ -239,15 +263,19 @@ impl World {
                     Deed::Done { warning } => Ended::Done { warning },
                     Deed::Lied => Ended::Done { warning: false },
                     // Half of the checks that fail could not see what they look for.
-                    Deed::Failed if self.is_read(task) && self.roll(&(&place, "blind")).is_multiple_of(2) => {
+                    Deed::Failed { .. }
+                        if self.is_read(task) && self.roll(&(&place, "blind")).is_multiple_of(2) =>
+                    {
                         Ended::Failed(FailureClass::Inconclusive)
                     }
-                    Deed::Failed => Ended::Failed(FailureClass::Error),
+                    Deed::Failed { .. } => Ended::Failed(FailureClass::Error),
                     Deed::NotDone => Ended::NotDone(FailureClass::Connect),
                     Deed::Unknown { .. } => Ended::Unknown(FailureClass::Timeout),
                 };
-                if matches!(deed, Deed::Done { .. } | Deed::Unknown { applied: true }) {
+                if deed.applies() {
                     self.apply(&place);
+                } else if deed == (Deed::Failed { partial: true }) && !self.is_read(task) {
+                    self.partial.insert(place);
                 }
                 Fact::Ended { task, attempt, how }
             }
@@ -255,7 +283,7 @@ impl World {
                 Fact::Checked { task, probe, round, seen: self.see(task, probe, kernel) }
             }
             Command::Close { task, attempt } => {
-                let ok = !self.trouble(&(self.place(task, kernel), "close"));
+                let ok = self.temper.mild || !self.trouble(&(self.place(task, kernel), "close"));
                 Fact::Closed { task, attempt, ok }
             }
             Command::Arm { timer, .. } => Fact::Fired { timer },
@@ -274,7 +302,10 @@ impl World {
             return Fact::Skipped { task, attempt };
         }
         let nth = self.attempts.get(&place).copied().unwrap_or(0);
-        if self.trouble(&(&place, nth, "prepare")) && self.roll(&(&place, nth)).is_multiple_of(4) {
+        if !self.temper.mild
+            && self.trouble(&(&place, nth, "prepare"))
+            && self.roll(&(&place, nth)).is_multiple_of(4)
+        {
             *self.attempts.entry(place).or_default() += 1;
             return Fact::Ended { task, attempt, how: Ended::Failed(FailureClass::Error) };
         }
@@ -294,7 +325,7 @@ impl World {
         }
     }
 
-    /// A gate that a task had passed, and finds closed, once each time that it looks.
+    /// A gate that a task had passed, and finds closed: any of them, any time that it looks.
     fn closed_gate(
         &mut self,
         place: &Place,
@@ -302,12 +333,14 @@ impl World {
         task: TaskId,
         kernel: &Kernel,
     ) -> Option<TaskId> {
-        let gate = *self.program.nodes[task.node.0 as usize].gates.last()?;
+        let looks = self.looks.entry((place.clone(), when)).or_default();
+        *looks += 1;
+        let of = (place, when, *looks);
+        let gates = &self.program.nodes[task.node.0 as usize].gates;
+        let gate = *gates.get(self.roll(&(&of, "which")) as usize % gates.len().max(1))?;
         let gate = kernel.visible(task, gate)?;
-        let closes = self.roll(&(place, when)).is_multiple_of(6)
-            && kernel.task(gate).is_some_and(|view| view.state == runbook_kernel::TaskState::Done)
-            && self.gates_closed.insert((place.clone(), when));
-        closes.then_some(gate)
+        let passed = kernel.task(gate).is_some_and(|view| view.state == runbook_kernel::TaskState::Done);
+        (passed && self.roll(&of).is_multiple_of(6)).then_some(gate)
     }
 
     /// How many items a `for_each` has.
@@ -325,7 +358,7 @@ impl World {
         let action = matches!(self.program.nodes[task.node.0 as usize].kind, Kind::Action);
         match probe {
             // Of a whole group: the same whenever one looks.
-            Probe::Verify if !action && self.trouble(&(&place, "whole")) => Seen::Fail,
+            Probe::Verify if !action && !self.temper.mild && self.trouble(&(&place, "whole")) => Seen::Fail,
             Probe::Verify if !action => Seen::Pass,
             Probe::Verify if self.applied.contains(&place) => Seen::Pass,
             Probe::Verify | Probe::NotDone if blurred => Seen::Inconclusive,
@@ -334,7 +367,7 @@ impl World {
             Probe::NotDone => Seen::Pass,
             Probe::Until => {
                 let from = self.roll(&(&place, "until")) % 5;
-                if self.temper.timing && self.trouble(&(&place, "never")) {
+                if self.temper.timing && !self.temper.mild && self.trouble(&(&place, "never")) {
                     Seen::Fail
                 } else if u64::from(nth) > from {
                     Seen::Pass
@@ -342,7 +375,9 @@ impl World {
                     Seen::Fail
                 }
             }
-            Probe::Guard(_) if self.trouble(&(&place, probe, nth, "guard")) => Seen::Fail,
+            Probe::Guard(_) if !self.temper.mild && self.trouble(&(&place, probe, nth, "guard")) => {
+                Seen::Fail
+            }
             Probe::Guard(_) => Seen::Pass,
         }
     }
@@ -354,7 +389,10 @@ impl World {
         match about {
             About::Human(task) => {
                 let place = self.place(task, kernel);
-                if self.trouble(&(&place, "reject")) && self.roll(&(&place, "no")).is_multiple_of(3) {
+                if !self.temper.mild
+                    && self.trouble(&(&place, "reject"))
+                    && self.roll(&(&place, "no")).is_multiple_of(3)
+                {
                     Answer::Reject(PersonId(0))
                 } else {
                     // Some approve twice, and the one who started the run tries too.
@@ -363,14 +401,22 @@ impl World {
             }
             About::InDoubt(task) => {
                 let place = self.place(task, kernel);
-                match self.applied.contains(&place) {
-                    true => Answer::Done,
-                    false => Answer::NotDone,
+                // Some would rather have it done once more, or undone.
+                let rather = self.temper.timing && !self.temper.mild && nth % 3 == 1;
+                match self.roll(&(&place, "rather")) % 8 {
+                    0..2 if rather => Answer::Retry,
+                    2 if rather => Answer::Undo,
+                    _ if self.applied.contains(&place) => Answer::Done,
+                    _ => Answer::NotDone,
                 }
             }
             About::Warning(task) => {
                 let place = self.place(task, kernel);
-                if self.trouble(&(&place, "warning")) { Answer::Fail } else { Answer::Keep }
+                if !self.temper.mild && self.trouble(&(&place, "warning")) {
+                    Answer::Fail
+                } else {
+                    Answer::Keep
+                }
             }
             About::Rollback(task) => {
                 let place = task.map(|task| self.place(task, kernel));

@@ -212,6 +212,29 @@ async fn a_rollback_that_only_looks_yet_is_called_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_that_is_undone_as_a_whole_is_looked_at_by_its_own_verify() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: whole
+steps:
+  - id: g
+    steps: [{id: a, uses: stage.put, with: {name: a}}]
+    verify: {uses: stage.seen, with: {name: a}, within: 0s}
+    rollback: {uses: stage.blind, with: {name: gone}}
+",
+    );
+    let run = world.run().await.outcome.run;
+    let mut execution = world.open(&run).await;
+    execution.request(ana(Request::Rollback { to: None })).unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::Succeeded, "{}", lines(&ran.records));
+    assert_eq!(stage.done(), ["do a", "do gone"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_output_of_the_run_that_cannot_be_computed_is_named_with_the_reason() {
     let stage = Stage::default();
     let world = World::new(stage.registry()).file(

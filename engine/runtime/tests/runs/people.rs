@@ -397,6 +397,39 @@ async fn an_approval_that_expires_before_the_effect_is_asked_for_again() {
     assert_eq!(stage.done(), ["do a", "do b"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_and_held_back_is_asked_about_when_the_run_is_cancelled() {
+    let stage = Stage::default();
+    stage.next("w", &[Way::LostAfter]);
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: held
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+  - {id: ok, approval: {valid_for: 3s}}
+  - {id: w, uses: stage.blind, with: {name: w}, on_in_doubt: retry, retry: {max_attempts: 3, delay: 4s}}
+",
+    );
+    let run = world.run().await.outcome.run;
+    let mut execution = world.open(&run).await;
+    execution.request(by("ben", Some("ok"), Answer::Approve)).unwrap();
+    let held = drive(execution).await;
+    assert_eq!(held.outcome.exit, Exit::WaitingForPerson, "{}", lines(&held.records));
+    let mut execution = world.open(&run).await;
+    let enough = Request::Cancel { reason: "enough".into() };
+    execution.request(Message { by: Person { name: "ben".into() }, request: enough }).unwrap();
+    let asked = drive(execution).await;
+    assert_eq!(asked.outcome.exit, Exit::InDoubt, "{}", lines(&asked.records));
+    let mut execution = world.open(&run).await;
+    let refused = execution.request(by("ben", Some("w"), Answer::Retry)).unwrap_err();
+    assert!(refused.message.starts_with("it cannot be run again"), "{}", refused.message);
+    execution.request(by("ben", Some("w"), Answer::Undo)).unwrap();
+    assert_eq!(drive(execution).await.outcome.exit, Exit::RolledBack);
+    assert_eq!(stage.done(), ["do a", "do w", "undo w", "undo a"]);
+}
+
 #[tokio::test]
 async fn an_answer_is_recorded_once_however_often_it_rings() {
     let stage = Stage::default();

@@ -84,6 +84,15 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
             pieces.push(Line::of(Tone::Warn, "in doubt: nobody knows whether it happened"));
             pieces.extend(task.and_then(|t| t.failure.as_ref()).map(|f| plain(f.message.clone())));
         }
+        Status::Retrying if task.is_some_and(|t| t.unsettled) => {
+            let gate = task.and_then(|t| t.gate.as_ref());
+            let text = match gate {
+                Some((_, reason)) => format!("in doubt, and held back: {reason}"),
+                None => "in doubt, another attempt is to settle it".to_owned(),
+            };
+            pieces.push(Line::of(Tone::Warn, text));
+            pieces.extend(task.and_then(|t| t.failure.as_ref()).map(|f| plain(f.message.clone())));
+        }
         Status::Retrying => {
             let of = if attempts > 1 { format!(" of {attempts}") } else { String::new() };
             pieces.push(Line::of(Tone::Warn, format!("attempt {attempt}{of} failed, another follows")));

@@ -150,6 +150,9 @@ impl Run {
                 state.probing = from.map(|from| (*probe, from)).or(state.probing);
                 state.saw(*probe, *grade, message, at);
                 state.checked(&rules, *probe, at);
+                if matches!(probe, runbook_wire::Probe::Guard(_)) {
+                    self.end_overtime(at);
+                }
             }
             Body::Closed { task, outputs, masked, failure, .. } => {
                 let state = self.touch(task);
@@ -160,10 +163,20 @@ impl Run {
             }
             Body::Fired { task, timer } => {
                 let rules = self.rules(task.node);
-                self.touch(task).fired(&rules, *timer, at);
+                let state = self.touch(task);
+                state.fired(&rules, *timer, at);
+                if state.elapsed {
+                    self.overtime.insert(Key::of(task));
+                    self.end_overtime(at);
+                }
             }
             Body::Asked { about, question, show, deadline_wall_ms } => {
                 self.settle_questions(about, at);
+                if let About::InDoubt(task) = about {
+                    let state = self.touch(task);
+                    state.unsettled = true;
+                    state.settle(Phase::InDoubt, at);
+                }
                 self.questions.push(Question {
                     about: about.clone(),
                     text: question.clone(),
@@ -458,7 +471,7 @@ impl Run {
         self.questions.iter_mut().filter(open).for_each(|q| q.settled = Some(at));
     }
 
-    fn rules(&self, node: u32) -> Rules {
+    pub(super) fn rules(&self, node: u32) -> Rules {
         let entry = self.outline.entries.get(node as usize);
         let effect = entry.map_or("", |e| e.effect.as_str());
         Rules {

@@ -85,7 +85,7 @@ impl TaskState {
     fn doubt_policy(&mut self, rules: &Rules, at: Stamp) {
         let on_doubt = rules.policy.on_in_doubt.as_deref();
         let barred = self.tripped || self.expired;
-        let budget = self.lost || self.attempt() <= rules.policy.attempts.max(1);
+        let budget = self.lost || self.attempt() < rules.policy.attempts.max(2);
         if rules.notify && (barred || !budget) {
             self.settle(Phase::Failed, at);
         } else if on_doubt == Some("compensate") {
@@ -101,6 +101,19 @@ impl TaskState {
         }
     }
 
+    /// The attempt that was to settle a doubt does not come: one more look, which need not wait for the effect to show, and
+    /// then what the policy says without another attempt.
+    fn settle_now(&mut self, rules: &Rules, at: Stamp) {
+        match rules.policy.within_ms {
+            Some(within) => {
+                self.settle(Phase::InDoubt, at);
+                let from = at.elapsed_ms.saturating_sub(within);
+                self.probing = Some((Probe::Verify, Stamp { elapsed_ms: from, ..at }));
+            }
+            None => self.doubt_policy(rules, at),
+        }
+    }
+
     fn found_absent(&mut self, rules: &Rules, at: Stamp) {
         self.unsettled = false;
         if std::mem::take(&mut self.lost) && !self.tripped && !self.expired {
@@ -112,7 +125,7 @@ impl TaskState {
     }
 
     /// The effect is there: what is left is a warning, or a guard.
-    fn went_through(&mut self, rules: &Rules, at: Stamp) {
+    pub(super) fn went_through(&mut self, rules: &Rules, at: Stamp) {
         self.lost = false;
         if self.tripped {
             self.settle(Phase::Failed, at);
@@ -180,6 +193,10 @@ impl TaskState {
         let Some(seen) = self.probe(probe).cloned() else { return };
         let passes = seen.last.grade == Grade::Pass;
         let policy = &rules.policy;
+        if probe == Probe::Verify && self.awaits_attempt() {
+            // Something failed around it.
+            self.settle_now(rules, at);
+        }
         match (probe, self.phase) {
             (Probe::Until, Phase::Running) if rules.kind == EntryKind::Wait => {
                 self.unseen = false;
@@ -228,15 +245,15 @@ impl TaskState {
                 let limit = policy.guards.get(n as usize).copied().unwrap_or(1).max(1);
                 if !passes && seen.unpassed >= limit {
                     self.trip(rules, said("guard tripped", &seen.last.message), at);
-                } else if self.elapsed
-                    && self.phase == Phase::Running
-                    && self.guards_seen(policy.guards.len())
-                {
-                    self.went_through(rules, at);
                 }
             }
             _ => {}
         }
+    }
+
+    /// In doubt, and the attempt that is to settle that has not started.
+    fn awaits_attempt(&self) -> bool {
+        self.unsettled && matches!(self.phase, Phase::Waiting | Phase::Retrying)
     }
 
     fn trip(&mut self, rules: &Rules, message: String, at: Stamp) {
@@ -256,13 +273,8 @@ impl TaskState {
         let last = self.latest_probe().map_or_else(String::new, |p| p.last.message.clone());
         let policy = &rules.policy;
         match timer {
-            Timer::Wait if self.phase == Phase::Running => {
-                if self.guards_seen(policy.guards.len()) {
-                    self.went_through(rules, at);
-                } else {
-                    self.elapsed = true;
-                }
-            }
+            // It ends once its guards are seen.
+            Timer::Wait if self.phase == Phase::Running => self.elapsed = true,
             // Nobody gives up without a look at what became of it while nobody watched.
             Timer::GiveUp(Some(_)) if self.phase == Phase::Running && self.unseen => self.overdue = true,
             Timer::GiveUp(Some(_)) if self.phase == Phase::Running => self.gave_up(rules, at),
@@ -279,7 +291,8 @@ impl TaskState {
                 self.expired = true;
                 let message = said("the deadline passed", &last);
                 let cut = match self.phase {
-                    Phase::Waiting | Phase::Retrying => !self.unsettled,
+                    Phase::Waiting | Phase::Retrying if self.unsettled => return self.settle_now(rules, at),
+                    Phase::Waiting | Phase::Retrying => true,
                     Phase::Running => rules.kind == EntryKind::Wait || rules.is_human(),
                     _ => false,
                 };
@@ -343,6 +356,9 @@ impl TaskState {
         if self.phase != Phase::Running {
             return;
         }
+        if gap_ms > 0 {
+            self.watched_from = at.seq;
+        }
         if rules.kind == EntryKind::Action && !rules.harmless {
             self.lost = true;
             self.doubt(rules, at);
@@ -350,7 +366,6 @@ impl TaskState {
             // It had been told to stop; nobody has to see that it did.
             self.fail("timeout", "the deadline passed".into(), at);
         } else if gap_ms > 0 && rules.kind == EntryKind::Wait {
-            self.watched_from = at.seq;
             self.unseen = true;
             self.looks_anew();
         }

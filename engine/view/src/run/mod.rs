@@ -5,11 +5,12 @@
 
 mod apply;
 mod attempt;
+mod guard;
 mod outline;
 mod question;
 mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_wire::{Outline, Person, Task};
 use serde_json::Value;
@@ -40,6 +41,8 @@ pub struct Run {
     pub tasks: BTreeMap<Key, TaskState>,
     /// Frames that a `for_each` opened: which, and the item's index; `None` between two batches.
     pub frames: BTreeMap<u32, (Key, Option<usize>)>,
+    /// Waits that are over but for a look of their guards.
+    overtime: BTreeSet<Key>,
     /// Every question that was put, in order; see [`crate::Tree::open_questions`].
     pub questions: Vec<Question>,
     /// Every answer, in order.
@@ -157,6 +160,7 @@ impl Run {
             lock_held: None,
             tasks: BTreeMap::new(),
             frames: BTreeMap::new(),
+            overtime: BTreeSet::new(),
             questions: Vec::new(),
             answers: Vec::new(),
             cancel: None,

@@ -231,7 +231,13 @@ fn cut_off(node: &Node<'_>, over: bool) -> Status {
     let in_doubt = node.task.is_some_and(|t| t.unsettled);
     let finishes =
         node.entry.kind == EntryKind::Action && matches!(node.entry.effect.as_str(), "write" | "notify");
+    // Nothing rests on whether a message arrived, and what is to be undone in any case is not asked about.
+    let settled = node.entry.policy.within_ms.is_none()
+        && (node.entry.effect == "notify" || node.entry.policy.on_in_doubt.as_deref() == Some("compensate"));
     match node.status {
+        Status::Waiting | Status::Preparing | Status::Retrying if in_doubt && !over && settled => {
+            Status::Failed
+        }
         Status::Waiting | Status::Preparing | Status::Retrying if in_doubt && !over => node.status,
         // It failed, and is not tried again.
         Status::Retrying => Status::Failed,

@@ -4,10 +4,13 @@
 //! kernel runs generated programs in generated worlds; its events become records, its program an outline, and after
 //! every event the two have to agree.
 
+#[path = "../../../kernel/tests/kernel/begin.rs"]
+mod begin;
 #[path = "../../../kernel/tests/kernel/build.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use all of it")]
 mod build;
 #[path = "../../../kernel/tests/kernel/generate.rs"]
+#[expect(dead_code, reason = "the kernel's own tests use all of it")]
 mod generate;
 #[path = "../../../kernel/tests/kernel/simulation.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use all of it")]
@@ -218,8 +221,8 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-const ANYTHING: Scope = Scope { timing: true, pivot: true, parallel: true };
-const NO_PIVOT: Scope = Scope { timing: true, pivot: false, parallel: true };
+const ANYTHING: Scope = Scope { guards: true, limits: true, pivot: true, parallel: true };
+const NO_PIVOT: Scope = Scope { guards: true, limits: true, pivot: false, parallel: true };
 
 proptest! {
     #![proptest_config(cases(600))]
@@ -227,7 +230,7 @@ proptest! {
     /// Once a run has ended, whatever the program, the world and the interleaving.
     #[test]
     fn in_the_end(book in books(ANYTHING), seed: u64, order: u64, trouble in 0..40u32) {
-        let temper = Temper { seed, trouble, timing: true };
+        let temper = Temper { seed, trouble, timing: true, mild: false };
         check(&book, temper, Mischief::default(), order, false)?;
     }
 
@@ -236,7 +239,7 @@ proptest! {
     fn in_the_end_after_mischief(
         book in books(NO_PIVOT), seed: u64, order: u64, trouble in 0..30u32, gap in 0..50u64, crash in 3..40u64,
     ) {
-        let temper = Temper { seed, trouble, timing: true };
+        let temper = Temper { seed, trouble, timing: true, mild: false };
         let mischief = Mischief { crash, gap, pause: 30, cancel: 40, echo: 7, rollbacks: 0 };
         check(&book, temper, mischief, order, false)?;
     }
@@ -244,7 +247,7 @@ proptest! {
     /// After every event.
     #[test]
     fn all_along(book in books(NO_PIVOT), seed: u64, order: u64, trouble in 0..40u32) {
-        let temper = Temper { seed, trouble, timing: true };
+        let temper = Temper { seed, trouble, timing: true, mild: false };
         check(&book, temper, Mischief::default(), order, true)?;
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Translator {
     done: usize,
     seq: u64,
     asked: Vec<About>,
+    /// As it was after the last event that is translated: several may have come since.
+    kernel: Kernel,
 }
 
 impl Translator {
@@ -28,6 +30,7 @@ impl Translator {
             done: 0,
             seq: 0,
             asked: Vec::new(),
+            kernel: Kernel::new(named.program.clone()),
         }
     }
 
@@ -176,29 +179,28 @@ impl Translator {
 
     /// Records of the events that came since the last call, and of the questions that stand since.
     pub(crate) fn records(&mut self, simulation: &Simulation) -> Vec<wire::Record> {
-        let kernel = &simulation.kernel;
         let mut records = Vec::new();
         for event in &simulation.events[self.done..] {
-            let body = self.body(&event.fact, kernel);
+            self.kernel.step(*event, &mut Vec::new());
+            let body = self.body(&event.fact, &self.kernel);
             records.push(self.record(event, body));
-        }
-        self.done = simulation.events.len();
-        let questions = kernel.questions();
-        self.asked.retain(|about| questions.contains(about));
-        let last = simulation.events.last().copied();
-        for about in questions {
-            if let Some(event) = last.filter(|_| !self.asked.contains(&about)) {
+            let questions = self.kernel.questions();
+            self.asked.retain(|about| questions.contains(about));
+            for about in questions {
+                if self.asked.contains(&about) {
+                    continue;
+                }
                 self.asked.push(about);
-                let about = self.about(about, kernel);
                 let asked = wire::Body::Asked {
-                    about,
+                    about: self.about(about, &self.kernel),
                     question: String::new(),
                     show: BTreeMap::new(),
                     deadline_wall_ms: None,
                 };
-                records.push(self.record(&event, asked));
+                records.push(self.record(event, asked));
             }
         }
+        self.done = simulation.events.len();
         records
     }
 

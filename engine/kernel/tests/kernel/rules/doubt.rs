@@ -131,7 +131,16 @@ fn a_person_settles_a_doubt() {
 }
 
 #[test]
-fn the_policy_of_trying_again_settles_a_doubt_once_more_than_retry_allows() {
+fn the_policy_of_trying_again_has_a_second_attempt_and_as_many_as_retry_says() {
+    let step = write("a").retry(3, 0).with(|node| node.on_in_doubt = InDoubt::Retry);
+    tell(
+        book([step]),
+        "
+        began; a started; a unknown   -> prepare a, perform a, prepare a#2
+        a started; a unknown          -> perform a#2, prepare a#3
+        a started; a unknown          -> perform a#3, ask doubt a
+        ",
+    );
     tell(
         book([write("a").with(|node| node.on_in_doubt = InDoubt::Retry)]),
         "

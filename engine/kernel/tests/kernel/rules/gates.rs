@@ -256,7 +256,11 @@ fn what_is_in_doubt_stays_so_when_its_gate_was_not_passed_again() {
         a started; a unknown                  -> perform a, arm a retry 50
         @50 a retry                           -> prepare a#2
         a gate h                              -> prepare h#2
-        h started; h person: reject 1         -> *
+        h started; h person: reject 1         -> ask h, withdraw h, ask doubt a
+        -- it cannot be run again
+        a doubt: retry
+        a doubt: not_done                     -> withdraw doubt a, arm a retry 100
+        @100 a retry                          -> finish
         ",
     );
 }

@@ -12,6 +12,7 @@ mod programs;
 mod retry;
 mod reversal;
 mod rollback;
+mod stopping;
 mod tolerance;
 mod waits;
 

@@ -142,3 +142,21 @@ fn a_retried_group_after_it_undoes_only_what_it_did_itself() {
         ",
     );
 }
+
+#[test]
+fn it_is_not_gone_back_across_inside_what_is_undone_as_a_whole() {
+    let pivot = || bare("p").left().with(|node| node.pivot = true);
+    let lines = "
+        began; a started; a done; g entered; s started; s done; p started; p done   -> *
+        b started; b done; finished                                                 -> *
+        rollback
+    ";
+    for whole in
+        [group("g", [write("s"), pivot()]).undo([bare("u")]), group("g", [write("s"), pivot()]).left()]
+    {
+        let run = tell(book([write("a"), whole, write("b")]), lines);
+        assert_eq!(run.kernel.may_roll_back(None), Err(Refusal::AcrossPivot));
+        let (group, _) = run.task("g").expect("g began");
+        assert_eq!(run.kernel.may_roll_back(Some(group)), Ok(()));
+    }
+}

@@ -155,3 +155,26 @@ fn what_cannot_be_rolled_back_is_refused() {
     let (inside, _) = run.task("b").expect("b began");
     assert_eq!(run.kernel.may_roll_back(Some(inside)), Err(Refusal::NoSuchPoint));
 }
+
+#[test]
+fn a_group_with_an_undo_and_a_verify_of_its_own_is_looked_at() {
+    let run = tell(
+        book([group("g", [write("a")]).verify(10, 0).undo([bare("u")])]),
+        "
+        began; g entered; a started; a done; g verify pass; finished   -> *
+        rollback              -> check g verify
+        g verify pass         -> prepare u
+        u started; u done     -> perform u, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Succeeded, Rollback::Complete);
+    tell(
+        book([group("g", [write("a")]).verify(10, 0).undo([bare("u")])]),
+        "
+        began; g entered; a started; a done; g verify pass; finished   -> *
+        rollback              -> check g verify
+        g verify nothing      -> ask drift g
+        ",
+    );
+}

@@ -224,3 +224,18 @@ fn a_groups_own_undo_makes_good_what_an_undo_inside_it_could_not() {
         ",
     );
 }
+
+#[test]
+fn a_groups_own_undo_that_failed_before_its_retry_is_not_tried_again_by_itself() {
+    let own = policy(RollbackPolicy::Auto);
+    let run = tell(
+        book([group("g", [write("a"), read("b")]).undo([bare("u")]).retry(2, 0).on_failure(own)]),
+        "
+        began; g entered; a started; a done; b started   -> *
+        b failed                  -> prepare u
+        u started; u failed       -> perform u, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Incomplete);
+}

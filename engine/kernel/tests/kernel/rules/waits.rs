@@ -3,7 +3,7 @@
 use runbook_kernel::{Cause, Forward, Rollback};
 
 use super::ended;
-use crate::build::{book, group, read, until, wait, write};
+use crate::build::{book, each, group, read, until, wait, write};
 use crate::script::tell;
 
 #[test]
@@ -146,6 +146,54 @@ fn a_guarded_wait_counts_only_time_that_was_watched() {
         ",
     );
     ended(&run, Forward::Succeeded, Rollback::None);
+}
+
+#[test]
+fn a_guard_beside_a_group_watches_over_the_waits_inside() {
+    let soak = || group("g", [each("e", 1, [wait("w", 100)])]).guard(40, 1);
+    let taken_over = "
+        began; g entered; e items 1; w[0] started   -> *
+        @1 g guard pass         -> arm g poll guard 0 41
+        @300 resumed 280        -> arm g poll guard 0 41, arm w[0] wait 380
+        @380 w[0] wait
+        g polls guard           -> check g guard 0
+    ";
+    let mut run = tell(book([soak()]), taken_over);
+    run.tell("@381 g guard pass -> arm g poll guard 0 421, disarm g poll guard 0, finish\nfinished");
+    ended(&run, Forward::Succeeded, Rollback::None);
+    let mut run = tell(book([soak()]), taken_over);
+    run.tell("@381 g guard fail -> finish\nfinished");
+    ended(&run, Forward::Failed, Rollback::NothingToUndo);
+    // Taken over once more before the look: what was seen by then is too old again.
+    let both = group("g", [wait("w", 100).guard(40, 1)]).guard(40, 1);
+    tell(
+        book([both]),
+        "
+        began; g entered; w started               -> *
+        @1 g guard pass; w guard pass             -> *
+        @300 resumed 280; @380 w wait             -> *
+        w polls guard; @381 w guard pass          -> check w guard 0, arm w poll guard 0 421
+        @390 resumed 5                            -> arm g poll guard 0 41, arm w poll guard 0 421
+        g polls guard; g guard pass               -> check g guard 0, arm g poll guard 0 430
+        @421 w polls guard; w guard pass          -> *
+        ",
+    );
+}
+
+#[test]
+fn a_guard_beside_a_group_does_not_watch_over_its_undo() {
+    let undone = write("a").undo([wait("w", 100)]);
+    let run = tell(
+        book([group("g", [group("i", [undone, read("b")]).retry(2, 0)]).guard(40, 1)]),
+        "
+        began; g entered; i entered; a started; a done; b started   -> *
+        b failed              -> prepare w
+        w started             -> arm w wait 100
+        @200 resumed 150      -> check g guard 0, arm w wait 100
+        w wait                -> prepare i#2
+        ",
+    );
+    assert_eq!(run.kernel.questions(), []);
 }
 
 #[test]
