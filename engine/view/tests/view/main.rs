@@ -3,6 +3,7 @@
 mod golive;
 mod graphs;
 mod kafka;
+mod masked;
 mod properties;
 mod record;
 mod scene;
