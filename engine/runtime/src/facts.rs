@@ -478,3 +478,24 @@ fn decode_masked(masked: &[String]) -> Result<Vec<Path>, String> {
 pub(crate) fn index(node: NodeId) -> usize {
     node.0 as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_undo_gets_no_output_in_which_a_secret_was_hidden() {
+        let mut facts = TaskFacts::default();
+        let outputs = Map::from([
+            ("colour".to_owned(), "***".into()),
+            ("json".to_owned(), Map::from([("token".to_owned(), "***".into())]).into()),
+            ("size".to_owned(), 2.into()),
+        ]);
+        facts.returns(outputs.clone(), decode_masked(&["colour".into(), "json.token".into()]).unwrap());
+        assert_eq!(facts.returned(), Some(Map::from([("size".to_owned(), 2.into())])));
+        facts.returns(outputs.clone(), Vec::new());
+        assert_eq!(facts.returned(), Some(outputs));
+        facts.returns(Map::new(), Vec::new());
+        assert_eq!(facts.returned(), None);
+    }
+}

@@ -8,7 +8,7 @@ use runbook_step::{Map, Path, Registry, Secret, Value};
 use runbook_syntax::Span;
 use runbook_wire::Task;
 
-use crate::facts::{Facts, index};
+use crate::facts::{Facts, TaskFacts, index};
 
 /// The run as it stands, for whoever has to render something.
 #[derive(Clone, Copy)]
@@ -104,9 +104,7 @@ impl<'a> View<'a> {
     fn outputs(self, task: TaskId, status: Option<TaskState>) -> Map {
         let mut outputs: Map =
             self.output_names(task.node).into_iter().map(|name| (name, Value::Null)).collect();
-        let gone =
-            matches!(status, Some(TaskState::Skipped | TaskState::NotStarted | TaskState::Waiting) | None);
-        if let Some(facts) = self.facts.task(task).filter(|_| !gone) {
+        if let Some(facts) = self.returned(task, status) {
             outputs.extend(facts.outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
         outputs
@@ -124,9 +122,17 @@ impl<'a> View<'a> {
         own.into_iter().chain(below).collect()
     }
 
+    /// What a task has returned, if it has run.
+    fn returned(self, task: TaskId, status: Option<TaskState>) -> Option<&'a TaskFacts> {
+        let gone =
+            matches!(status, Some(TaskState::Skipped | TaskState::NotStarted | TaskState::Waiting) | None);
+        self.facts.task(task).filter(|_| !gone)
+    }
+
     /// The places in the outputs of a task where a secret was hidden; its `outputs` are below this one.
     fn masked(self, task: TaskId, below: &Path) -> Vec<Withheld> {
-        let Some(facts) = self.facts.task(task) else { return Vec::new() };
+        let status = self.kernel.task(task).map(|view| view.state);
+        let Some(facts) = self.returned(task, status) else { return Vec::new() };
         let withheld = |place: &Path| {
             Withheld {
             at: below.clone().name("outputs").join(place),

@@ -1,13 +1,30 @@
 //! Secrets, and what looks like them.
 
+use runbook_step::{BoxFuture, Call, Context, Declaration, Map, Outcome, Step, Type};
 use runbook_wire::Body;
 
 use crate::stage::Stage;
 use crate::world::{Ran, World, lines};
 
+/// Returns a text that it had hidden before it cut it, as `http.check` does with a body.
+struct Say(Declaration);
+
+impl Step for Say {
+    fn declaration(&self) -> &Declaration {
+        &self.0
+    }
+
+    fn run<'a>(&'a self, _call: &'a Call, ctx: &'a dyn Context) -> BoxFuture<'a, Outcome> {
+        let said = ctx.hide("it is green");
+        Box::pin(async move { Outcome::done(Map::from([("said".to_owned(), said.into())])) })
+    }
+}
+
 /// Runs these steps where the content of a secret is a common word.
 async fn run(stage: &Stage, steps: &str) -> Ran {
-    let world = World::new(stage.registry()).file(
+    let mut registry = stage.registry();
+    registry.add(Say(Declaration::new("stage.say").output("said", Type::string(), "What it says.")));
+    let world = World::new(registry).file(
         "main.yaml",
         &format!(
             "
@@ -62,6 +79,21 @@ outputs:
     "#);
     assert_eq!(masked(&ran)[0], ["colour", "urls.live"]);
     assert_eq!(stage.done(), ["do 2 http://blue", "undo 2 http://blue"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_step_has_hidden_itself_is_no_data_either() {
+    let stage = Stage::default();
+    let ran = run(
+        &stage,
+        "
+  - {id: said, uses: stage.say}
+  - {id: act, uses: stage.put, with: {name: '${{ steps.said.outputs.said }}'}}
+",
+    )
+    .await;
+    assert_eq!(masked(&ran)[0], ["said"]);
+    assert_eq!(stage.done(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod endings;
 mod golive;
 mod graphs;
 mod kafka;
+mod masked;
 mod properties;
 mod record;
 mod scene;
