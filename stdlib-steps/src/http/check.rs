@@ -88,9 +88,9 @@ impl Step for Check {
     }
 }
 
-/// A check that holds answers with the status that is wanted, where only one is.
+/// A check that holds answers with a status that is wanted.
 pub(super) fn simulate(call: &Call) -> Map {
-    let wanted = call.get("expect").and_then(|expect| expect.as_map()?.get("status")?.as_int());
+    let wanted = Expect::read(call.get("expect")).ok().and_then(|expect| expect.first_status());
     Map::from([("status".into(), wanted.unwrap_or(200).into())])
 }
 

@@ -120,6 +120,11 @@ impl Expect {
         }
     }
 
+    /// The first of the statuses that will do, if it says which do.
+    pub(crate) fn first_status(&self) -> Option<u16> {
+        self.status.first().map(|StatusRange(from, ..)| *from)
+    }
+
     /// Whether the answer is as wanted; if not, every difference.
     pub(crate) fn judge(&self, response: &HttpResponse, ctx: &dyn Context) -> Result<(), Mismatch> {
         let hide = &|text: &str| ctx.hide(text);

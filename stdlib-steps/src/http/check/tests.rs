@@ -163,3 +163,20 @@ fn what_no_type_can_say_is_said_before_anything_is_sent() {
     ");
     assert!(fake.seen().requests.is_empty());
 }
+
+#[test]
+fn what_is_simulated_is_an_answer_that_is_wanted() {
+    let status = |expect: serde_json::Value| {
+        let simulated = Check.simulate(&call(expect), &mut World::default());
+        simulated.get("status").and_then(Value::as_int)
+    };
+    for (expect, wanted) in [
+        (json!({}), 200),
+        (json!({"status": 204}), 204),
+        (json!({"status": [202]}), 202),
+        (json!({"status": [404, "4xx"]}), 404),
+        (json!({"status": "3xx"}), 300),
+    ] {
+        assert_eq!(status(expect.clone()), Some(wanted), "{expect}");
+    }
+}
