@@ -1,11 +1,11 @@
 //! Asking for inputs before a run.
 
-use inquire::validator::Validation;
 use inquire::{InquireError, Select, Text};
 use runbook_plan::{InputSpec, Planned};
 use runbook_step::Type;
 
 use crate::error::CommandError;
+use crate::output;
 
 /// Required inputs of the runbook that have no value yet.
 pub(crate) fn missing(planned: &Planned) -> Vec<&InputSpec> {
@@ -27,21 +27,18 @@ pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
             }
         }
         Type::Boolean => Select::new(&question, vec!["true".to_owned(), "false".to_owned()]).prompt(),
-        _ => {
-            let ty = input.ty.clone();
-            // A slip of the hand is asked about again; the plan says the same of `-i`.
-            let fits = move |text: &str| {
-                Ok(match ty.parse(text) {
-                    Ok(_) => Validation::Valid,
-                    Err(error) => Validation::Invalid(error.to_string().into()),
-                })
-            };
-            let text = Text::new(&question).with_validator(fits);
-            match help {
+        // A slip of the hand is asked about again, on an empty line; the plan says the same of `-i`.
+        _ => loop {
+            let text = Text::new(&question);
+            let typed = match help {
                 Some(help) => text.with_help_message(help).prompt(),
                 None => text.prompt(),
+            };
+            match typed.as_deref().map(|text| input.ty.parse(text)) {
+                Ok(Err(error)) => output::line_to_stderr(&error.to_string()),
+                Ok(Ok(_)) | Err(_) => break typed,
             }
-        }
+        },
     };
     answer.map_err(|error| match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => {

@@ -99,6 +99,8 @@ impl Planner<'_> {
             Some(format!("An input is read as `inputs.{name}`."))
         } else if self.setting.vars().is_some_and(|vars| vars.contains_key(name)) {
             Some(format!("A variable of the environment is read as `environment.vars.{name}`."))
+        } else if name == "env" {
+            Some("A script reads its environment itself, as `$NAME`. A value that a place has is `environment.vars.NAME`.".into())
         } else {
             let keys: Vec<String> =
                 items.iter().flat_map(|(item, _)| [item.clone(), format!("{item}_key")]).collect();

@@ -261,7 +261,7 @@ impl Walk<'_> {
             (self.at)(start..start + name.len()),
             format!("unknown {what} `{name}`"),
         )
-        .hint(which_of(name, names));
+        .hint(foreign(what, name).map_or_else(|| which_of(name, names), str::to_owned));
         self.faults.push(fault);
     }
 
@@ -289,6 +289,23 @@ impl Walk<'_> {
     fn place(&self, span: machinery::Span) -> Span {
         let end = (span.end_offset as usize).min(self.source.len());
         (self.at)((span.start_offset as usize).min(end)..end)
+    }
+}
+
+/// What neighbours call as a function is a key here, or a name.
+fn foreign(what: &str, name: &str) -> Option<&'static str> {
+    match (what, name) {
+        ("function", "failure" | "always" | "cancelled") => Some(
+            "What runs whatever happens stands under `finally:`, where `run.status` says how the run went; what runs first on a \
+             failure, under `on_failure: {first: …}`.",
+        ),
+        ("function", "success") => Some(
+            "A step runs only where all that it needs succeeded: leave it out. In `finally:` there is `run.status`.",
+        ),
+        ("function", "env" | "lookup") => Some(
+            "What differs between places is an input, or `environment.vars.NAME`; secrets are `secrets.NAME`.",
+        ),
+        _ => None,
     }
 }
 

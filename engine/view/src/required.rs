@@ -223,6 +223,7 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
     let (mut can, mut cannot) = (0, 0);
     // Those that an undo was to bring back; the others are left by declaration, or by somebody's decision.
     let mut wanted = 0;
+    let mut unsaid = false;
     tree.walk(&mut |node| {
         if node.item.is_some() || node.entry.effect != "write" || node.entry.kind != EntryKind::Action {
             return;
@@ -235,6 +236,7 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
             cannot += 1
         }
         if !matches!(node.undoing, Undoing::Nothing | Undoing::ByGroup) {
+            unsaid |= node.undoing == Undoing::Left && node.entry.promise == runbook_wire::Promise::Missing;
             wanted += usize::from(!matches!(node.undoing, Undoing::Left | Undoing::Kept | Undoing::Asked));
             by.push(Evidence {
                 path: node.path.clone(),
@@ -252,7 +254,11 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
     let stays = crate::summary::stays(tree).map_or_else(String::new, |s| format!("; {s}"));
     let (produced, why) = match tree.rollback {
         Rollback::None => (Produced::NotNeeded, format!("Nothing failed; {ways}")),
-        Rollback::NothingToUndo if !stays.is_empty() => (Produced::No, format!("Nothing was undone{stays}")),
+        // What stays by declaration was not to come back; where nothing says how, there was no way back.
+        Rollback::NothingToUndo if unsaid => (Produced::No, format!("Nothing was undone{stays}")),
+        Rollback::NothingToUndo if !stays.is_empty() => {
+            (Produced::NotNeeded, format!("Nothing was undone{stays}"))
+        }
         Rollback::NothingToUndo => (Produced::NotNeeded, format!("Nothing had been changed; {ways}")),
         Rollback::Complete | Rollback::Partial => {
             (Produced::Yes, format!("Rolled back: {undone} undone{stays}"))

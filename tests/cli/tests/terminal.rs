@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use runbook_testbed::{Bed, OnTerminal};
+use runbook_testbed::{Bed, OnTerminal, runbook};
 
 const GATES: &str = "  - {id: staging_ok, approval: {message: Staging, timeout: 1h}}\n  - {id: production_ok, approval: {message: Production, timeout: 1h}}\n  - {id: live, run: 'touch live', rollback: {run: rm live}}\n";
 
@@ -176,4 +176,21 @@ fn the_only_unfinished_run_is_cancelled_once_somebody_has_seen_which() {
     screen.until(&format!("Cancel run {run}"));
     screen.press("y\r");
     assert_eq!(screen.end().1, 20);
+}
+
+#[test]
+fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
+    let bed = Bed::new();
+    let steps = "inputs: {version: {type: string, pattern: '^v[0-9]+$', prompt: Which version?}}\nsteps:\n";
+    let text = runbook("  - {id: a, run: 'true', effect: read}\n").replace("steps:\n", steps);
+    bed.write("a.yaml", &text);
+    let mut screen = exec(&bed);
+    screen.until("Which version?");
+    screen.press("x\r");
+    screen.until("wanted");
+    screen.until("Which version?");
+    screen.press("v1\r");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(bed.events(&bed.newest_run())[0]["inputs"]["version"], "v1");
 }

@@ -169,6 +169,16 @@ fn expressions() {
 }
 
 #[test]
+fn functions_of_neighbours_are_named_in_our_words() {
+    assert_snapshot!(said_of_steps("- {run: a, when: failure()}\n- {run: b, when: success()}\n"), @"
+    E303 4:18 [failure] unknown function `failure`
+      = What runs whatever happens stands under `finally:`, where `run.status` says how the run went; what runs first on a failure, under `on_failure: {first: …}`.
+    E303 5:18 [success] unknown function `success`
+      = A step runs only where all that it needs succeeded: leave it out. In `finally:` there is `run.status`.
+    ");
+}
+
+#[test]
 fn a_fault_under_an_alias_is_said_once() {
     assert_snapshot!(said_of_steps("- {run: a, retry: &often {max: 3}}\n- {run: b, retry: *often}\n"), @r#"
     E201 4:27 [max] unknown key `max` in this retry

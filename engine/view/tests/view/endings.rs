@@ -144,6 +144,19 @@ fn a_single_script_that_fails_is_no_write_that_stays() {
 }
 
 #[test]
+fn the_way_back_is_missing_where_a_write_says_nothing_of_it_and_not_where_it_stays_by_declaration() {
+    for (promise, produced) in [(Promise::Missing, "not produced"), (gone(), "not needed")] {
+        let mut s = writes(&[("v", promise)], "nothing_to_undo");
+        let output = serde_json::json!({"title": "Rollback", "by": ["rollback"]});
+        s.outline.outputs.insert("back".into(), output);
+        let run = s.run();
+        let found = runbook_view::required::required(&Tree::of(&run));
+        assert_eq!(found[0].produced.words(), produced);
+        assert!(found[0].why.starts_with("Nothing was undone; 1 write stays: v ("), "{}", found[0].why);
+    }
+}
+
+#[test]
 fn of_a_write_in_doubt_that_stays_nobody_says_that_it_failed_and_no_more() {
     let mut s = Scene::new("doubt");
     let adding = s.step("v", EntryKind::Action, "run", "write").promise(Promise::None("it stays".into()));
