@@ -27,8 +27,15 @@ impl Kernel {
         row.tries += 1;
         let (id, attempt) = (row.id, row.attempt);
         self.ledger.prepare(id, attempt);
+        self.limit_all_attempts(task);
+    }
+
+    /// Its `deadline` begins, unless it has.
+    pub(crate) fn limit_all_attempts(&mut self, task: TaskIx) {
+        let row = &self.tasks[task];
+        let (id, expired) = (row.id, row.marks.expired);
         let deadline = self.chart.node(id.node).deadline;
-        if let Some(deadline) = deadline.filter(|_| !self.tasks[task].marks.expired)
+        if let Some(deadline) = deadline.filter(|_| !expired)
             && self.ledger.due(id, TimerPurpose::Deadline).is_none()
         {
             self.ledger.arm(id, TimerPurpose::Deadline, self.now.saturating_add(deadline));

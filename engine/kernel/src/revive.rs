@@ -128,6 +128,7 @@ impl Kernel {
         row.marks.tripped = None;
         row.marks.expired = false;
         todo.extend(row.inner);
+        self.limit_all_attempts(task);
         self.limit_time(task);
         self.watch(task);
         self.revive_each(task, todo);

@@ -36,7 +36,7 @@ impl Run {
             }
             let rules = self.rules(key.node);
             let waits = |state: &&mut TaskState| state.elapsed && state.phase == Phase::Running;
-            if let Some(state) = self.tasks.get_mut(&key).filter(|state| waits(state)) {
+            if let Some(state) = self.tasks.get_mut(&key).filter(waits) {
                 state.went_through(&rules, at);
             }
         }

@@ -24,7 +24,7 @@ pub(super) fn settle(tree: &mut Tree<'_>) {
             if let Some(pivot) = pivot {
                 keep(
                     &mut tree.steps,
-                    &format!("nothing is undone by itself after the point of no return, `{pivot}`"),
+                    &format!("a failed run is not undone by itself after its point of no return, `{pivot}`"),
                 );
             }
         }

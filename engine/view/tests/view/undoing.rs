@@ -161,7 +161,7 @@ fn after_a_pivot_nothing_is_to_be_undone_and_the_way_back_is_one_that_is_taken()
     [0, 2, 4].iter().for_each(|node| write(&mut s, *node));
     fail(&mut s, d);
     s.asked(About::AfterPivot, "Keep it, or try again?", &[], None);
-    let why = "nothing is undone by itself after the point of no return, `b`";
+    let why = "a failed run is not undone by itself after its point of no return, `b`";
     let wanted = [format!("a: kept, {why}"), "b: left".into(), format!("c: kept, {why}")];
     assert_eq!(undoing(&s.run()), wanted);
     s.answered(About::AfterPivot, Answer::Keep, "ana", Via::Terminal).finished("failed", "declined", 21);

@@ -160,3 +160,17 @@ fn it_is_not_gone_back_across_inside_what_is_undone_as_a_whole() {
         assert_eq!(run.kernel.may_roll_back(Some(group)), Ok(()));
     }
 }
+
+#[test]
+fn a_group_that_is_gone_on_with_has_its_time_anew() {
+    let timed = group("g", [read("x"), read("y")]).with(|node| node.deadline = Some(100));
+    tell(
+        book([bare("p").left().with(|node| node.pivot = true), timed]),
+        "
+        began; p started; p done               -> prepare p, perform p, prepare g, arm g deadline 100
+        g entered; x started; x failed         -> prepare x, perform x, disarm g deadline, ask after pivot
+        @500 pivot: retry                      -> withdraw after pivot, arm g deadline 600, prepare x#2
+        @600 g deadline                        -> abandon x, ask after pivot
+        ",
+    );
+}
