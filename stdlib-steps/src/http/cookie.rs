@@ -9,7 +9,7 @@ pub(super) const SET: &str = "set-cookie";
 pub(super) fn masked(header: &str) -> String {
     let mut cookies: Vec<String> = Vec::new();
     for piece in header.split(", ") {
-        // There is a comma in `Expires=Wed, 21 Oct 2026 …` too, and a server may put one into a value.
+        // There is a comma in `Expires=Wed, 21 Oct 2026 …` too, and servers put one into a value, which RFC 6265 forbids.
         match cookies.last_mut() {
             Some(last) if !begins_a_cookie(piece) => {
                 last.push_str(", ");
@@ -63,9 +63,14 @@ mod tests {
         ");
     }
 
+    /// As they should be, and as some are: with commas.
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof!["[A-Z0-9=/+.-]{0,3}SECRET[A-Z0-9=/+-]{0,3}", "[A-Z0-9, ]{0,3}SECRET[A-Z0-9, ]{0,3}"]
+    }
+
     proptest! {
         #[test]
-        fn no_value_is_left(cookies in prop::collection::vec(("[a-z]{1,4}", "[A-Z0-9=/+,. -]{0,3}SECRET[A-Z0-9=/+, -]{0,3}", "(; Path=/)?"), 1..4)) {
+        fn no_value_is_left(cookies in prop::collection::vec(("[a-z]{1,4}", value(), "(; Path=/)?"), 1..4)) {
             let lines = cookies.iter().map(|(name, value, rest)| format!("{name}={value}{rest}"));
             let kept = masked(&lines.collect::<Vec<_>>().join(", "));
             prop_assert!(!kept.contains("SECRET"), "{kept}");
