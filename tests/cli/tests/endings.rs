@@ -31,6 +31,25 @@ fn nothing_to_undo_is_20_too() {
 }
 
 #[test]
+fn a_write_that_stays_is_said_to_stay_everywhere_and_is_20_too() {
+    let steps = "  - {id: v, run: touch v}\n  - {id: w, run: touch w, irreversible: it is sent}\n  - {id: c, run: 'false', effect: read}\n";
+    let bed = Bed::with_steps(steps);
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    let said = "2 left: v (says nothing of how it is undone), w (irreversible: it is sent)";
+    let shown = bed.runbook(&["show"]).expect(0).stdout;
+    let report = bed.runbook(&["report"]).expect(0).stdout;
+    let listed = bed.runbook(&["runs"]).expect(0).stdout;
+    for screen in [&ran.stderr, &shown] {
+        assert!(screen.contains("FAILED, 2 WRITES STAY") && screen.contains(said), "{screen}");
+    }
+    assert!(report.contains("failed, 2 writes stay"), "{report}");
+    for text in [&ran.stderr, &shown, &report, &listed] {
+        assert!(!text.to_lowercase().contains("nothing to undo"), "{text}");
+    }
+    assert!(bed.read("v").is_some() && bed.read("w").is_some());
+}
+
+#[test]
 fn a_failed_undo_is_22_and_blocks_what_it_depended_on() {
     let stuck = "  - {id: b, run: 'echo b >> log', rollback: {run: 'exit 3'}}\n";
     let bed =

@@ -33,6 +33,7 @@ steps:
       q: \"${{ steps.look.outputs.count.x | default(1) }}\"
       r: \"${{ environment.vars.ur | default('') }}\"
       s: \"${{ url }}\"
+      t: \"${{ env.HOME }}\"
 ",
     )
     .environment("vars: {url: http://x}")
@@ -74,6 +75,8 @@ steps:
         Text is written in quotes: `'blue'`.
     main:30:15 E401 `url` means nothing here ⟨url⟩
         A variable of the environment is read as `environment.vars.url`.
+    main:31:15 E401 `env` means nothing here ⟨env.HOME⟩
+        A script reads its environment itself, as `$NAME`. A value that a place has is `environment.vars.NAME`.
     ");
 }
 

@@ -308,11 +308,6 @@ impl Rollback {
             Rollback::Incomplete => "incomplete",
         }
     }
-
-    /// Whether it has begun, or is over.
-    pub fn is_there(self) -> bool {
-        !matches!(self, Rollback::None | Rollback::Pending)
-    }
 }
 
 impl<'a> Node<'a> {
