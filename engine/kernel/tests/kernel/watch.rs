@@ -28,6 +28,8 @@ pub(crate) struct Watch {
     requested: bool,
     count: usize,
     begin: Begin,
+    /// What was to be prepared, by the attempt: a new executor is told again.
+    prepared: BTreeSet<(TaskId, u32)>,
 }
 
 pub(crate) type Verdict = Result<(), String>;
@@ -47,8 +49,13 @@ impl Watch {
     ) -> Verdict {
         self.count += 1;
         self.note(event, kernel, world)?;
-        self.begin.step(event, commands, kernel, world)?;
-        for &command in commands {
+        let mut commands = commands.to_vec();
+        commands.retain(|command| match *command {
+            Command::Prepare { task, attempt } => self.prepared.insert((task, attempt)),
+            _ => true,
+        });
+        self.begin.step(event, &commands, kernel, world)?;
+        for command in commands {
             match command {
                 Command::Prepare { task, .. } => self.prepare(task, kernel, world)?,
                 Command::Perform { task, .. } => {

@@ -188,13 +188,16 @@ fn what_its_gate_holds_back_is_asked_about_when_the_run_is_cancelled() {
 
 #[test]
 fn nor_when_its_gate_stands_around_a_group_that_had_failed_before() {
-    let inner = group("g", [retried("w").gated(&["h"]), read("bad").needs(&[])]);
-    let run = tell(
+    let nested = || {
+        let inner = group("g", [retried("w").gated(&["h"]), read("bad").needs(&[])]);
         book([
             human("h", 1),
             inner.with(|node| node.continue_on_error = true),
             bare("x").needs(&["h"]).gated(&["h"]),
-        ]),
+        ])
+    };
+    let run = tell(
+        nested(),
         "
         began; h started; h person: complete; g entered; w started; bad started   -> *
         w unknown; bad failed                -> arm w retry 50, disarm w retry, ask doubt w
@@ -205,6 +208,14 @@ fn nor_when_its_gate_stands_around_a_group_that_had_failed_before() {
         ",
     );
     assert_eq!(run.kernel.questions(), []);
+    tell(
+        nested(),
+        "
+        began; h started; h person: complete; g entered; w started; bad started   -> *
+        w unknown; bad failed; x gate h; w doubt: retry; h started                -> *
+        cancel                               -> withdraw h, ask doubt w
+        ",
+    );
 }
 
 #[test]
