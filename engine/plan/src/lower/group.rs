@@ -23,6 +23,7 @@ impl Planner<'_> {
         let place = self.place(id);
         match &arena.node(id).body {
             Body::Group { body, finally, failure } => {
+                self.asks_of_its_own(step);
                 let on_failure = step.on_failure.as_deref().map(|policy| self.on_failure(policy, *failure));
                 draft.kernel.kind = Kind::Group { body: *body, on_failure, finally: *finally };
                 draft.plan.work = Work::Group;
@@ -40,6 +41,20 @@ impl Planner<'_> {
         self.group_keys(id, step, draft);
     }
 
+    /// After a pivot the run is asked about as a whole, under the runbook's own policy.
+    fn asks_of_its_own(&self, step: &Step) {
+        if let Some(AfterPivotDecl::Policy(policy)) =
+            step.on_failure.as_ref().and_then(|policy| policy.after_pivot.as_ref())
+            && policy.value == "ask"
+        {
+            self.useless(
+                "after_pivot",
+                policy.span,
+                "after a pivot the runbook's own `on_failure` says who is asked",
+            );
+        }
+    }
+
     fn call_node(
         &self,
         step: &Step,
@@ -53,6 +68,7 @@ impl Planner<'_> {
         };
         let own = called.and_then(|(_, runbook)| runbook.on_failure.as_ref());
         let on_failure = step.on_failure.as_deref().or(own).map(|policy| self.on_failure(policy, failure));
+        self.asks_of_its_own(step);
         draft.kernel.kind = Kind::Group { body, on_failure, finally };
         let Some((module, runbook)) = called else { return };
         draft.plan.work = Work::Call { inputs: self.call_inputs[module.0 as usize].clone() };

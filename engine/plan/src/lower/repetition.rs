@@ -59,13 +59,14 @@ impl Planner<'_> {
         let count = |data: &Option<_>, what, least| {
             data.as_ref().and_then(|data| self.count(data, start, what, least))
         };
+        let max_failures = count(&each.max_failures, "`max_failures`", 0).unwrap_or(0);
         let allow_empty = each.allow_empty.as_ref().is_some_and(|yes| yes.value);
         draft.kernel.undo = Undo::Nothing;
         draft.kernel.kind = Kind::Each(Each {
             body,
             max_parallel: count(&each.max_parallel, "`max_parallel`", 1).unwrap_or(1),
-            max_failures: count(&each.max_failures, "`max_failures`", 0).unwrap_or(0),
-            batches: self.batches(&each.batches, start),
+            max_failures,
+            batches: self.batches(&each.batches, start, max_failures),
             between,
             undo: match each.undo.as_ref().map(|undo| undo.value.as_str()) {
                 Some("batch") => EachUndo::Batch,
@@ -129,7 +130,8 @@ impl Planner<'_> {
         }
     }
 
-    fn batches(&self, batches: &[BatchDecl], start: Place) -> Vec<Batch> {
+    /// `most`: how many failures the whole puts up with.
+    fn batches(&self, batches: &[BatchDecl], start: Place, most: u32) -> Vec<Batch> {
         let mut built = Vec::new();
         let last = batches.len().saturating_sub(1);
         for (number, batch) in batches.iter().enumerate() {
@@ -142,10 +144,21 @@ impl Planner<'_> {
                 let fault = Diagnostic::error(codes::BATCHES, batch.size.span, message);
                 self.report.push(fault.hint("Move it to the end of `batches`."));
             }
+            let max_failures = count(&batch.max_failures, "`max_failures`", 0).unwrap_or(0);
+            if let Some(span) =
+                batch.max_failures.as_ref().map(|data| data.span).filter(|_| max_failures > most)
+            {
+                let message =
+                    format!("the whole `for_each` puts up with {most}, so no batch can with {max_failures}");
+                let fault = Diagnostic::error(codes::BATCHES, span, message);
+                self.report.push(fault.hint(format!(
+                    "Say it of the whole too: `for_each: {{max_failures: {max_failures}, …}}`."
+                )));
+            }
             built.push(Batch {
                 size: size.unwrap_or(BatchSize::Rest),
                 max_parallel: count(&batch.max_parallel, "`max_parallel`", 1).unwrap_or(1),
-                max_failures: count(&batch.max_failures, "`max_failures`", 0).unwrap_or(0),
+                max_failures,
             });
         }
         built
