@@ -55,7 +55,7 @@ impl Ownership {
     pub(crate) fn take(folder: &Folder, run: &str, socket: &Path) -> Result<Ownership, Refusal> {
         let path = folder.lock(run);
         let ours = Holder { pid: std::process::id(), host: host(), socket: socket.to_owned() };
-        loop {
+        for _ in 0..LOOKS {
             let file = match folder.open_file(&path) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     folder.make_inner(&folder.runs())?;
@@ -76,10 +76,14 @@ impl Ownership {
                     if let Some(holder) = holder_of(&file)? {
                         return Err(Refusal::Held(holder));
                     }
+                    std::thread::park_timeout(BETWEEN_LOOKS);
                 }
                 Err(e) => return Err(Refusal::Io(e.into())),
             }
         }
+        Err(Refusal::Io(io::Error::other(
+            "somebody who is no executor keeps a shared lock on the run's lock file (`fuser` or `lsof` tells who)",
+        )))
     }
 
     /// Writes who we are, for messages and for those who want to wake us.

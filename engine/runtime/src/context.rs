@@ -204,7 +204,7 @@ impl Context for AttemptContext {
     fn log(&self, stream: LogStream, line: &str) {
         let mut bytes = Vec::new();
         for line in line.lines() {
-            let line = self.mask.text(line);
+            let line = self.shared.mask.text(line);
             format_line(&mut bytes, self.shared.clock.elapsed_ms(), stream, &line, true);
             self.say(Live::Output(self.task.clone(), self.attempt, stream, line.into_owned()));
         }
@@ -212,7 +212,7 @@ impl Context for AttemptContext {
     }
 
     fn progress(&self, line: &str) {
-        self.say(Live::Progress(self.task.clone(), self.mask.text(line).into_owned()));
+        self.say(Live::Progress(self.task.clone(), self.shared.mask.text(line).into_owned()));
     }
 
     fn hide(&self, text: &str) -> String {
@@ -232,7 +232,8 @@ impl Processes for AttemptContext {
         Box::pin(async move {
             let output = self.output_path();
             let launch = self.launch(request, &output).await?;
-            let mask = &self.mask;
+            // Of the attempt's own mask it is known whether it hid something in what the step was given.
+            let mask = &self.shared.mask;
             let mut watch = Watched {
                 context: self,
                 stdout: OutputStream::new(

@@ -173,12 +173,13 @@ impl Facts {
         self.asked.iter().find(|(asked, _)| *asked == about).map(|(_, seq)| *seq)
     }
 
-    /// What may still run, on this machine, of attempts that nobody saw the end of.
-    pub(crate) fn leftovers(&self, host: &str) -> Vec<Leftover> {
-        self.leftovers.values().filter(|leftover| leftover.host == host).cloned().collect()
+    /// What may still run of attempts that nobody saw the end of. A machine may have got another name since: those of all
+    /// machines are looked for.
+    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
+        self.leftovers.values().cloned().collect()
     }
 
-    /// Attempts that nobody saw the end of and that were begun on other machines, with the machine's name.
+    /// Attempts that nobody saw the end of and that were begun on machines of other names, with the name.
     pub(crate) fn left_elsewhere(&self, host: &str) -> impl Iterator<Item = (TaskId, &str)> {
         let others = self.leftovers.iter().filter(move |(_, leftover)| leftover.host != host);
         others.map(|((task, _), leftover)| (*task, leftover.host.as_str()))

@@ -115,13 +115,26 @@ impl Mask {
             }
             // A secret that looks like a number comes back as one.
             Json::Number(number) => {
-                if let Cow::Owned(_) = self.text(&number.to_string()) {
+                if self.hides_number(&number.to_string()) {
                     *value = MASKED.into();
                     places.push(at.clone());
                 }
             }
             Json::Null | Json::Bool(_) => {}
         }
+    }
+
+    /// Whether a number is a secret, or holds one that is too long to be in it by chance: every thousandth measurement of
+    /// twelve digits holds any four.
+    fn hides_number(&self, digits: &str) -> bool {
+        let is_it = |needle: &String| {
+            digits == needle || needle.len() >= SHORTEST_PART && digits.contains(needle.as_str())
+        };
+        let hidden = self.needles().iter().any(is_it);
+        if let (true, Some(hid)) = (hidden, &self.hid) {
+            hid.store(true, Ordering::Relaxed);
+        }
+        hidden
     }
 
     /// The length of the longest text that is hidden, in bytes: how much of a stream has to be seen at once.

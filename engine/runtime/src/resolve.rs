@@ -92,12 +92,18 @@ impl<'a> View<'a> {
         let status = self.kernel.task(task).map(|view| view.state);
         let mut step = Map::from([
             ("status".to_owned(), Value::Str(status_word(status).into())),
-            ("outputs".to_owned(), Value::Map(self.outputs(task, status))),
+            ("outputs".to_owned(), Value::Map(self.outputs(task, self.unless_tolerated(task, status)))),
         ]);
         if let Work::Each { .. } = self.plan.nodes[index(task.node)].work {
             step.insert("each".into(), Value::List(self.each(task)));
         }
         Value::Map(step)
+    }
+
+    /// A failure that is put up with returns nothing, as a step that did not run.
+    fn unless_tolerated(self, task: TaskId, status: Option<TaskState>) -> Option<TaskState> {
+        let tolerated = self.plan.program.nodes[index(task.node)].continue_on_error;
+        status.filter(|status| !(tolerated && *status == TaskState::Failed))
     }
 
     /// The outputs of a task: those that are not there are null, so that an expression may give a default.

@@ -133,6 +133,11 @@ fn a_bystander_that_is_sick_is_told_of_and_what_customers_need_is_a_fault() {
     assert!(warnings[0].as_str().unwrap().starts_with("sink does not answer as it should"), "{warnings:?}");
     drop(sick);
     assert_eq!(sandbox.call("up").get("warnings"), None);
+    // What customers are on may be what somebody has to get them away from.
+    let sick = Sick::make(pid("shop-blue"));
+    let up = sandbox.call("up");
+    assert!(up["warnings"][0].as_str().unwrap().starts_with("shop does not answer as it should"), "{up}");
+    drop(sick);
     let _sick = Sick::make(pid("deployer"));
     let output = call("up", &sandbox.folder());
     assert!(!output.status.success());

@@ -140,7 +140,11 @@ fn one(
     };
     let reason = text("reason");
     let evidence = match computed.and_then(|c| c.get("evidence")) {
-        Some(Value::Object(map)) => map.iter().map(|(k, v)| (k.replace('_', " "), value::short(v))).collect(),
+        Some(Value::Object(map)) => {
+            // What could not be said because the step it is of did not get there is no evidence.
+            let said = map.iter().filter(|(_, value)| !value.is_null());
+            said.map(|(name, value)| (name.replace('_', " "), value::short(value))).collect()
+        }
         Some(Value::Null) | None => Vec::new(),
         Some(other) => vec![("evidence".to_owned(), value::short(other))],
     };

@@ -118,6 +118,9 @@ fn declare(it: Declaration) -> Declaration {
 /// The time between two looks while a change has not shown yet.
 const LOOK_EVERY_MS: u64 = 500;
 
+/// The status of what is done later.
+const ACCEPTED: u16 = 202;
+
 /// Statuses that say that there is nothing.
 const GONE: [u16; 2] = [404, 410];
 
@@ -144,7 +147,7 @@ impl Step for Resource {
                 Err(error) => return Verdict::Unknown(error.to_string()),
             };
             match read(call, ctx).await {
-                Ok(now) if wish.shows_in(&now) => Verdict::Done(outputs(call, &wish, &now)),
+                Ok(now) if wish.is_proven_by(call, &now) => Verdict::Done(outputs(call, &wish, &now)),
                 Ok(now) => Verdict::Unknown(format!("{} is {now}, wanted {wish}", url(call))),
                 Err(failure) => Verdict::Unknown(failure.message),
             }
@@ -203,8 +206,17 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         // What such a request leaves out may be gone afterwards.
         _ => wish.applied_to(call, &read(call, ctx).await.map_err(Outcome::NotDone)?),
     };
-    write(call, ctx, &sent).await?;
-    let now = settled(call, ctx, &wish.to_string(), |now| wish.shows_in(now)).await?;
+    let status = write(call, ctx, &sent).await?;
+    let wanted = wish.to_string();
+    // Of what was only accepted, that it shows may be what was there before.
+    let proven = match status == ACCEPTED && state::replaces(call) {
+        true => settled(call, ctx, &wanted, |now| wish.is_proven_by(call, now)).await.ok(),
+        false => None,
+    };
+    let now = match proven {
+        Some(now) => now,
+        None => settled(call, ctx, &wanted, |now| wish.shows_in(now)).await?,
+    };
     let outputs = outputs(call, &wish, &now);
     let before = State::from_value(&call.prepared).unwrap_or(State::Absent);
     let note = match outputs.get("changed") {
@@ -301,8 +313,8 @@ async fn read(call: &Call, ctx: &dyn Context) -> Result<State, Failure> {
     }
 }
 
-/// Sends what makes the resource be so.
-async fn write(call: &Call, ctx: &dyn Context, state: &State) -> Result<(), Outcome> {
+/// Sends what makes the resource be so; returns the status of the answer.
+async fn write(call: &Call, ctx: &dyn Context, state: &State) -> Result<u16, Outcome> {
     let request = match state {
         State::Is(fields) => HttpRequest {
             body: HttpBody::Json(fields.clone().into()),
@@ -311,8 +323,8 @@ async fn write(call: &Call, ctx: &dyn Context, state: &State) -> Result<(), Outc
         State::Absent => exchange::bare_request(call, "DELETE")?,
     };
     match ctx.http().send(&request).await {
-        Ok(response) if (200..300).contains(&response.status) => Ok(()),
-        Ok(response) if *state == State::Absent && GONE.contains(&response.status) => Ok(()),
+        Ok(response) if (200..300).contains(&response.status) => Ok(response.status),
+        Ok(response) if *state == State::Absent && GONE.contains(&response.status) => Ok(response.status),
         Ok(response) => Err(unwanted(&request, &response, Mismatch::of_status(&response, "2xx", ctx), ctx)),
         Err(error) => Err(unanswered(&request, &error)),
     }

@@ -274,3 +274,12 @@ fn what_the_file_merely_claims_is_said() {
     let plan = bed.runbook(&["plan", "a.yaml"]).expect(0);
     assert!(plan.stdout.contains("read (claimed)"), "{}", plan.stdout);
 }
+
+/// As those of a step that was skipped, whatever it had seen before it failed.
+#[test]
+fn what_failed_and_is_put_up_with_has_no_outputs() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo seen=much >> $RUNBOOK_OUTPUT; exit 1', effect: read, outputs: {seen: string}, continue_on_error: true}\n  - {uses: assert, with: {that: \"${{ steps.a.outputs.seen | default('nothing') == 'nothing' and steps.a.status == 'failed' }}\", message: it is seen}}\n",
+    );
+    bed.runbook(&["exec", "a.yaml"]).expect(3);
+}

@@ -105,6 +105,18 @@ fn customers_do_not_wait_for_messages_nor_for_those_who_take_them() {
     }
 }
 
+/// A version that hangs is the case it is for; and in the night no customer may come who would show that it went well.
+#[test]
+fn customers_are_taken_off_a_version_that_hangs_and_nobody_need_be_there_to_see_it() {
+    let practice = Practice::new();
+    practice.exec("golive", &["version=v1.1.0", "methodology=mvp"]).expect(0);
+    let (_hangs, _asleep) = (practice.sick("shop-green"), practice.sick("visitors"));
+    let ran = practice.exec("emergency_rollback", &[REASON]).expect(3);
+    assert!(ran.stderr.contains("shop does not answer as it should"), "{}", ran.stderr);
+    assert_eq!(practice.failed_steps(), ["arrived"]);
+    assert_eq!(practice.version(), "v1.0.0");
+}
+
 #[test]
 fn the_version_before_runs_as_itself_whatever_stood_in_its_place() {
     let practice = Practice::new();

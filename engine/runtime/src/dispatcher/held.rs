@@ -59,13 +59,15 @@ impl Held {
 impl Dispatcher<'_> {
     /// Starts what prepares a step, unless its program is not what was planned any more.
     pub(super) fn start_or_hold(&mut self, command: Command, task: TaskId) {
-        let changed = match &self.plan.nodes[index(task.node)].work {
-            Work::Step(invocation) => {
-                let programs = invocation.programs.iter().map(String::as_str);
-                self.attempts.shared.pinned.first_changed(programs)
-            }
+        let node = &self.plan.nodes[index(task.node)];
+        let work = match &node.work {
+            Work::Step(invocation) | Work::WaitUntil(invocation) => Some(invocation),
             _ => None,
         };
+        // Those of its checks too: a check that cannot look would fail what it looks at.
+        let calls = work.into_iter().chain(&node.verify).chain(&node.verify_not_done).chain(&node.guards);
+        let programs = calls.flat_map(|invocation| invocation.programs.iter().map(String::as_str));
+        let changed = self.attempts.shared.pinned.first_changed(programs);
         let Some(changed) = changed else { return self.start(command) };
         let remedy = changed.remedy(&self.facts.run);
         let reason = format!("`{}` waits: {changed}; {remedy}", self.view().name(task).path);

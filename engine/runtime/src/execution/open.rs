@@ -42,7 +42,7 @@ impl Execution {
         let view = View { plan: &plan, registry: &host.registry, kernel: &kernel, facts: &facts };
         let warnings =
             if facts.finished.is_none() { left_elsewhere(view, &host.hostname) } else { Vec::new() };
-        let left = facts.leftovers(&host.hostname);
+        let left = facts.leftovers();
         if !left.is_empty() && facts.finished.is_none() {
             let (_, groups) = leftovers::end_all(&left, Patience::default().grace).await;
             if !groups.is_empty() {
@@ -80,7 +80,7 @@ fn left_elsewhere(view: View<'_>, host: &str) -> Vec<String> {
     let warning = |(task, other)| {
         let path = view.name(task).path;
         format!(
-            "an attempt of `{path}` was begun on {other}: what may still run of it there is not ended from here"
+            "an attempt of `{path}` was begun on {other}: if that is another machine, what may still run of it there is not ended from here"
         )
     };
     view.facts.left_elsewhere(host).map(warning).collect()

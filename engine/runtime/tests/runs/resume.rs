@@ -218,7 +218,7 @@ async fn of_a_run_that_is_rolled_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_machine_may_have_left_running_is_said_and_not_looked_for_here() {
+async fn what_another_machine_may_have_left_running_is_said() {
     let stage = Stage::default();
     let world = many(&stage, MANY);
     let whole = world.run().await;

@@ -60,6 +60,19 @@ impl State {
         self.shows_in(now) && (!replaces(call) || self.part_of(call, now).shows_in(self))
     }
 
+    /// Whether that state shows that the change was made. That what is wanted is there does not prove a replacement: it may
+    /// have been there before, and with it what is not to stay.
+    pub(super) fn is_proven_by(&self, call: &Call, now: &State) -> bool {
+        let differs = |other: Option<State>| {
+            other.is_some_and(|other| self.part_of(call, &other) != self.part_of(call, now))
+        };
+        let made = || call.outputs.as_ref().and_then(|outputs| outputs.get("now")?.as_map().cloned());
+        self.shows_in(now)
+            && (self.is_all_of(call, now)
+                || differs(State::from_value(&call.prepared))
+                || made().is_some_and(|made| !differs(Some(State::Is(made)))))
+    }
+
     /// Whether a resource in that state has all that this one says.
     pub(super) fn shows_in(&self, now: &State) -> bool {
         match (self, now) {
