@@ -34,9 +34,9 @@ pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
                 Some(help) => text.with_help_message(help).prompt(),
                 None => text.prompt(),
             };
-            match typed.as_deref().map(|text| input.ty.parse(text)) {
-                Ok(Err(error)) => output::line_to_stderr(&error.to_string()),
-                Ok(Ok(_)) | Err(_) => break typed,
+            match typed.as_deref().map(|text| runbook_plan::may_be_given(&input.ty, text)) {
+                Ok(Err(error)) => output::line_to_stderr(&error),
+                Ok(Ok(())) | Err(_) => break typed,
             }
         },
     };

@@ -84,8 +84,27 @@ impl Kernel {
         let seen = |task: &TaskIx| self.tasks[*task].detail.as_ref().is_none_or(|detail| detail.all_seen());
         let unseen = self.guardians(task).find(|guardian| !seen(guardian));
         match unseen {
-            Some(guardian) => self.tasks[guardian].detail().overtime.push(task),
+            Some(guardian) => {
+                self.tasks[guardian].detail().overtime.push(task);
+                self.look_now(guardian);
+            }
             None => self.went_through(task),
+        }
+    }
+
+    /// A wait is over but for these guards: they do not let it stand until their next look is due. That is one look more
+    /// for each wait, however often the run is taken over.
+    fn look_now(&mut self, task: TaskIx) {
+        let row = &self.tasks[task];
+        let id = row.id;
+        let watches = row.detail.iter().flat_map(|detail| &detail.watches).zip(0u32..);
+        let unseen: Vec<Probe> =
+            watches.filter(|(watch, _)| !watch.seen).map(|(_, guard)| Probe::Guard(guard)).collect();
+        for probe in unseen {
+            if self.ledger.due(id, TimerPurpose::Poll(probe)).is_some() {
+                self.ledger.disarm(id, TimerPurpose::Poll(probe));
+                self.ledger.check(id, probe);
+            }
         }
     }
 

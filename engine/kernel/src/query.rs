@@ -3,7 +3,7 @@
 use crate::kernel::{Kernel, RUN};
 use crate::ledger::Work;
 use crate::scope::Lane;
-use crate::task::{Cause, End, State, Task, Undoing};
+use crate::task::{Cause, End, State, Task, TaskIx, Undoing};
 use crate::{About, TaskId};
 
 /// What has become of a task.
@@ -131,6 +131,14 @@ impl Kernel {
             task = self.scopes[self.tasks[task].scope].owner;
         }
         false
+    }
+
+    /// Whether a wait is over but for a look of guards around it.
+    pub fn awaits_a_look(&self) -> bool {
+        let waits = |(_, task): (TaskIx, &Task)| {
+            task.detail.as_ref().is_some_and(|detail| !detail.overtime.is_empty())
+        };
+        self.tasks.iter().any(waits)
     }
 
     /// Whether a person may have a task that is in doubt run again: not where a gate of it was refused.

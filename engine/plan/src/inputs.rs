@@ -186,9 +186,7 @@ fn typed(
             GivenValue::Text(text) => Some(text.as_str()),
             GivenValue::Json(json) => json.as_str(),
         };
-        let provider = text.and_then(provider).ok_or(
-            "a secret is given by reference: `env:NAME`, `file:PATH` or `command:PROGRAM ARGUMENTS`, never by value",
-        )?;
+        let provider = text.and_then(provider).ok_or(BY_REFERENCE)?;
         let name = format!("inputs.{}", spec.name);
         secrets.insert(name.clone(), provider);
         return Ok(Some(Value::Secret(Secret::named(name))));
@@ -198,6 +196,20 @@ fn typed(
         GivenValue::Json(json) => spec.ty.literal(Value::from_json(json.clone())),
     };
     value.map(Some).map_err(|error| error.to_string())
+}
+
+const BY_REFERENCE: &str =
+    "a secret is given by reference: `env:NAME`, `file:PATH` or `command:PROGRAM ARGUMENTS`, never by value";
+
+/// Whether a text may be given for an input of this type, on a command line or when it is asked for.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn may_be_given(ty: &Type, text: &str) -> Result<(), String> {
+    match ty {
+        Type::Secret { .. } => provider(text).map(drop).ok_or_else(|| BY_REFERENCE.to_owned()),
+        _ => ty.parse(text).map(drop).map_err(|error| error.to_string()),
+    }
 }
 
 fn provider(text: &str) -> Option<SecretSpec> {

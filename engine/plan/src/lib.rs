@@ -43,6 +43,7 @@ mod types;
 
 pub use check::check;
 pub use evaluate::MAX_TEXT;
+pub use inputs::may_be_given;
 pub use load::{Bundle, LoadError, Loader};
 pub use model::{
     ApprovalSpec, ChecklistItemSpec, Digest, EvalError, Expression, InputSpec, Invocation, LockSpec, Module,

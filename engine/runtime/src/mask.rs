@@ -305,4 +305,14 @@ mod tests {
         assert_eq!(json, serde_json::json!({"***": ["a ***", 3, "***"], "b": null}));
         assert_eq!(places, ["", "***[0]", "***[2]"]);
     }
+
+    #[test]
+    fn a_number_is_a_secret_if_it_is_one_and_not_because_its_digits_stand_in_it() {
+        let mask = Mask::default();
+        mask.hide("4711");
+        mask.hide("83726153");
+        let mut json = serde_json::json!([1_247_110, 0.247_113, 4711, 1_837_261_530]);
+        mask.json(&mut json);
+        assert_eq!(json, serde_json::json!([1_247_110, 0.247_113, "***", "***"]));
+    }
 }

@@ -179,6 +179,23 @@ fn the_only_unfinished_run_is_cancelled_once_somebody_has_seen_which() {
 }
 
 #[test]
+fn a_secret_that_is_asked_for_is_given_by_reference() {
+    let bed = Bed::new();
+    let steps = "inputs: {token: {type: secret, prompt: Which token?}}\nsteps:\n";
+    let text = runbook("  - {id: a, run: 'test -n \"$T\"', env: {T: '${{ inputs.token }}'}, effect: read}\n");
+    bed.write("a.yaml", &text.replace("steps:\n", steps));
+    bed.write("token", "hunter22");
+    let mut screen = exec(&bed);
+    screen.until("Which token?");
+    screen.press("hunter22\r");
+    screen.until("by reference");
+    screen.until("Which token?");
+    screen.press("file:token\r");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
 fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
     let bed = Bed::new();
     let steps = "inputs: {version: {type: string, pattern: '^v[0-9]+$', prompt: Which version?}}\nsteps:\n";

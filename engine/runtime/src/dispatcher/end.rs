@@ -199,7 +199,11 @@ impl Dispatcher<'_> {
             TimerPurpose::GiveUp(probe) => probe.is_none(),
             TimerPurpose::Deadline | TimerPurpose::Timeout => true,
         });
-        only_people && !self.held.is_barred() && self.queue.is_empty() && self.all_on_disk()
+        only_people
+            && !self.kernel.awaits_a_look()
+            && !self.held.is_barred()
+            && self.queue.is_empty()
+            && self.all_on_disk()
     }
 
     fn whom_it_waits_for(&self) -> (Exit, String) {

@@ -19,6 +19,11 @@ impl State {
         if replaces(call) && call.str("method")? == "PATCH" {
             return Err(BadParam::new("replace", "a PATCH changes what is there and replaces nothing"));
         }
+        if call.str("method")? == "PATCH" && call.get("desired").is_some_and(holds_null) {
+            let why = "a PATCH takes `null` for the removal of a field, and its undo could not tell that from a field that was \
+                       never there: remove it with a step of its own";
+            return Err(BadParam::new("desired", why));
+        }
         match (call.get("desired"), call.get("absent")) {
             (Some(_), _) => Ok(State::Is(call.map("desired")?.clone())),
             (None, Some(Value::Bool(true))) => Ok(State::Absent),
@@ -60,17 +65,19 @@ impl State {
         self.shows_in(now) && (!replaces(call) || self.part_of(call, now).shows_in(self))
     }
 
-    /// Whether that state shows that the change was made. That what is wanted is there does not prove a replacement: it may
-    /// have been there before, and with it what is not to stay.
+    /// Whether that state shows that the change was made. That what is wanted is there does not prove a replacement where it
+    /// was there before, and with it what is not to stay.
     pub(super) fn is_proven_by(&self, call: &Call, now: &State) -> bool {
-        let differs = |other: Option<State>| {
-            other.is_some_and(|other| self.part_of(call, &other) != self.part_of(call, now))
+        let was_not_there =
+            || State::from_value(&call.prepared).is_some_and(|before| !self.shows_in(&before));
+        let is_what_it_became = || {
+            let became = call.outputs.as_ref().and_then(|outputs| outputs.get("now")?.as_map());
+            became.is_some_and(|became| {
+                self.part_of(call, &State::Is(became.clone())) == self.part_of(call, now)
+            })
         };
-        let made = || call.outputs.as_ref().and_then(|outputs| outputs.get("now")?.as_map().cloned());
         self.shows_in(now)
-            && (self.is_all_of(call, now)
-                || differs(State::from_value(&call.prepared))
-                || made().is_some_and(|made| !differs(Some(State::Is(made)))))
+            && (!replaces(call) || self.is_all_of(call, now) || was_not_there() || is_what_it_became())
     }
 
     /// Whether a resource in that state has all that this one says.
@@ -108,6 +115,15 @@ impl State {
             State::Absent => Value::Null,
             State::Is(fields) => fields.into(),
         }
+    }
+}
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::List(items) => items.iter().any(holds_null),
+        Value::Map(fields) => fields.values().any(holds_null),
+        _ => false,
     }
 }
 

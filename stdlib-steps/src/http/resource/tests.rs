@@ -274,6 +274,27 @@ fn what_is_replaced_leaves_nothing_behind_and_is_put_back_whole() {
     insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&unseen, &fake))), @r#"not_done error http://router/live is {"behaviour":"healthy","version":"v3"}: neither what this step made it ({"version":"v1"}) nor what it was before ({"behaviour":"slow","version":"v2"}) (look at `version`); it was not touched"#);
 }
 
+/// The same version again, to be rid of what was wrong with it: that the version is there proves nothing.
+#[test]
+fn that_what_is_wanted_was_there_before_proves_no_replacement() {
+    let verified = |before: serde_json::Value, now: serde_json::Value| {
+        let server = Server::with(before);
+        let fake = server.fake();
+        let wish = json!({"desired": {"version": "v1"}, "replace": true, "fields": ["version", "behaviour"]});
+        let call = prepared(&fake, &call(wish));
+        server.set(Some(now));
+        matches!(fake.block_on(Resource.verify(&call, &fake)), Verdict::Done(_))
+    };
+    let slow = json!({"version": "v1", "behaviour": "slow"});
+    assert!(!verified(slow.clone(), slow.clone()));
+    assert!(verified(slow.clone(), json!({"version": "v1"})));
+    assert!(verified(
+        json!({"version": "v2", "behaviour": "slow"}),
+        json!({"version": "v1", "behaviour": "healthy"})
+    ));
+    assert!(!verified(slow, json!({"version": "v2"})));
+}
+
 #[test]
 fn a_replacement_is_planned_where_more_is_there_than_is_wanted() {
     let planned = |state| {
@@ -287,6 +308,9 @@ fn a_replacement_is_planned_where_more_is_there_than_is_wanted() {
     let fake = Server::with(json!({})).fake();
     let patch = call(json!({"desired": {"a": 1}, "replace": true, "method": "PATCH"}));
     insta::assert_snapshot!(fake.block_on(Resource.prepare(&patch, &fake)).unwrap_err().message, @"`replace`: a PATCH changes what is there and replaces nothing");
+    let removal = call(json!({"desired": {"a": {"b": null}}, "method": "PATCH"}));
+    let refused = fake.block_on(Resource.prepare(&removal, &fake)).unwrap_err();
+    assert!(refused.message.contains("`null` for the removal"), "{}", refused.message);
 }
 
 #[test]

@@ -138,9 +138,8 @@ fn a_guarded_wait_counts_only_time_that_was_watched() {
         began; soak started      -> prepare soak, arm soak wait 100, check soak guard 0
         @1 soak guard pass       -> arm soak poll guard 0 41
         @300 resumed 280         -> arm soak wait 380, arm soak poll guard 0 41
-        -- the end of the wait waits for a look at the world
-        @380 soak wait
-        soak polls guard         -> check soak guard 0
+        -- the end of the wait waits for a look at the world, at once
+        @380 soak wait           -> disarm soak poll guard 0, check soak guard 0
         @381 soak guard pass     -> finish
         finished
         ",
@@ -155,8 +154,7 @@ fn a_guard_beside_a_group_watches_over_the_waits_inside() {
         began; g entered; e items 1; w[0] started   -> *
         @1 g guard pass         -> arm g poll guard 0 41
         @300 resumed 280        -> arm g poll guard 0 41, arm w[0] wait 380
-        @380 w[0] wait
-        g polls guard           -> check g guard 0
+        @380 w[0] wait          -> disarm g poll guard 0, check g guard 0
     ";
     let mut run = tell(book([soak()]), taken_over);
     run.tell("@381 g guard pass -> arm g poll guard 0 421, disarm g poll guard 0, finish\nfinished");
@@ -172,10 +170,10 @@ fn a_guard_beside_a_group_watches_over_the_waits_inside() {
         began; g entered; w started               -> *
         @1 g guard pass; w guard pass             -> *
         @300 resumed 280; @380 w wait             -> *
-        w polls guard; @381 w guard pass          -> check w guard 0, arm w poll guard 0 421
-        @390 resumed 5                            -> arm g poll guard 0 41, arm w poll guard 0 421
-        g polls guard; g guard pass               -> check g guard 0, arm g poll guard 0 430
-        @421 w polls guard; w guard pass          -> *
+        @381 w guard pass                         -> disarm g poll guard 0, check g guard 0, arm w poll guard 0 421
+        @390 resumed 5                            -> check g guard 0, arm w poll guard 0 421
+        g guard pass                              -> *
+        @421 w guard pass                         -> *
         ",
     );
 }
