@@ -35,7 +35,7 @@ pub(crate) struct Changed {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fault {
-    /// Digests, as far as they are shown; `None` of what is too long to look at.
+    /// Digests; `None` of what is too long to look at.
     Another { was: String, now: Option<String> },
     /// In the system's words.
     Unreadable(String),
@@ -46,9 +46,9 @@ impl std::fmt::Display for Changed {
         let path = &self.path;
         match &self.fault {
             Fault::Another { was, now } => {
-                write!(f, "{path}: not the program that was planned: its digest was {was}, and is ")?;
-                f.write_str(now.as_deref().unwrap_or("that of a far longer one"))?;
-                f.write_str(" now")
+                let was = shown(was);
+                let now = now.as_deref().map_or("that of a far longer one", shown);
+                write!(f, "{path}: not the program that was planned: its digest was {was}, and is {now} now")
             }
             Fault::Unreadable(reason) => write!(f, "{path}: {reason}"),
         }
@@ -58,13 +58,18 @@ impl std::fmt::Display for Changed {
 impl Changed {
     /// What can be done about it, as commands.
     pub(crate) fn remedy(&self, run: &str) -> String {
-        let accept = match &self.fault {
-            Fault::Another { now: Some(now), .. } => {
-                format!("; or, if the change is meant: runbook answer {run} - --program {now}")
-            }
-            _ => String::new(),
-        };
-        format!("put it back, then: runbook resume {run}{accept}")
+        let accept = self.digest().map(|now| {
+            format!("; or, if the change is meant: runbook answer {run} - --program {}", shown(now))
+        });
+        format!("put it back, then: runbook resume {run}{}", accept.unwrap_or_default())
+    }
+
+    /// What it is now, if that can be told.
+    fn digest(&self) -> Option<&str> {
+        match &self.fault {
+            Fault::Another { now, .. } => now.as_deref(),
+            Fault::Unreadable(_) => None,
+        }
     }
 }
 
@@ -97,7 +102,7 @@ impl Pinned {
                 if now.is_some() && meant.get(path) == now.as_ref() {
                     return None;
                 }
-                Fault::Another { was: shown(&digest(planned)), now: now.as_deref().map(shown) }
+                Fault::Another { was: digest(planned), now }
             }
             Err(error) => Fault::Unreadable(words(&error)),
         };
@@ -115,10 +120,10 @@ impl Pinned {
         let mut others = Vec::new();
         for path in self.planned.keys() {
             let Some(changed) = self.changed(path) else { continue };
-            // Read again: of what was looked at only the beginning is shown.
-            let now = read_regular(&self.root.join(path), LONGEST).ok().flatten().as_deref().map(digest);
-            match now.filter(|now| now.starts_with(typed)) {
-                Some(digest) => return Ok(Body::ProgramAccepted { path: path.clone(), digest, by }),
+            match changed.digest().filter(|now| now.starts_with(typed)) {
+                Some(now) => {
+                    return Ok(Body::ProgramAccepted { path: path.clone(), digest: now.to_owned(), by });
+                }
                 None => others.push(changed.to_string()),
             }
         }
@@ -140,8 +145,8 @@ fn digest(content: &[u8]) -> String {
     blake3::hash(content).to_hex().to_string()
 }
 
-fn shown(digest: &str) -> String {
-    digest[..SHOWN].to_owned()
+fn shown(digest: &str) -> &str {
+    &digest[..SHOWN]
 }
 
 /// Without `.` and `..`, by the text alone.

@@ -23,6 +23,7 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cancel::Cancel;
+use crate::files::words;
 use crate::platform;
 use crate::process::environment::Environment;
 
@@ -169,12 +170,6 @@ async fn start(launch: Launch) -> Result<Started, ProcessError> {
     // The expression holds our copies of the child's ends: with it go the last ones that are not the child's.
     drop(expression);
     Ok(Started { handle, stdout, stderr, stdin })
-}
-
-/// The system's words without Rust's `(os error 2)`.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn lost(error: &io::Error) -> ProcessError {

@@ -6,7 +6,7 @@ use runbook_journal::{
     AppendError, ClaimError, Fault, Journal, Nudge, OpenError, RunStatus, StoreError, Wake,
 };
 
-use crate::sample::{created, fact, finished, ignore, plan, record};
+use crate::sample::{begin, created, fact, finished, ignore, plan, record};
 
 #[test]
 fn what_was_appended_is_read_back_by_another_connection() {
@@ -79,9 +79,7 @@ fn records_must_follow_each_other() {
 fn an_executor_whose_lock_file_was_taken_away_is_fenced() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap();
-    let mut old = journal.create("k7f3q", plan(), ignore).unwrap();
-    old.append(&[record(1, 1, created("k7f3q"))]).unwrap();
-    old.wait_durable(1).unwrap();
+    let mut old = begin(&journal, "k7f3q", ignore);
     std::fs::remove_file(folder.path().join("runs/k7f3q.lock")).unwrap();
 
     let other = Journal::open(folder.path()).unwrap();
@@ -104,9 +102,7 @@ fn a_record_that_is_removed_or_replaced_while_it_is_written_is_a_fault() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("state");
         let journal = Journal::open(&folder).unwrap();
-        let mut executor = journal.create("k7f3q", plan(), ignore).unwrap();
-        executor.append(&[record(1, 1, created("k7f3q"))]).unwrap();
-        executor.wait_durable(1).unwrap();
+        let mut executor = begin(&journal, "k7f3q", ignore);
         let path = folder.join(name);
         match (name, replaced) {
             ("", _) => std::fs::remove_dir_all(&folder).unwrap(),
@@ -128,9 +124,7 @@ fn a_record_that_is_removed_or_replaced_while_it_is_written_is_a_fault() {
 fn a_fenced_executor_goes_and_the_other_can_still_be_woken() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap();
-    let mut old = journal.create("k7f3q", plan(), ignore).unwrap();
-    old.append(&[record(1, 1, created("k7f3q"))]).unwrap();
-    old.wait_durable(1).unwrap();
+    let old = begin(&journal, "k7f3q", ignore);
     std::fs::remove_file(folder.path().join("runs/k7f3q.lock")).unwrap();
     let other = Journal::open(folder.path()).unwrap();
     let (told, hears) = std::sync::mpsc::channel();

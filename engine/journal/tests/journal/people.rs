@@ -4,20 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use runbook_journal::{Executor, Fate, Journal, LockHolder, Locking, News, Nudge, RunStatus, Wake, Wanted};
+use runbook_journal::{Fate, Journal, LockHolder, Locking, News, Nudge, RunStatus, Wake, Wanted};
 use runbook_wire::{Body, Message, Person, Request};
 
-use crate::sample::{created, fact, finished, ignore, plan, record};
+use crate::sample::{begin, fact, finished, ignore, record};
 
 /// Long enough for the slowest machine; a test that works never waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn begin(journal: &Journal, run: &str, waker: impl Fn(Wake) + Send + Sync + 'static) -> Executor {
-    let mut executor = journal.create(run, plan(), waker).unwrap();
-    executor.append(&[record(1, 1, created(run))]).unwrap();
-    executor.wait_durable(1).unwrap();
-    executor
-}
 
 fn wanted(names: &[&str], wait: bool) -> Wanted {
     let names: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();

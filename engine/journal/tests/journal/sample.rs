@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_journal::{PlanFile, PlanFileKind, StoredPlan, Wake};
+use runbook_journal::{Executor, Journal, PlanFile, PlanFileKind, StoredPlan, Wake};
 use runbook_wire::{Body, Outline, Person, Record, Task};
 
 pub(crate) fn ignore(_: Wake) {}
@@ -60,4 +60,12 @@ pub(crate) fn plan() -> StoredPlan {
             file(PlanFileKind::Pinned, "check.sh", b"\xff\x00not text"),
         ],
     }
+}
+
+/// Makes a run, with its first record on the disk.
+pub(crate) fn begin(journal: &Journal, run: &str, waker: impl Fn(Wake) + Send + Sync + 'static) -> Executor {
+    let mut executor = journal.create(run, plan(), waker).unwrap();
+    executor.append(&[record(1, 1, created(run))]).unwrap();
+    executor.wait_durable(1).unwrap();
+    executor
 }
