@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpgrp, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::{Instant, sleep};
 
 use crate::platform;
@@ -31,18 +31,15 @@ pub(crate) struct Group {
     pub(crate) leader: u32,
     /// Of its leader; 0 where that cannot be read.
     pub(crate) start_time: u64,
+    /// Of its leader; 0 where that cannot be read, or the session was begun outside our pid namespace.
     pub(crate) session: u32,
 }
 
 impl Group {
     /// The group of this process, which has just been started.
     pub(crate) fn led_by(leader: Pid) -> Group {
-        let number = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs();
-        Group {
-            leader: number(leader),
-            start_time: platform::start_time(leader).unwrap_or(0),
-            session: getsid(Some(leader)).map_or(0, number),
-        }
+        let (start_time, session) = platform::start_and_session(leader).unwrap_or((0, 0));
+        Group { leader: leader.as_raw_nonzero().get().unsigned_abs(), start_time, session }
     }
 
     /// Its number, if it is still there and still the same.
@@ -52,6 +49,7 @@ impl Group {
         let same = match platform::start_time(leader) {
             // A number alone is no proof: it may be somebody else's by now.
             Some(start_time) => start_time == self.start_time,
+            None if self.start_time == 0 => false,
             None => platform::orphans(leader)
                 .is_some_and(|(session, oldest)| session == self.session && oldest >= self.start_time),
         };
@@ -88,7 +86,7 @@ pub(crate) async fn end_all(leftovers: &[Leftover], grace: Duration) -> (usize, 
 }
 
 fn find(leftovers: &[Leftover]) -> BTreeSet<i32> {
-    let ours = getpgrp().as_raw_nonzero().get();
+    let ours = platform::own_group();
     let recorded = leftovers.iter().flat_map(|leftover| &leftover.groups).filter_map(|group| group.found());
     let entries: BTreeSet<String> = leftovers
         .iter()
@@ -98,7 +96,7 @@ fn find(leftovers: &[Leftover]) -> BTreeSet<i32> {
     let by_key = if entries.is_empty() { Vec::new() } else { platform::with_environment(&entries) };
     let by_key = by_key.into_iter().map(|found| found.group.as_raw_nonzero().get());
     // Never ourselves: a command that a step started has that step's key.
-    recorded.chain(by_key).filter(|group| *group != ours).collect()
+    recorded.chain(by_key).filter(|group| Pid::from_raw(*group) != ours).collect()
 }
 
 fn alive(group: i32) -> bool {
@@ -119,8 +117,6 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
-
-    use rustix::process::kill_process;
 
     use super::*;
 
@@ -174,10 +170,10 @@ mod tests {
     /// As `sudo` and `env -i` leave it: no key in its environment.
     #[tokio::test]
     async fn a_recorded_group_whose_leader_is_gone_is_known_by_its_session() {
-        let mut child = start("(echo ready; exec env -i /bin/sleep 60) & read line", "");
+        let mut child = start("(echo ready; exec env -i /bin/sleep 60) & exit 0", "");
         let pid = Pid::from_child(&child);
+        // However quickly it has ended: it is not reaped before.
         let group = Group::led_by(pid);
-        kill_process(pid, Signal::KILL).unwrap();
         child.wait().unwrap();
         let left = |group| [Leftover { groups: vec![group], ..Leftover::default() }];
         for other in [

@@ -13,7 +13,11 @@ pub(crate) struct Found {
 }
 
 #[cfg(not(target_os = "linux"))]
+pub use elsewhere::own_group;
+#[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::*;
+#[cfg(target_os = "linux")]
+pub use linux::own_group;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
@@ -22,7 +26,7 @@ mod linux {
     use std::fs;
     use std::os::fd::OwnedFd;
 
-    use rustix::process::{PidfdFlags, pidfd_open};
+    use rustix::process::{PidfdFlags, getpid, pidfd_open};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
@@ -43,6 +47,18 @@ mod linux {
     /// no such process, or it has exited.
     pub(crate) fn start_time(pid: Pid) -> Option<u64> {
         stat(pid).filter(|stat| !stat.exited).map(|stat| stat.start_time)
+    }
+
+    /// When the process started, and its session, also if it has exited and was not reaped yet. The session is 0 if it
+    /// was begun outside our pid namespace (a container that somebody entered).
+    pub(crate) fn start_and_session(pid: Pid) -> Option<(u64, u32)> {
+        stat(pid).map(|stat| (stat.start_time, stat.session))
+    }
+
+    /// The process group of this process. `None` if it was begun outside our pid namespace, where it has no number:
+    /// `getpgrp` returns 0 there, which rustix takes for impossible.
+    pub fn own_group() -> Option<Pid> {
+        stat(getpid())?.group
     }
 
     /// Whether a process of the group has not exited yet.
@@ -116,7 +132,7 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use rustix::process::{WaitId, WaitIdOptions, test_kill_process_group, waitid};
+    use rustix::process::{WaitId, WaitIdOptions, getpgrp, test_kill_process_group, waitid};
 
     use super::*;
 
@@ -130,6 +146,17 @@ mod elsewhere {
     /// Not known here: a leftover is told by its group alone.
     pub(crate) fn start_time(_pid: Pid) -> Option<u64> {
         None
+    }
+
+    /// Not known here.
+    pub(crate) fn start_and_session(_pid: Pid) -> Option<(u64, u32)> {
+        None
+    }
+
+    /// The process group of this process.
+    #[expect(clippy::disallowed_methods, reason = "there are no pid namespaces here")]
+    pub fn own_group() -> Option<Pid> {
+        Some(getpgrp())
     }
 
     /// Whether a process of the group is there. (A group of which only zombies are left refuses the signal.)
@@ -173,7 +200,7 @@ mod tests {
             }
         };
         assert_eq!(found.iter().map(|found| found.pid).collect::<Vec<_>>(), [pid]);
-        assert_eq!(found[0].group, rustix::process::getpgrp());
+        assert_eq!(Some(found[0].group), own_group());
         assert!(start_time(pid).unwrap() > 0);
         child.kill().unwrap();
         child.wait().unwrap();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use runbook_testbed::{Bed, ran};
 use rustix::process::Signal;
@@ -45,13 +45,8 @@ fn a_flood_of_256_mb_is_logged_with_flat_memory() {
         "  - {{id: a, run: 'head -c {FLOOD} /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}}\n"
     ));
     // The executor may have half as much memory that it can write to.
-    let program = bed.command(&["exec", "a.yaml"]);
-    let mut limited = Command::new("bash");
-    limited.args(["-c", &format!("ulimit -d {}; exec \"$@\"", FLOOD / 2 / 1024), "bash"]);
-    limited.arg(program.get_program()).args(program.get_args()).env_clear();
-    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    limited.current_dir(bed.project()).stdin(Stdio::null());
-    ran(limited).expect(0);
+    let limit = format!("ulimit -d {}; exec \"$@\"", FLOOD / 2 / 1024);
+    ran(bed.behind(&["bash", "-c", &limit, "bash"], &["exec", "a.yaml"])).expect(0);
     let mut logs = bed.command(&["logs"]).stdout(Stdio::piped()).spawn().unwrap();
     assert_eq!(count(b'x', logs.stdout.take().unwrap()), FLOOD);
     assert!(logs.wait().unwrap().success());
@@ -98,4 +93,25 @@ fn the_environment_is_an_allowlist() {
     let seen = bed.read("seen").unwrap();
     assert!(!seen.contains("SURPRISE"), "{seen}");
     assert!(seen.contains("PATH=") && seen.contains("RUNBOOK_IDEMPOTENCY_KEY="), "{seen}");
+}
+
+/// In a container that somebody has entered, session and group are those of a process outside of it: their numbers are
+/// 0 there.
+#[test]
+#[cfg(target_os = "linux")]
+fn where_session_and_group_have_no_number_a_run_is_taken_over_as_anywhere() {
+    let inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "sh", "-c"];
+    let allowed = std::process::Command::new(inside[0]).args(&inside[1..]).arg("true").status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        return runbook_testbed::skip("this system does not let its users make pid namespaces");
+    }
+    // Left behind by the first attempt without anything of ours in its environment.
+    let bed = Bed::with_steps(
+        "  - id: a\n    effect: read\n    run: |\n      [ ! -e left ] || exit 0\n      env -i sleep infinity & echo $! > left\n      kill -KILL $PPID; wait\n",
+    );
+    let script = "\"$@\"; echo exec $?; \"$1\" resume; echo resume $?; cat /proc/$(cat left)/stat || true";
+    let inside: Vec<&str> = inside.into_iter().chain([script, "sh"]).collect();
+    let seen = ran(bed.behind(&inside, &["exec", "a.yaml"])).expect(0);
+    assert!(seen.stdout.starts_with("exec 137\nresume 0\n"), "{}\n{}", seen.stdout, seen.stderr);
+    assert!(!seen.stdout.contains(") S "), "it still runs: {}", seen.stdout);
 }

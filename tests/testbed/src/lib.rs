@@ -199,6 +199,13 @@ impl Bed {
         self.outfit(command)
     }
 
+    /// The binary with arguments behind the words of another command that starts it.
+    pub fn behind(&self, other: &[&str], args: &[&str]) -> Command {
+        let mut command = Command::new(other[0]);
+        command.args(&other[1..]).arg(binary()).args(args);
+        self.outfit(command)
+    }
+
     /// A command with the project's folder and an environment of its own.
     fn outfit(&self, mut command: Command) -> Command {
         command.current_dir(self.project()).env_clear();

@@ -95,7 +95,7 @@ impl Drop for Keyboard {
 
 /// Whether the terminal is ours to set.
 fn foreground() -> bool {
-    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| runbook_runtime::own_group() == Some(group))
 }
 
 fn read(era: &AtomicU64, to: &Queue) {

@@ -278,7 +278,7 @@ async fn a_signal_to_our_group_does_not_end_what_is_just_being_started() {
     let terminal = std::thread::spawn(move || {
         for turns in starts {
             (0..turns * 50).for_each(|_| std::hint::spin_loop());
-            kill_process_group(rustix::process::getpgrp(), Signal::INT).unwrap();
+            kill_process_group(crate::platform::own_group().unwrap(), Signal::INT).unwrap();
         }
     });
     for turn in 0..300 {
