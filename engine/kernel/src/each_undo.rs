@@ -204,11 +204,15 @@ impl Kernel {
 
     /// What was to be undone without asking is, or did not complete; now the others.
     fn ordered_over(&mut self, task: TaskIx) {
-        let Some(&undo) = self.undo_mut(task).as_deref() else { return };
-        if undo.blocked {
-            return self.rest_pass(task, Mode::Block, Some(undo.which));
-        }
         let left = self.left_over(task);
+        // An undo that did not complete on the way forward blocks, whether or not its item is undone now.
+        let stuck = left.iter().any(|index| self.item_blocked(task, *index));
+        let Some(undo) = self.undo_mut(task) else { return };
+        undo.blocked |= stuck;
+        if undo.blocked {
+            let which = undo.which;
+            return self.rest_pass(task, Mode::Block, Some(which));
+        }
         let anything = left.iter().any(|index| self.item_undoable(task, *index));
         if anything {
             if let Some(undo) = self.undo_mut(task) {

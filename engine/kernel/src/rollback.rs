@@ -280,9 +280,18 @@ impl Kernel {
 
     /// Whether there is anything in an item that an unwinding would undo.
     pub(crate) fn item_undoable(&self, task: TaskIx, index: u32) -> bool {
+        self.item_members(task, index).into_iter().any(|member| self.undoable(member))
+    }
+
+    /// Whether an undo inside an item did not complete.
+    pub(crate) fn item_blocked(&self, task: TaskIx, index: u32) -> bool {
+        self.item_members(task, index).into_iter().any(|member| self.tasks[member].undo.is_blocked())
+    }
+
+    fn item_members(&self, task: TaskIx, index: u32) -> Vec<TaskIx> {
         let frame = self.tasks[task].each().and_then(|run| run.frames.get(index as usize));
         let body = frame.and_then(|frame| self.frames[*frame].body);
-        body.is_some_and(|body| self.members(body).into_iter().any(|task| self.undoable(task)))
+        body.map(|body| self.members(body)).unwrap_or_default()
     }
 
     /// The bodies inside a composite that were opened.

@@ -40,5 +40,5 @@ pub use control::{Control, Refusal};
 pub use detach::detach;
 pub use execution::{Execution, ExecutionError, Exit, NewRun, Outcome};
 pub use host::Host;
-pub use platform::own_group;
 pub use observer::{LogLine, Observer, Unobserved};
+pub use platform::own_group;

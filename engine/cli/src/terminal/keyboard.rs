@@ -95,7 +95,8 @@ impl Drop for Keyboard {
 
 /// Whether the terminal is ours to set.
 fn foreground() -> bool {
-    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| runbook_runtime::own_group() == Some(group))
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin())
+        .is_ok_and(|group| runbook_runtime::own_group() == Some(group))
 }
 
 fn read(era: &AtomicU64, to: &Queue) {

@@ -190,10 +190,13 @@ impl Watch {
     fn is_undone(&self, place: &Place, task: TaskId, kernel: &Kernel, world: &World) -> bool {
         self.undone.contains(place)
             || above(task, kernel, &world.program).into_iter().any(|around| {
-                let now = world.place(around, kernel);
-                // Children are of their group's incarnation, unless something between them began anew.
-                let then = Place { incarnation: place.incarnation, ..now.clone() };
-                self.undone.contains(&now) || self.undone.contains(&then)
+                // The group began last before it in the incarnation that it is of: their numbers only rise.
+                let last = world.place(around, kernel);
+                let last = Place { incarnation: place.incarnation, ..last };
+                let of = self.begun.range(..=&last).next_back().map(|(group, _)| group);
+                of.is_some_and(|of| {
+                    (of.node, &of.items) == (last.node, &last.items) && self.undone.contains(of)
+                })
             })
     }
 
