@@ -6,7 +6,7 @@ use runbook_step::{
 };
 
 use super::exchange::{self, declare_request, declare_response};
-use super::expect::{Expect, expect_type};
+use super::expect::{Expect, expect_type, warn_type};
 
 step_type! {
     /// Asks an HTTP endpoint and compares the answer with what is wanted.
@@ -18,7 +18,8 @@ step_type! {
     ///     expect:
     ///       status: 200
     ///       json: {status: healthy, "checks[0].ok": true, queue: "< 10"}
-    ///       latency: "< 500ms"
+    ///       latency: "< 2s"
+    ///     warn: {latency: "< 500ms"}
     /// ```
     ///
     /// Without `expect` any status from 200 to 299 will do. Every difference is listed, with what came and what was
@@ -29,6 +30,9 @@ step_type! {
     /// **How it ends.** An answer that differs is a failure (`http:503` for the status, else `check`). No answer at all is
     /// inconclusive (`connect`, `lost`, `timeout`), which never passes either. The sample is among the outputs even then.
     ///
+    /// **Less well than it should.** An answer that is as `expect` says and not as `warn` says goes through with a warning:
+    /// `on_warning: continue | ask | fail` of the step decides.
+    ///
     /// The values of cookies that an answer sets are credentials and not recorded; see [`http.request`](http.request.md).
     ///
     /// It looks once. To wait until something holds, put it into `wait: {until: …}` or use [`http.wait`](http.wait.md).
@@ -36,7 +40,9 @@ step_type! {
 }
 
 fn declare(it: Declaration) -> Declaration {
-    declare_response(declare_check(it.checks()))
+    let warn = Param::optional("warn", warn_type())
+        .doc("What the answer should be like: where it is not, the check goes through with a warning.");
+    declare_response(declare_check(it.checks()).param(warn))
 }
 
 /// The parameters of a check, which waiting for one shares.
@@ -50,7 +56,8 @@ pub(super) fn declare_check(it: Declaration) -> Declaration {
 
 /// Asks once.
 pub(super) async fn look(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
-    let expect = Expect::read(call.get("expect"))?;
+    let expect = Expect::read(call)?;
+    let warn = Expect::read_warn(call)?;
     let request = exchange::request(call, call.str("method")?)?;
     let response = match ctx.http().send(&request).await {
         Ok(response) => response,
@@ -60,7 +67,13 @@ pub(super) async fn look(call: &Call, ctx: &dyn Context) -> Result<Success, Outc
     match expect.judge(&response, ctx) {
         Ok(()) => {
             let note = format!("{} in {} ms", response.status, exchange::latency_ms(&response));
-            Ok(Success { outputs, ..Success::default() }.note(note))
+            let success = Success { outputs, ..Success::default() }.note(note);
+            Ok(match warn.judge(&response, ctx) {
+                Ok(()) => success,
+                Err(mismatch) => {
+                    success.warning(format!("{}: {}", exchange::target(&request), mismatch.message))
+                }
+            })
         }
         Err(mismatch) => {
             let kind = if mismatch.status { FailureKind::Http(response.status) } else { FailureKind::Check };
@@ -90,7 +103,7 @@ impl Step for Check {
 
 /// A check that holds answers with a status that is wanted; where several are, with the first of them.
 pub(super) fn simulate(call: &Call) -> Map {
-    let wanted = Expect::read(call.get("expect")).map(|expect| expect.a_status());
+    let wanted = Expect::read(call).map(|expect| expect.a_status());
     wanted.map(|status| Map::from([("status".into(), status.into())])).unwrap_or_default()
 }
 

@@ -1,16 +1,18 @@
 //! What is wanted of an answer, and where an answer differs.
 
 use regex::Regex;
-use runbook_step::{BadParam, Comparison, Context, Field, HttpResponse, Map, Path, Quantity, Type, Value};
+use runbook_step::{
+    BadParam, Call, Comparison, Context, Field, HttpResponse, Map, Path, Quantity, Type, Value,
+};
 
 use super::exchange::{json, latency_ms, shown_header};
 
 /// Hides secrets in a text: what is quoted goes through it before it is cut.
 type Hide<'a> = &'a dyn Fn(&str) -> String;
 
-/// `expect:`, taken apart.
+/// `expect:` or `warn:`, taken apart.
 pub(crate) struct Expect {
-    /// Any of these; empty: any from 200 to 299.
+    /// Any of these; empty: any at all.
     status: Vec<StatusRange>,
     headers: Vec<(String, HeaderWanted)>,
     contains: Vec<String>,
@@ -21,6 +23,12 @@ pub(crate) struct Expect {
 
 /// Statuses from the first to the second, as they were written.
 struct StatusRange(u16, u16, String);
+
+impl StatusRange {
+    fn success() -> StatusRange {
+        StatusRange(200, 299, "2xx".into())
+    }
+}
 
 enum HeaderWanted {
     Present,
@@ -52,6 +60,18 @@ pub(crate) fn status_type() -> Type {
 
 /// The type of `expect`.
 pub(crate) fn expect_type() -> Type {
+    let status = Field::optional("status", status_type())
+        .doc("A status, a class such as `2xx`, or a list. Default `2xx`.");
+    Type::record([status].into_iter().chain(fields()))
+}
+
+/// The type of `warn`: an answer of an unwanted status is a failure, whatever else it is like.
+pub(crate) fn warn_type() -> Type {
+    Type::record(fields())
+}
+
+/// What else can be wanted of an answer.
+fn fields() -> [Field; 4] {
     let header = Type::either([
         Type::Boolean,
         Type::string(),
@@ -65,8 +85,7 @@ pub(crate) fn expect_type() -> Type {
             Field::optional("matches", Type::string()).doc("A regular expression that must match somewhere."),
         ]),
     ]);
-    Type::record([
-        Field::optional("status", status_type()).doc("A status, a class such as `2xx`, or a list. Default `2xx`."),
+    [
         Field::optional("headers", Type::map_of(header))
             .doc("By name: the value, `{matches: REGEX}`, `true` (is there) or `false` (is not)."),
         Field::optional("body", body).doc("Text that must be in the body, or `{contains: …, matches: REGEX}`."),
@@ -74,14 +93,27 @@ pub(crate) fn expect_type() -> Type {
             "What must be in the JSON body: names or paths (`checks[0].ok`) to values. More may be there. `< 10` compares.",
         ),
         Field::optional("latency", Type::Comparison(Quantity::Duration)).doc("Such as `< 500ms`."),
-    ])
+    ]
 }
 
 impl Expect {
     /// From the parameter `expect`, or its absence.
-    pub(crate) fn read(expect: Option<&Value>) -> Result<Self, BadParam> {
+    pub(crate) fn read(call: &Call) -> Result<Self, BadParam> {
+        let mut expect = Self::of(call, "expect")?;
+        if expect.status.is_empty() {
+            expect.status.push(StatusRange::success());
+        }
+        Ok(expect)
+    }
+
+    /// From the parameter `warn`, or its absence.
+    pub(crate) fn read_warn(call: &Call) -> Result<Self, BadParam> {
+        Self::of(call, "warn")
+    }
+
+    fn of(call: &Call, param: &str) -> Result<Self, BadParam> {
         let nothing = Map::new();
-        let expect = expect.and_then(Value::as_map).unwrap_or(&nothing);
+        let expect = call.get(param).and_then(Value::as_map).unwrap_or(&nothing);
         let body = expect.get("body");
         let of_body = |name: &str| body.and_then(Value::as_map).and_then(|body| body.get(name));
         let contains = match body {
@@ -93,16 +125,18 @@ impl Expect {
         Ok(Expect {
             status: expect.get("status").map(statuses).unwrap_or_default(),
             headers: match expect.get("headers") {
-                Some(Value::Map(headers)) => headers.iter().map(header).collect::<Result<_, _>>()?,
+                Some(Value::Map(headers)) => {
+                    headers.iter().map(|entry| header(param, entry)).collect::<Result<_, _>>()?
+                }
                 _ => Vec::new(),
             },
             contains,
-            matches: matches.map(|pattern| regex("expect.body.matches", pattern)).transpose()?,
-            json: expect.get("json").map(json_wanted).transpose()?.unwrap_or_default(),
+            matches: matches.map(|pattern| regex(&format!("{param}.body.matches"), pattern)).transpose()?,
+            json: expect.get("json").map(|json| json_wanted(param, json)).transpose()?.unwrap_or_default(),
             latency: latency
                 .map(|text| {
                     Comparison::parse(text, Quantity::Duration)
-                        .map_err(|error| BadParam::new("expect.latency", error))
+                        .map_err(|error| BadParam::new(&format!("{param}.latency"), error))
                 })
                 .transpose()?,
         })
@@ -111,7 +145,7 @@ impl Expect {
     /// Only a status, or several.
     pub(crate) fn status(wanted: Option<&Value>) -> Self {
         Expect {
-            status: wanted.map(statuses).unwrap_or_default(),
+            status: wanted.map(statuses).unwrap_or_else(|| vec![StatusRange::success()]),
             headers: Vec::new(),
             contains: Vec::new(),
             matches: None,
@@ -133,13 +167,11 @@ impl Expect {
         let hide = &|text: &str| ctx.hide(text);
         let mut differences = Vec::new();
         let status = response.status;
-        let status_differs = match self.status.as_slice() {
-            [] => !(200..300).contains(&status),
-            wanted => !wanted.iter().any(|StatusRange(from, to, _)| (*from..=*to).contains(&status)),
-        };
+        let fits = |StatusRange(from, to, _): &StatusRange| (*from..=*to).contains(&status);
+        let status_differs = !self.status.is_empty() && !self.status.iter().any(fits);
         if status_differs {
             let wanted: Vec<_> = self.status.iter().map(|StatusRange(_, _, text)| text.as_str()).collect();
-            let wanted = if wanted.is_empty() { "2xx".to_owned() } else { wanted.join(" or ") };
+            let wanted = wanted.join(" or ");
             differences.push(status_difference(response, &wanted, hide));
         }
         differences.extend(
@@ -202,13 +234,13 @@ fn statuses(value: &Value) -> Vec<StatusRange> {
     }
 }
 
-fn header((name, wanted): (&String, &Value)) -> Result<(String, HeaderWanted), BadParam> {
+fn header(param: &str, (name, wanted): (&String, &Value)) -> Result<(String, HeaderWanted), BadParam> {
     let wanted = match wanted {
         Value::Bool(true) => HeaderWanted::Present,
         Value::Bool(false) => HeaderWanted::Absent,
         Value::Map(wanted) => {
             let pattern = wanted.get("matches").and_then(Value::as_str).unwrap_or_default();
-            HeaderWanted::Matches(regex(&format!("expect.headers.{name}.matches"), pattern)?)
+            HeaderWanted::Matches(regex(&format!("{param}.headers.{name}.matches"), pattern)?)
         }
         text => HeaderWanted::Equals(text.to_string()),
     };
@@ -220,11 +252,13 @@ fn regex(param: &str, pattern: &str) -> Result<Regex, BadParam> {
 }
 
 /// The places that `json:` names. Its top-level names are paths; anything but a map is the whole body.
-fn json_wanted(wanted: &Value) -> Result<Vec<(Path, Value)>, BadParam> {
+fn json_wanted(param: &str, wanted: &Value) -> Result<Vec<(Path, Value)>, BadParam> {
     let Value::Map(wanted) = wanted else { return Ok(vec![(Path::default(), wanted.clone())]) };
     let place = |(name, value): (&String, &Value)| match name.parse() {
         Ok(path) => Ok((path, value.clone())),
-        Err(error) => Err(BadParam::new("expect.json", runbook_step::PathError::to_string(&error))),
+        Err(error) => {
+            Err(BadParam::new(&format!("{param}.json"), runbook_step::PathError::to_string(&error)))
+        }
     };
     wanted.iter().map(place).collect()
 }

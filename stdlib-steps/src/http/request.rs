@@ -125,7 +125,7 @@ fn body(call: &Call) -> Result<HttpBody, BadParam> {
 }
 
 async fn send(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
-    let expect = Expect::read(call.get("expect"))?;
+    let expect = Expect::read(call)?;
     let request = request(call)?;
     let response = match ctx.http().send(&request).await {
         Ok(response) => response,

@@ -37,6 +37,9 @@ step_type! {
     ///
     /// Unless `expect.failures` says otherwise, no request may fail; and whatever it says, not all of them may. Every figure that is not as wanted is listed. The
     /// figures are outputs even then.
+    ///
+    /// Figures that are as `expect` says and not as `warn` says are a warning: `on_warning: continue | ask | fail` of the step
+    /// decides.
     pub struct Run = "load.run", declare;
 }
 
@@ -64,7 +67,11 @@ fn declare(it: Declaration) -> Declaration {
                 .default("10s")
                 .doc("How long one request may take."),
         )
-        .param(Param::optional("expect", Wanted::ty()).doc("What the figures must be."))
+        .param(Param::optional("expect", Wanted::expect_type()).doc("What the figures must be."))
+        .param(
+            Param::optional("warn", Wanted::warn_type())
+                .doc("What the figures should be: where they are not, the step goes through with a warning."),
+        )
         .output("requests", Type::integer(), "How many requests ended.")
         .output("failures", Type::integer(), "How many of them failed.")
         .output("rps", Type::number(), "Requests that did not fail, per second.")
@@ -199,7 +206,9 @@ fn conclude(
         missed.push(format!("no request succeeded: {summary}"));
     }
     if missed.is_empty() {
-        return Ok(Success { outputs, ..Success::default() }.note(summary));
+        let short = wanted.short_of(&outputs);
+        let success = Success { outputs, ..Success::default() }.note(summary);
+        return Ok(if short.is_empty() { success } else { success.warning(short.join("; ")) });
     }
     let first = stats.first_failure();
     // Nobody there at all is another thing than too slow.

@@ -76,6 +76,21 @@ fn every_figure_that_is_not_as_wanted_is_listed() {
 }
 
 #[test]
+fn figures_that_should_be_better_are_a_warning() {
+    let warned = |expect: serde_json::Value, warn: serde_json::Value| {
+        let params = call(json!({"requests": 100, "concurrency": 1, "expect": expect, "warn": warn}));
+        let fake = climbing();
+        match fake.block_on(Run.run(&params, &fake)) {
+            Outcome::Done(success) => success.warning,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(warned(json!({}), json!({"p95": "< 96ms", "failures": 0})), None);
+    let short = warned(json!({"p95": "< 1s"}), json!({"p50": "< 60ms", "p95": "< 90ms", "rps": "> 50"}));
+    insta::assert_snapshot!(short.unwrap(), @"rps = 19.8, wanted > 50; p95 = 95.04ms, wanted < 90ms");
+}
+
+#[test]
 fn no_request_may_fail_unless_it_is_said() {
     let flaky = || {
         let asked = AtomicU64::new(0);

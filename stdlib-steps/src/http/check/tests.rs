@@ -85,6 +85,26 @@ fn every_difference_is_listed() {
 }
 
 #[test]
+fn what_should_be_there_and_is_not_is_a_warning() {
+    let warned = |expect: serde_json::Value, warn: serde_json::Value| {
+        let fake = Fake::new().on_http(|_| {
+            runbook_step::testing::Answer::now(Ok(response(404, "gone").value.unwrap())).after(120)
+        });
+        let mut call = call(expect);
+        call.params.insert("warn".into(), Value::from_json(warn));
+        match fake.block_on(Check.run(&call, &fake)) {
+            Outcome::Done(success) => success.warning,
+            other => Some(told(&other)),
+        }
+    };
+    let found = json!({"status": 404});
+    // Whatever the status: that is what `expect` is for.
+    assert_eq!(warned(found.clone(), json!({"latency": "< 200ms", "body": "gone"})), None);
+    insta::assert_snapshot!(warned(found, json!({"latency": "< 100ms", "headers": {"etag": true}})).unwrap(), @"GET http://shop/health: header etag is missing; latency = 120ms, wanted < 100ms");
+    insta::assert_snapshot!(warned(json!({}), json!({"latency": "< 100ms"})).unwrap(), @"http:404 GET http://shop/health: status = 404, wanted 2xx, saying `gone`");
+}
+
+#[test]
 fn the_sample_is_an_output_even_on_failure() {
     let fake = Fake::new().on_http(|_| response(503, "{\"status\": \"broken\"}").after(7));
     let outcome = fake.block_on(Check.run(&call(json!({})), &fake));
