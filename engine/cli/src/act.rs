@@ -43,7 +43,7 @@ pub(crate) fn on(
             let message = in_inbox.is_none().then(|| message.clone());
             match drive::taken(&run.id, message, global) {
                 Err(Untaken::Held(_)) => continue,
-                taken => return Ok(taken?),
+                taken => return driven(&run.id, in_inbox, taken?, global),
             }
         }
         let entry = match in_inbox {
@@ -67,6 +67,21 @@ pub(crate) fn on(
                 .hint(format!("runbook watch {}", run.id)));
             }
         }
+    }
+}
+
+/// What this process drove the run to, if the request in its inbox was among what was done: somebody else's may have come
+/// first, and then the run went on without this one.
+fn driven(run: &str, in_inbox: Option<i64>, exit: Exit, global: &Global) -> Result<Exit, CommandError> {
+    let Some(entry) = in_inbox else { return Ok(exit) };
+    match history::writing(global)?.fate(run, entry, Duration::ZERO)? {
+        Fate::Taken { .. } => Ok(exit),
+        Fate::Refused { reason } => Err(refused(run, &reason)),
+        Fate::Waiting => Err(CommandError::unexpected(format!(
+            "run {run} was stopped before it came to this; the request is in its inbox"
+        ))
+        .exit(exit)
+        .hint(format!("runbook resume {run}"))),
     }
 }
 

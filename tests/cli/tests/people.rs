@@ -108,3 +108,22 @@ fn answers_that_come_at_the_same_time_all_count() {
     let events = bed.events(&run);
     assert_eq!(events.last().unwrap()["type"], "finished", "{events:?}");
 }
+
+/// Nobody executes the run, so each of these commands would: one does, and what the others say is refused, never lost.
+#[test]
+fn of_answers_at_the_same_moment_one_counts_and_the_others_are_told() {
+    for _ in 0..3 {
+        let bed = Bed::with_steps(
+            "  - {id: how, prompt: {message: How?, type: enum, one_of: [red, blue], timeout: 1h}}\n",
+        );
+        bed.runbook(&["exec", "a.yaml"]).expect(24);
+        let run = bed.newest_run();
+        let answers = ["red", "blue"].into_iter().cycle().take(12);
+        let started: Vec<_> = answers.map(|answer| bed.start(&["answer", &run, "how", answer])).collect();
+        let ran: Vec<Ran> = started.into_iter().map(|command| command.wait()).collect();
+        let mut codes: Vec<i32> = ran.iter().map(Ran::code).collect();
+        codes.sort_unstable();
+        let said: Vec<&str> = ran.iter().map(|ran| ran.stderr.as_str()).collect();
+        assert_eq!(codes, [[0].as_slice(), &[2; 11]].concat(), "{}", said.join("\n---\n"));
+    }
+}
