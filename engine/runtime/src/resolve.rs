@@ -175,7 +175,14 @@ impl<'a> View<'a> {
         let items = self.facts.task(each).map(|facts| facts.items.as_slice()).unwrap_or_default();
         let item = |((key, _), task): (&(String, Value), Option<TaskId>)| {
             let status = task.and_then(|task| self.kernel.task(task)).map(|view| view.state);
-            let outputs = task.map(|task| self.outputs(task, status)).unwrap_or_default();
+            // What an item did not come to return is not there, so that reading it fails unless there is a default.
+            let outputs = match (task, status) {
+                (Some(task), Some(TaskState::Done)) => self.outputs(task, status),
+                (Some(task), _) => {
+                    self.returned(task, status).map(|facts| facts.outputs.clone()).unwrap_or_default()
+                }
+                (None, _) => Map::default(),
+            };
             Value::Map(Map::from([
                 ("key".to_owned(), Value::Str(key.clone())),
                 ("status".to_owned(), Value::Str(status_word(status).into())),

@@ -31,6 +31,8 @@ fn build() -> Environment<'static> {
 
     env.add_filter("__get", get);
     env.add_filter("__find", find);
+    env.add_filter("__having", having);
+    env.add_filter("__picked", picked);
     env.add_filter("__present", present);
     env.add_filter("__whole", whole);
     env.add_filter("__concat", concat);
@@ -201,6 +203,37 @@ fn whole(value: Jinja) -> Result<Jinja, Error> {
     }
     look(&value)?;
     Ok(value)
+}
+
+/// What `map(attribute=…)` took from the items of a list, if each has it.
+fn picked(values: Jinja, attribute: &str) -> Result<Jinja, Error> {
+    match values.try_iter()?.position(|value| value.is_undefined()) {
+        Some(at) => Err(lacking(at, attribute, &format!("`map(attribute='{attribute}', default=…)`"))),
+        None => Ok(values),
+    }
+}
+
+/// A list that `selectattr` or `rejectattr` looks through, if each item has the attribute.
+fn having(values: Jinja, attribute: &str) -> Result<Jinja, Error> {
+    let mut found = values.try_iter()?.map(|item| {
+        attribute.split('.').try_fold(item, |item, part| match part.parse::<usize>() {
+            Ok(at) => item.get_item_by_index(at),
+            Err(_) => item.get_attr(part),
+        })
+    });
+    match found.position(|value| value.is_ok_and(|value| value.is_undefined())) {
+        Some(at) => Err(lacking(at, attribute, "`selectattr(…, 'defined')` before it")),
+        None => Ok(values),
+    }
+}
+
+fn lacking(at: usize, attribute: &str, cover: &str) -> Error {
+    fail(
+        format!("item {} of the list has no `{attribute}`", at + 1),
+        Some(format!(
+            "{cover} covers it; `selectattr('status', 'eq', 'done')` leaves out items of a `for_each` that did not come to it."
+        )),
+    )
 }
 
 /// The error that stands in place of a value that is withheld.

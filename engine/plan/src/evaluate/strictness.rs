@@ -42,9 +42,17 @@ fn rebuild_part<'a>(expr: &Expr<'a>, lenient: bool) -> Expr<'a> {
         Expr::Const(value) => constant(value.value.clone(), span),
         Expr::GetAttr(get) => lookup(&get.expr, constant(Value::from(get.name), span), lenient, span),
         Expr::GetItem(get) => lookup(&get.expr, rebuild(&get.subscript_expr, false), lenient, span),
-        Expr::Filter(filter) if picks_an_attribute(filter) => {
+        Expr::Filter(filter) if let Some(attribute) = picked_attribute(filter) => {
             let operand = filter.expr.as_ref().map(|e| rebuild_part(e, false));
-            whole(call_filter(filter.name, operand, arguments(&filter.args), span), span)
+            let call = call_filter(filter.name, operand, arguments(&filter.args), span);
+            let attribute = CallArg::Pos(rebuild(attribute, false));
+            whole(call_filter("__picked", Some(call), vec![attribute], span), span)
+        }
+        Expr::Filter(filter) if let Some(attribute) = compared_attribute(filter) => {
+            let operand = filter.expr.as_ref().map(|e| rebuild(e, false));
+            let attribute = CallArg::Pos(rebuild(attribute, false));
+            let operand = call_filter("__having", operand, vec![attribute], span);
+            call_filter(filter.name, Some(operand), arguments(&filter.args), span)
         }
         Expr::Filter(filter) => {
             let operand = filter.expr.as_ref().map(|e| rebuild(e, tolerates_absence(filter.name)));
@@ -128,9 +136,22 @@ fn whole(expr: Expr<'_>, span: Span) -> Expr<'_> {
 }
 
 /// `… | map(attribute=…)`
-fn picks_an_attribute(filter: &Filter<'_>) -> bool {
-    let attribute = |arg: &CallArg<'_>| matches!(arg, CallArg::Kwarg("attribute", _));
-    filter.name == "map" && filter.args.iter().any(attribute)
+fn picked_attribute<'f, 'a>(filter: &'f Filter<'a>) -> Option<&'f Expr<'a>> {
+    let attribute = |arg: &'f CallArg<'a>| match arg {
+        CallArg::Kwarg("attribute", name) => Some(name),
+        _ => None,
+    };
+    filter.args.iter().filter(|_| filter.name == "map").find_map(attribute)
+}
+
+/// `… | selectattr('a.b', TEST, …)`, unless it is a test for being there.
+fn compared_attribute<'f, 'a>(filter: &'f Filter<'a>) -> Option<&'f Expr<'a>> {
+    let (CallArg::Pos(attribute), rest) = filter.args.split_first()? else { return None };
+    let tolerant = match rest.first() {
+        Some(CallArg::Pos(Expr::Const(test))) => test.value.as_str().is_some_and(tolerates_absence),
+        _ => false,
+    };
+    (matches!(filter.name, "selectattr" | "rejectattr") && !tolerant).then_some(attribute)
 }
 
 fn from_the_start(base: &Expr<'_>, span: Span) -> Span {

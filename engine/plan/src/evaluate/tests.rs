@@ -187,6 +187,32 @@ fn what_is_withheld_is_an_error_wherever_it_is_used() {
 }
 
 #[test]
+fn what_an_item_of_a_list_lacks_is_an_error_unless_it_is_covered() {
+    let list = "[{'k': 1, 'o': {'v': 2}}, {'k': 3, 'o': {}}]";
+    for over in [
+        "map(attribute='o.v') | list",
+        "map(attribute='o.v') | join(' ')",
+        "map(attribute='o.v') | length",
+        "map(attribute='nothing') | list",
+        "selectattr('o.v', 'eq', 2) | list | length",
+        "selectattr('o.v') | list | length",
+        "rejectattr('o.v', 'eq', 2) | list | length",
+    ] {
+        let error = eval(&format!("{list} | {over}")).unwrap_err();
+        assert!(error.message.starts_with("item "), "{over}: {}", error.message);
+    }
+    for (over, wanted) in [
+        ("map(attribute='o.v', default=0) | join(' ')", text("2 0")),
+        ("map(attribute='k') | join(' ')", text("1 3")),
+        ("selectattr('k', 'gt', 1) | map(attribute='k') | join(' ')", text("3")),
+        ("selectattr('o.v', 'defined') | map(attribute='o.v') | join(' ')", text("2")),
+        ("rejectattr('o.v', 'undefined') | list | length", Value::Int(1)),
+    ] {
+        assert_eq!(eval(&format!("{list} | {over}")), Ok(wanted), "{over}");
+    }
+}
+
+#[test]
 fn text_around_expressions_becomes_text() {
     let parts = ["inputs.count", "inputs.on", "inputs.ratio", "steps.target.outputs.gone", "inputs.hosts"];
     let mut template = vec![Template::Const(text("v="))];

@@ -106,6 +106,38 @@ outputs: {keys: '${{ steps.names.outputs.keys }}', there: '${{ steps.names.outpu
     "#);
 }
 
+/// An item that failed returned nothing, and what is made of all items' outputs would be made of some.
+#[tokio::test(start_paused = true)]
+async fn what_an_item_did_not_return_is_not_taken_for_null() {
+    let stage = Stage::default();
+    stage.next("b", &[Way::Failed]);
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: lacking
+steps:
+  - {id: h, for_each: {items: [a, b, c], max_failures: 1}, uses: stage.put, with: {name: '${{ item }}'}}
+  - {id: one, uses: set, with: {put: '${{ steps.h.each[1].outputs.put }}'}, continue_on_error: true}
+  - {id: all, uses: set, with: {put: \"${{ steps.h.each | map(attribute='outputs.put') | join(' ') }}\"}, continue_on_error: true}
+  - id: done
+    uses: set
+    with: {put: \"${{ steps.h.each | selectattr('status', 'eq', 'done') | map(attribute='outputs.put') | join(' ') }}\"}
+",
+    );
+    let ran = world.run().await;
+    let seen = lines(&ran.records);
+    let seen: Vec<&str> = seen.lines().filter(|line| !line.starts_with("h") && line.contains(' ')).collect();
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+    executor resumed=false
+    one notdone invalid: `steps.h.each[1].outputs` has no `put` (main.yaml:6:43)
+    all notdone invalid: item 2 of the list has no `outputs.put` (main.yaml:7:58)
+    done started
+    done done {"put":"a c"}
+    finished succeeded_with_failures none 3 {}
+    "#);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_called_runbook_gets_inputs_and_gives_outputs() {
     let stage = Stage::default();
