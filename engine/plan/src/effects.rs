@@ -109,6 +109,12 @@ impl Planner<'_> {
         false
     }
 
+    /// Whether there are steps, the type's own among them, that undo a node or a group around it.
+    pub(crate) fn is_undone_by_steps(&self, id: NodeId) -> bool {
+        let arena = self.graph.arena;
+        std::iter::successors(Some(id), |node| arena.owner(*node)).any(|node| arena.node(node).undo.is_some())
+    }
+
     /// The rules of undo for a group, a switch or a call.
     pub(crate) fn check_group_undo(&self, id: NodeId, step: &Step) {
         match self.graph.arena.node(id).forward {

@@ -137,6 +137,10 @@ impl Planner<'_> {
             && matches!(effect, Effect::Read | Effect::Pure)
         {
             self.useless("on_in_doubt", policy.span, "what changes nothing is never in doubt");
+        } else if let Some(policy) = step.on_in_doubt.as_ref().filter(|policy| policy.value == "compensate")
+            && !self.is_undone_by_steps(id)
+        {
+            self.useless("on_in_doubt: compensate", policy.span, "there is no undo that could compensate it");
         }
         if let Some(check) = step.assert_target.first().filter(|_| effect != Effect::Write) {
             self.useless("assert_target", check.span, "it binds what writes, and this does not");
