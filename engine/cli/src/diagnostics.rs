@@ -4,7 +4,7 @@ use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
 };
-use runbook_syntax::{Diagnostic, Label, Severity, SourceFile, Sources};
+use runbook_syntax::{Diagnostic, FileId, Label, Severity, Sources, Span};
 
 use crate::args::{Format, Global};
 use crate::error::CommandError;
@@ -106,7 +106,10 @@ struct Report<'a> {
 
 /// A source with its name, borrowed: a file of nonsense has many diagnostics.
 #[derive(Debug)]
-struct Named<'a>(&'a SourceFile);
+struct Named<'a> {
+    sources: &'a Sources,
+    file: FileId,
+}
 
 impl SourceCode for Named<'_> {
     fn read_span<'a>(
@@ -115,13 +118,17 @@ impl SourceCode for Named<'_> {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let inner = self.0.text.read_span(span, before, after)?;
+        let source = self.sources.file(self.file);
+        let inner = source.text.read_span(span, before, after)?;
+        let start = inner.span().offset();
+        // The library counts bytes, and an editor characters.
+        let column = self.sources.position(Span::new(self.file, start..start)).column;
         Ok(Box::new(MietteSpanContents::new_named(
-            self.0.name.clone(),
+            source.name.clone(),
             inner.data(),
             *inner.span(),
             inner.line(),
-            inner.column(),
+            column.saturating_sub(1) as usize,
             inner.line_count(),
         )))
     }
@@ -147,7 +154,7 @@ impl<'a> Report<'a> {
                 ));
             }
         }
-        Report { diagnostic, source: Named(source), labels, elsewhere }
+        Report { diagnostic, source: Named { sources, file }, labels, elsewhere }
     }
 }
 

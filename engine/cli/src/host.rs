@@ -20,17 +20,12 @@ pub(crate) fn attended(global: &Global) -> bool {
     asks && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// The person who runs this command, as the operating system knows them: the name of the user id, not what `USER` claims.
+/// The person who runs this command, as the operating system knows them: the name of the user id, and where it has none the
+/// number, never what `USER` claims.
 pub(crate) fn person() -> Person {
-    let uid = rustix::process::getuid().as_raw();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    let name = name.or_else(|| project::environment_variable("USER")).unwrap_or_else(|| format!("uid {uid}"));
-    Person { name }
+    let uid = nix::unistd::getuid();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    Person { name: user.map_or_else(|| format!("uid {uid}"), |user| user.name) }
 }
 
 /// The zone in which times are shown. Where `TZ` does not say, it is read from the system's file alone: to find out its

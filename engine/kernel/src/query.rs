@@ -69,6 +69,8 @@ pub struct TaskView {
     pub touched: bool,
     /// A `Perform` of it is out.
     pub performing: bool,
+    /// Its `deadline` is over: there is no other attempt.
+    pub expired: bool,
 }
 
 /// An undo that did not complete.
@@ -92,6 +94,7 @@ impl Kernel {
             incarnation: task.incarnation,
             touched: task.marks.touched,
             performing: matches!(self.ledger.work(id), Some(Work::Perform { .. })),
+            expired: task.marks.expired,
         })
     }
 

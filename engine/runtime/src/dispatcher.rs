@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use runbook_journal::{AppendError, Executor, Fault, Journal, Wake};
 use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
 use runbook_plan::Plan;
-use runbook_step::Registry;
+use runbook_step::{Cancelled, Registry};
 use runbook_wire::{Body, Message, Record};
 use tokio::sync::{mpsc, oneshot};
 
@@ -434,7 +434,8 @@ impl<'o> Dispatcher<'o> {
             let body = Attempts::not_begun(self.view(), task, attempt);
             self.record(body);
         }
-        self.jobs.cancel(is_it);
+        let expired = self.kernel.task(task).is_some_and(|view| view.expired);
+        self.jobs.cancel(is_it, if expired { Cancelled::Timeout } else { Cancelled::Run });
     }
 
     fn next_due(&self) -> Option<Ms> {

@@ -17,6 +17,16 @@ fn one_error_is_not_lost_among_warnings() {
 }
 
 #[test]
+fn columns_count_characters_as_editors_do() {
+    let bed =
+        Bed::with_steps("  - {id: a, name: \"日本語 ünï\", uses: set, with: {x: '${{ inputs.no }}'}}\n");
+    let said = bed.runbook(&["validate", "a.yaml"]).expect(10).stderr;
+    assert!(said.contains("a.yaml:6:56"), "{said}");
+    let faults = bed.runbook(&["validate", "a.yaml", "-o", "json"]).expect(10).json_lines();
+    assert_eq!(faults[0]["at"]["column"], 56, "{faults:?}");
+}
+
+#[test]
 fn an_environment_is_checked_by_itself() {
     let bed = Bed::new();
     bed.write("runbook.toml", "");

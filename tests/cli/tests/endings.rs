@@ -283,3 +283,16 @@ fn what_failed_and_is_put_up_with_has_no_outputs() {
     );
     bed.runbook(&["exec", "a.yaml"]).expect(3);
 }
+
+#[test]
+fn what_its_deadline_stops_has_failed_and_says_so() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'sleep infinity', effect: read, timeout: 100ms, deadline: 350ms, retry: {max_attempts: 99, delay: 1ms}}\n",
+    );
+    let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
+    assert!(ran.stderr.contains("the deadline passed"), "{}", ran.stderr);
+    let shown = bed.runbook(&["show", "-o", "json"]).expect(0).json_lines();
+    let failures = shown[0]["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0]["message"].as_str().unwrap().starts_with("the deadline passed"), "{failures:?}");
+}

@@ -73,13 +73,36 @@ impl Team {
     }
 }
 
-#[test]
-fn a_team_shares_one_folder() {
+/// A team, if we can act as two users.
+fn team() -> Option<Team> {
     let allowed = as_root(&["setpriv", "--reuid", "54001", "--regid", GROUP, "--clear-groups", "true"]);
     if !ran(allowed).status.success() {
-        return skip("only root can act as two users");
+        skip("only root can act as two users");
+        return None;
     }
-    let team = Team::new();
+    Some(Team::new())
+}
+
+/// Here `USER` says `user54001`, which anybody can write there.
+#[test]
+fn who_approves_is_who_the_system_says() {
+    let Some(team) = team() else { return };
+    let steps = "  - {id: ok, approval: {from: [user54002, uid 54002], timeout: 1h}}\n";
+    team.write("54001", "a.yaml", &runbook(steps));
+    team.runbook("54001", &["exec", "project/a.yaml"]).expect(24);
+    let runs = team.runbook("54001", &["runs", "-o", "json"]).expect(0).json_lines();
+    let run = runs[0]["run"].as_str().unwrap();
+    let pretended = team.runbook("54001", &["approve", run]).expect(2);
+    assert!(pretended.stderr.contains("uid 54001"), "{}", pretended.stderr);
+    team.runbook("54002", &["approve", run]).expect(0);
+    let shown = team.runbook("54001", &["show", "-o", "json"]).expect(0).json_lines();
+    assert_eq!(shown[0]["requester"], "uid 54001", "{}", shown[0]);
+    assert_eq!(shown[0]["answers"][0]["by"], "uid 54002", "{}", shown[0]);
+}
+
+#[test]
+fn a_team_shares_one_folder() {
+    let Some(team) = team() else { return };
     // The first executor is killed in the middle of a step that reads, which is then done again, with its output already
     // written. The change before it sees to it that the run is on disk by then.
     let steps = r#"

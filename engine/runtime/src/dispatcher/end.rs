@@ -2,6 +2,7 @@
 
 use runbook_journal::{Fault, StoreError};
 use runbook_kernel::{About, Command, Forward, Kind, Phase, Rollback, TimerPurpose};
+use runbook_step::Cancelled;
 use runbook_wire::{Body, Result as Ending};
 
 use super::{Dispatcher, needs_barrier};
@@ -110,7 +111,7 @@ impl Dispatcher<'_> {
         self.stop = Some(Stop { exit, reason, recorded: false });
         self.queue.clear();
         self.held.clear();
-        self.jobs.cancel(|_| true);
+        self.jobs.cancel(|_| true, Cancelled::Run);
     }
 
     /// How it ended, if it has.
@@ -167,7 +168,7 @@ impl Dispatcher<'_> {
     fn after_fault(&mut self) -> Option<Outcome> {
         self.held.clear();
         self.queue.clear();
-        self.jobs.cancel(|_| true);
+        self.jobs.cancel(|_| true, Cancelled::Run);
         let run = &self.facts.run;
         self.jobs.is_empty().then(|| Outcome {
             run: run.clone(),

@@ -62,12 +62,9 @@ impl Jobs {
         (!entry.abandoned).then_some(entry.command)
     }
 
-    /// Tells jobs to stop. Their answers still count.
-    pub(super) fn cancel(&self, which: impl Fn(&Command) -> bool) {
-        self.entries
-            .iter()
-            .filter(|entry| which(&entry.command))
-            .for_each(|entry| entry.cancel.cancel(Cancelled::Run));
+    /// Tells jobs to stop, and why. Their answers still count.
+    pub(super) fn cancel(&self, which: impl Fn(&Command) -> bool, why: Cancelled) {
+        self.entries.iter().filter(|entry| which(&entry.command)).for_each(|entry| entry.cancel.cancel(why));
     }
 
     /// Tells jobs to stop, whatever their answer.

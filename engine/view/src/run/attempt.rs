@@ -172,6 +172,9 @@ impl TaskState {
         } else if class == "cancelled" {
             self.settle(Phase::Cancelled, at);
         } else {
+            if let Some(failure) = self.failure.as_mut().filter(|_| self.expired) {
+                failure.message = said("the deadline passed", &failure.message);
+            }
             self.settle(end, at);
         }
     }
