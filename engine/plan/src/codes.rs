@@ -68,6 +68,7 @@ codes! {
     ONLY_CHECKS = "E512", "Only checks and gates are allowed here";
     RETRY_PATTERN = "E513", "A kind of failure is not known";
     GATE_TOLERATED = "E514", "A gate is to count as passed though it failed";
+    UNDO_UNSURE = "E515", "An undo would count as done though nothing was brought back";
 
     FILE_NOT_READ = "E601", "A file cannot be read";
     PATH_OUTSIDE = "E602", "A path leaves the project";

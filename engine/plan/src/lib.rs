@@ -40,6 +40,7 @@ mod scope;
 mod setting;
 mod template;
 mod types;
+mod undoing;
 
 pub use check::check;
 pub use evaluate::MAX_TEXT;

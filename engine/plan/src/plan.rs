@@ -26,6 +26,7 @@ use crate::request::Request;
 use crate::scope::{At, Graph, Place};
 use crate::setting::Setting;
 use crate::types::Types;
+use crate::undoing;
 
 /// How many steps run at once where the command line does not say.
 const MAX_PARALLEL: u32 = 8;
@@ -87,6 +88,7 @@ fn planned(
     planner.check_defaults();
     let mut drafts = planner.lower();
     gates::bind(&arena, &planner.graph.orders, &mut drafts, report);
+    undoing::check(&arena, &drafts, report);
     let root = Place { module: ModuleId::ROOT, at: At::End };
     let outputs: Vec<(String, Template)> = (runbook.outputs.iter())
         .filter_map(|(name, data)| Some((name.value.clone(), planner.free_template(data, root)?)))
