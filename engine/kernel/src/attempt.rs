@@ -26,7 +26,7 @@ impl Kernel {
         row.attempt += 1;
         row.tries += 1;
         let (id, attempt) = (row.id, row.attempt);
-        self.ledger.prepare(id, attempt);
+        self.ledger.prepare(id, attempt, !self.asks(task));
         self.limit_all_attempts(task);
     }
 

@@ -55,7 +55,7 @@ pub struct Program {
     pub on_failure: OnFailure,
     /// The runbook's `revert`, for a run that succeeded.
     pub revert: Option<ScopeId>,
-    /// How many tasks may be in prepare or in an attempt at once.
+    /// How many tasks may be in prepare or in an attempt at once; human nodes do not count.
     pub max_parallel: u32,
 }
 
@@ -129,7 +129,7 @@ pub enum Kind {
     WaitFor(Ms),
     /// `wait: {until}`: [`crate::Probe::Until`] is polled.
     WaitUntil(Poll),
-    /// approval, checklist, prompt, window: waits for answers, holds no worker.
+    /// approval, checklist, prompt, window: waits for answers, holds no worker and waits for none.
     Human(Human),
     /// A group, or a called runbook.
     Group { body: ScopeId, on_failure: Option<OnFailure>, finally: Option<ScopeId> },

@@ -137,7 +137,10 @@ impl Kernel {
 
     pub(crate) fn make_ready(&mut self, task: TaskIx) {
         self.tasks[task].state = State::Ready;
-        self.ready.push_back(task);
+        match self.asks(task) {
+            true => self.people.push_back(task),
+            false => self.ready.push_back(task),
+        }
     }
 
     /// The tasks of a scope, in the order of the file.

@@ -85,13 +85,31 @@ impl Watch {
         });
         require(missing.is_none(), || format!("{missing:?} is open and not outstanding"))?;
         require(theirs.is_empty(), || format!("{theirs:?} are outstanding and were not issued"))?;
-        let busy = world
-            .open
-            .iter()
-            .filter(|(command, _)| matches!(command, Command::Prepare { .. } | Command::Perform { .. }));
+        let busy = world.open.iter().filter(|(command, _)| match *command {
+            Command::Prepare { task, .. } | Command::Perform { task, .. } => !asks(&world.program, task.node),
+            _ => false,
+        });
         let limit = world.program.max_parallel.max(1) as usize;
         require(busy.count() <= limit, || format!("more than {limit} at once"))?;
+        self.people(kernel, world)?;
         self.items(kernel, world)
+    }
+
+    /// Whoever could be asked is: a question waits for no work that is under way.
+    fn people(&self, kernel: &Kernel, world: &World) -> Verdict {
+        // Before anything began the run may be kept from starting.
+        if kernel.status().paused || kernel.untouched() {
+            return Ok(());
+        }
+        let nodes = (0u32..).map(NodeId).take(world.program.nodes.len());
+        for node in nodes.filter(|node| asks(&world.program, *node)) {
+            let frames = (0u32..).take_while(|frame| kernel.frame(*frame).is_some());
+            let mut tasks = frames.map(|frame| TaskId { frame, node });
+            let stands = |task: &TaskId| kernel.task(*task).map(|view| view.state) == Some(TaskState::Ready);
+            let waits = tasks.find(stands);
+            require(waits.is_none(), || format!("{waits:?} could be asked, and is not"))?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, event: &Event, kernel: &Kernel, world: &World) -> Verdict {
@@ -269,6 +287,10 @@ impl Watch {
     fn has_begun(&self, task: TaskId, kernel: &Kernel, world: &World) -> bool {
         kernel.task(task).is_some() && self.begun.contains_key(&world.place(task, kernel))
     }
+}
+
+fn asks(program: &Program, node: NodeId) -> bool {
+    matches!(program.nodes[node.0 as usize].kind, Kind::Human(_))
 }
 
 fn subject(fact: &Fact) -> Option<TaskId> {

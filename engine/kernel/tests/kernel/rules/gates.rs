@@ -24,6 +24,47 @@ fn an_approval_takes_distinct_people_and_not_the_requester() {
     );
 }
 
+/// People hold no worker, so they wait for none: not to be asked first, nor again once their gate has closed.
+#[test]
+fn a_question_does_not_wait_for_a_place() {
+    tell(
+        book([
+            read("long"),
+            read("next").needs(&[]),
+            human("h", 1).needs(&[]),
+            write("a").needs(&["h"]).gated(&["h"]),
+        ])
+        .max_parallel(1),
+        "
+        began                              -> prepare h, prepare long
+        long started                       -> perform long
+        h started                          -> ask h
+        h person: complete                 -> withdraw h
+        long done                          -> prepare next
+        next skipped                       -> prepare a
+        a started                          -> perform a
+        a gate h                           -> prepare h#2
+        h started                          -> ask h
+        h person: complete                 -> withdraw h, prepare a#2
+        ",
+    );
+}
+
+/// The text of a question is rendered first: that takes no place either.
+#[test]
+fn a_question_takes_no_place() {
+    tell(
+        book([human("h", 1), human("i", 1).needs(&[]), read("a").needs(&[])]).max_parallel(1),
+        "
+        began                              -> prepare h, prepare i, prepare a
+        pause                              -> abandon h, abandon i, abandon a
+        unpause                            -> prepare h#2, prepare i#2, prepare a#2
+        a started                          -> perform a#2
+        h started; i started; a done       -> ask h, ask i
+        ",
+    );
+}
+
 #[test]
 fn a_rejection_ends_it_whatever_retry_says() {
     let run = tell(
