@@ -51,9 +51,10 @@ impl Kernel {
     pub(crate) fn begin_unwinding(&mut self, task: TaskIx, mode: Mode) {
         let Task { id, undo, .. } = self.tasks[task];
         let whole = matches!(self.chart.node(id.node).undo, Undo::Scope(_));
-        if whole && mode.undoes() && mode.stands(undo) {
-            // It was tried before a new incarnation that did not come, and is not tried again by itself.
-            self.set_outcome(task, undo, undo.is_blocked());
+        if mode.stands(undo) && (whole || undo == Undoing::Done) {
+            // It was undone, or that was tried, before a new incarnation that did not come: whatever becomes of the rest,
+            // that stays true of it, and an undo that failed is not tried again by itself.
+            self.set_outcome(task, undo, undo.is_blocked() && mode.undoes());
         } else {
             self.undo_composite(task, mode);
         }

@@ -1,6 +1,6 @@
 //! Rollback (§3.5, §3.6).
 
-use runbook_kernel::{Blocked, Forward, Rollback, RollbackPolicy};
+use runbook_kernel::{Blocked, Forward, Refusal, Rollback, RollbackPolicy};
 
 use super::ended;
 use crate::build::{bare, book, group, policy, read, write};
@@ -238,4 +238,44 @@ fn a_groups_own_undo_that_failed_before_its_retry_is_not_tried_again_by_itself()
         ",
     );
     ended(&run, Forward::Failed, Rollback::Incomplete);
+}
+
+/// What became of the undo before a retry that did not come is not taken for kept, though policy keeps the rest.
+#[test]
+fn an_undo_before_a_retry_that_did_not_come_stands() {
+    let own = || {
+        let steps = [write("a"), read("b")];
+        group("g", steps).undo([bare("u")]).retry(2, 0).on_failure(policy(RollbackPolicy::None))
+    };
+    let mut run = tell(
+        book([own()]),
+        "
+        began; g entered; a started; a done; b started  -> *
+        b failed                  -> prepare u
+        u started; u done         -> perform u, prepare g#2
+        g failed                  -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+    run.tell("rollback");
+    assert_eq!(run.kernel.may_roll_back(None), Err(Refusal::NothingLeft));
+    let mut run = tell(
+        book([group("around", [own()]).retry(2, 0)]),
+        "
+        began; around entered; g entered; a started; a done; b started  -> *
+        b failed                  -> prepare u
+        u started; u failed       -> perform u, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Incomplete);
+    run.tell(
+        "
+        rollback                  -> prepare u#2
+        u started; u done         -> perform u#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
 }
