@@ -288,7 +288,9 @@ impl Kernel {
         }
         let cut = if row.begun() { End::Stopped } else { End::NotStarted };
         match row.state {
-            _ if row.marks.owes_finally && !matches!(row.state, State::Inside(_) | State::Ended(_)) => {
+            State::Waiting | State::Ready | State::Held | State::Preparing | State::Delayed
+                if row.marks.owes_finally =>
+            {
                 self.leave(task, End::Stopped);
             }
             State::Waiting | State::Ready | State::Held | State::Preparing | State::Delayed => {

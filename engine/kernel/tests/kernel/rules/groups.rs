@@ -216,3 +216,23 @@ fn a_group_whose_effect_is_not_there_is_undone_and_tried_again() {
         ",
     );
 }
+
+/// With a `finally` or without: what a verification comes to is found out.
+#[test]
+fn the_verification_of_a_group_is_not_cut_off() {
+    for finally in [vec![], vec![read("f")]] {
+        let last = if finally.is_empty() { "prepare ~a" } else { "prepare f" };
+        let verified = group("g", [write("a")]).verify(10, 20).finally(finally);
+        tell(
+            book([verified, read("b").needs(&[])]),
+            &format!(
+                "
+                began; g entered; b started; a started  -> *
+                a done               -> check g verify
+                b failed
+                g verify pass        -> {last}
+                "
+            ),
+        );
+    }
+}
