@@ -142,6 +142,11 @@ impl Kernel {
         if self.tasks[task].marks.expired {
             self.tasks[task].cause = Some(Cause::TimedOut);
         }
+        if task != RUN && !self.tolerated(task) {
+            // What is around it is bound to fail: nothing starts there while this one is rolled back.
+            self.tasks[task].state = State::Inside(Stage::Decide);
+            self.fail_scope(self.tasks[task].scope, cause.around(Cause::Inside(cause.class())));
+        }
         match self.on_failure(task) {
             Some(policy) => self.decide(task, policy),
             None => self.leave(task, End::Failed),

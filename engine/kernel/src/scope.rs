@@ -239,6 +239,8 @@ impl Kernel {
                 return;
             }
             let ScopeRun { frame, owner, .. } = self.scopes[scope];
+            // As what the owner will be held against when its body is over.
+            let mut own = cause;
             if matches!(self.frames[frame].role, FrameRole::Item(_)) && self.frames[frame].body == Some(scope)
             {
                 self.frames[frame].item = ItemState::Failed;
@@ -246,10 +248,11 @@ impl Kernel {
                 if !self.item_failed(owner, cause) {
                     return;
                 }
+                own = cause;
             } else {
                 cause = cause.around(Cause::Inside(cause.class()));
             }
-            if self.survives(owner, cause) {
+            if self.survives(owner, own) {
                 return;
             }
             scope = self.tasks[owner].scope;

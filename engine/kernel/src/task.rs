@@ -81,6 +81,8 @@ pub(crate) struct Marks {
     pub(crate) unsettled: bool,
     /// The doubt comes from a take-over, not from the attempt itself.
     pub(crate) lost: bool,
+    /// The attempt that runs is the first that started.
+    pub(crate) first: bool,
     /// It went through with a warning.
     pub(crate) warned: bool,
     /// A guard tripped.

@@ -1,6 +1,6 @@
 //! People and gates (§2.8, §3.9).
 
-use runbook_kernel::{Cause, Forward, Rollback};
+use runbook_kernel::{Cause, Forward, Rollback, TaskState};
 
 use super::ended;
 use crate::build::{bare, book, each, group, human, read, write};
@@ -304,4 +304,49 @@ fn what_is_in_doubt_stays_so_when_its_gate_was_not_passed_again() {
         @100 a retry                          -> finish
         ",
     );
+}
+
+/// Nor does a group around it ask again, however deep it stands.
+#[test]
+fn a_no_is_not_tried_again_by_what_is_around_it() {
+    for no in ["h person: reject 2", "@60 h expires"] {
+        let asked = human("h", 1).human(|human| human.timeout = Some(60));
+        let run = tell(
+            book([group("g", [group("k", [write("a"), asked])]).retry(3, 0), read("b").needs(&[])]),
+            &format!(
+                "
+                began; g entered; b started; k entered; a started; a done; h started  -> *
+                {no}                     -> *
+                ~a started; ~a done      -> perform ~a, finish
+                finished
+                "
+            ),
+        );
+        ended(&run, Forward::Failed, Rollback::Complete);
+        assert!(run.kernel.denied());
+    }
+}
+
+/// The attempt that found its gate closed is as if it had never started.
+#[test]
+fn what_found_its_gate_closed_at_the_effect_has_not_started() {
+    let gated = group("g", [human("h", 1), write("a").gated(&["h"])]).undo([bare("u")]);
+    let run = tell(
+        book([
+            human("i", 1),
+            group("k", [write("b").gated(&["i"])]).undo([bare("v")]),
+            read("c").needs(&[]),
+            gated.needs(&[]),
+        ]),
+        "
+        began; g entered; c started; i started; i person: complete; k entered; h started  -> *
+        b started            -> perform b
+        b gate i             -> prepare i#2
+        c failed             -> abandon i, withdraw h, prepare u
+        u started; u done    -> perform u, finish
+        finished
+        ",
+    );
+    let (b, _) = run.task("b").expect("b was opened");
+    assert_eq!(run.kernel.task(b).map(|view| view.state), Some(TaskState::NotStarted));
 }

@@ -236,3 +236,23 @@ fn the_verification_of_a_group_is_not_cut_off() {
         );
     }
 }
+
+/// Not only when a step in it fails: nothing starts beside it while it is rolled back.
+#[test]
+fn what_fails_a_group_from_outside_stops_what_is_around_it_at_once() {
+    let own = policy(RollbackPolicy::Auto);
+    let g = || group("g", [write("a")]).on_failure(own.clone());
+    for (g, fails) in
+        [(g().verify(10, 0), "g verify fail"), (g().with(|node| node.closes = true), "g closed badly")]
+    {
+        tell(
+            book([g, wait("w", 500).needs(&[]), read("b").needs(&["w"])]),
+            &format!(
+                "
+                began; g entered; w started; a started; a done  -> *
+                {fails}              -> disarm w wait, prepare ~a
+                "
+            ),
+        );
+    }
+}
