@@ -27,6 +27,9 @@ impl Kernel {
         self.ledger.worked(self.tasks[task].id);
         self.begin(task, node);
         let again = self.tasks[task].inner.is_some() || self.tasks[task].each().is_some();
+        if again {
+            self.remember_missing(task);
+        }
         let fresh = again.then(|| self.next_incarnation());
         self.unsee(task);
         let owes = finally_of(&node.kind).is_some();

@@ -278,8 +278,10 @@ pub enum Undo {
     Nothing,
     /// A scope of [`ScopeRole::Undo`]; of a group, instead of its children's.
     Scope(ScopeId),
-    /// `rollback: none` with a reason, or `irreversible`: left as it is, and said so.
+    /// `rollback: none` with a reason: left as it is, which the author says is well.
     Left,
+    /// There is none: `irreversible`, or nothing said. Left as it is too, and then a rollback is [`crate::Rollback::Partial`].
+    Missing,
 }
 
 /// `guard`: [`crate::Probe::Guard`] is polled beside the node.

@@ -163,7 +163,7 @@ impl Kernel {
                 self.run_undo(task, scope);
             }
             Undo::Scope(_) if mode.undoes() => self.unwind_inner(task, Mode::Settle, Mode::Settle, false),
-            Undo::Scope(_) | Undo::Left => self.unwind_inner(task, mode, Mode::Settle, false),
+            Undo::Scope(_) | Undo::Left | Undo::Missing => self.unwind_inner(task, mode, Mode::Settle, false),
             Undo::Nothing => self.unwind_inner(task, mode, mode, false),
         }
     }
@@ -204,7 +204,7 @@ impl Kernel {
     pub(crate) fn inner_unwound(&mut self, task: TaskIx, blocked: bool) {
         let Undoing::Inner { mode, blocked: own } = self.tasks[task].undo else { return };
         let blocked = blocked || own;
-        let left = self.chart.node(self.tasks[task].id.node).undo == Undo::Left;
+        let left = matches!(self.chart.node(self.tasks[task].id.node).undo, Undo::Left | Undo::Missing);
         let outcome = match mode {
             Mode::Settle => Undoing::None,
             Mode::Block => Undoing::Behind,

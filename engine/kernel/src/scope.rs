@@ -106,6 +106,7 @@ impl Kernel {
             let id = TaskId { frame: frame.0, node };
             let task = match self.task_at(id) {
                 Some(task) => {
+                    self.remember_missing(task);
                     self.tasks[task].renew();
                     task
                 }

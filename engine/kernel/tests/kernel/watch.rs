@@ -272,7 +272,7 @@ impl Watch {
                 "incomplete, but of what?".into()
             })?;
         }
-        if status.rollback == Rollback::Complete && !self.requested {
+        if matches!(status.rollback, Rollback::Complete | Rollback::NothingToUndo) && !self.requested {
             for place in world.in_effect() {
                 let Some(&task) = self.tasks.get(place) else { continue };
                 let undone = self.is_undone(place, task, kernel, world);
@@ -380,20 +380,26 @@ fn needs(program: &Program, node: NodeId, other: NodeId) -> bool {
     program.nodes[node.0 as usize].needs.iter().any(|need| *need == other || needs(program, *need, other))
 }
 
-/// Left as it is by declaration: its own, or that of something around it.
+/// Left as it is by declaration: its own, or that of something around it. (Where there is no undo and nobody says that
+/// this is well, it is left too, but the rollback is not complete.)
 fn left(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
+    if !is_forward(task, kernel, program) {
+        return true;
+    }
+    // What is around it stands for it.
     let around = above(task, kernel, program);
-    !is_forward(task, kernel, program)
-        || !matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_))
-            && !around.iter().any(|task| matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_)))
-        || around.iter().any(|task| program.nodes[task.node.0 as usize].undo == Undo::Left)
+    let undos = std::iter::once(&task).chain(&around).map(|task| program.nodes[task.node.0 as usize].undo);
+    matches!(undos.filter(|undo| *undo != Undo::Nothing).last(), None | Some(Undo::Left))
 }
 
 /// Left as it is by declaration, by policy, or by a person.
 fn excused(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
     let kept = |task: &TaskId| kernel.task(*task).is_some_and(|view| view.undo == UndoState::Kept);
     let own = matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_));
-    !own || left(task, kernel, program) || kept(&task) || above(task, kernel, program).iter().any(kept)
+    let around = above(task, kernel, program);
+    let given_up =
+        |task: &TaskId| matches!(program.nodes[task.node.0 as usize].undo, Undo::Left | Undo::Missing);
+    !own || left(task, kernel, program) || around.iter().any(given_up) || kept(&task) || around.iter().any(kept)
 }
 
 /// The first item and the limit of the batch that an item is in.
