@@ -399,7 +399,10 @@ fn excused(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
     let around = above(task, kernel, program);
     let given_up =
         |task: &TaskId| matches!(program.nodes[task.node.0 as usize].undo, Undo::Left | Undo::Missing);
-    !own || left(task, kernel, program) || around.iter().any(given_up) || kept(&task) || around.iter().any(kept)
+    !own || left(task, kernel, program)
+        || around.iter().any(given_up)
+        || kept(&task)
+        || around.iter().any(kept)
 }
 
 /// The first item and the limit of the batch that an item is in.

@@ -154,7 +154,7 @@ pub enum Rollback {
     Declined,
     Running,
     Complete,
-    /// Only a part was to be undone, and that was.
+    /// What was to be undone was, and not everything was: the rest was kept, or has no undo and was not declared to stay.
     Partial,
     Incomplete,
 }

@@ -83,7 +83,11 @@ fn may_begin_again(node: &Node<'_>) -> bool {
 fn is_denied(node: &Node<'_>) -> bool {
     let failing = node.children.iter().chain(&node.between).filter(|n| n.failing);
     let first = failing.min_by_key(|n| broken_at(n).map(|at| at.seq));
-    first.is_some_and(|n| n.is_human() || is_denied(n))
+    let no = |n: &Node<'_>| {
+        let class = n.task.and_then(|t| t.failure.as_ref()).map(|f| f.class.as_str());
+        n.is_human() && matches!(class, Some("rejected" | "expired"))
+    };
+    first.is_some_and(|n| no(n) || is_denied(n))
 }
 
 /// What is in a skipped group is skipped with it.
