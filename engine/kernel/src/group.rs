@@ -32,12 +32,10 @@ impl Kernel {
         }
         let fresh = again.then(|| self.next_incarnation());
         self.unsee(task);
-        let owes = finally_of(&node.kind).is_some();
+        self.owe_finally(task);
         let row = &mut self.tasks[task];
         row.state = State::Inside(Stage::Body);
         row.undo = Undoing::None;
-        self.run.owed += u32::from(owes && !row.marks.owes_finally);
-        row.marks.owes_finally |= owes;
         row.incarnation = fresh.unwrap_or(row.incarnation);
         self.limit_time(task);
     }
@@ -298,6 +296,14 @@ impl Kernel {
     /// Whether any composite inside the run still owes its `finally`; the run's own comes last anyway.
     pub(crate) fn owed_inside(&self) -> bool {
         self.run.owed > u32::from(self.tasks[RUN].marks.owes_finally)
+    }
+
+    /// It goes on inside, so it ends once more: whatever it does is to be put in order, also where that had been done.
+    pub(crate) fn owe_finally(&mut self, task: TaskIx) {
+        let row = &mut self.tasks[task];
+        let owes = finally_of(&self.chart.node(row.id.node).kind).is_some();
+        self.run.owed += u32::from(owes && !row.marks.owes_finally);
+        row.marks.owes_finally |= owes;
     }
 
     fn take_finally(&mut self, task: TaskIx) -> Option<ScopeId> {

@@ -140,6 +140,7 @@ impl Kernel {
         row.marks.tripped = None;
         row.marks.expired = false;
         todo.extend(row.inner);
+        self.owe_finally(task);
         self.limit_all_attempts(task);
         self.limit_time(task);
         self.watch(task);

@@ -204,3 +204,35 @@ fn beside_what_cannot_go_on_nothing_does() {
         ",
     );
 }
+
+/// Its `finally` had put things in order; what it does from then on is put in order again.
+#[test]
+fn a_group_that_is_gone_on_with_runs_its_finally_again() {
+    let pivot = bare("p").left().with(|node| node.pivot = true);
+    let run = tell(
+        book([pivot, group("g", [write("a"), read("b")]).finally([read("f")])]),
+        "
+        began; p started; p done; g entered; a started; a done; b started  -> *
+        b failed                    -> ask after pivot
+        pivot: retry                -> withdraw after pivot, prepare b#2
+        b started; b failed         -> perform b#2, ask after pivot
+        pivot: keep                 -> withdraw after pivot, prepare f
+        f started; f done           -> perform f, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+    let pivot = bare("p").left().with(|node| node.pivot = true);
+    let own = policy(RollbackPolicy::Auto);
+    tell(
+        book([pivot, group("g", [write("a"), read("b")]).finally([read("f")]).on_failure(own)]),
+        "
+        began; p started; p done; g entered; a started; a done; b started  -> *
+        b failed                    -> prepare f
+        f started; f done           -> perform f, ask after pivot
+        pivot: retry                -> withdraw after pivot, prepare b#2
+        b started; b done           -> perform b#2, prepare f#2
+        f started; f done           -> perform f#2, finish
+        ",
+    );
+}
