@@ -26,7 +26,7 @@ impl Kernel {
         row.attempt += 1;
         row.tries += 1;
         let (id, attempt) = (row.id, row.attempt);
-        self.ledger.prepare(id, attempt);
+        self.ledger.prepare(id, attempt, !self.asks(task));
         self.limit_all_attempts(task);
     }
 
@@ -92,7 +92,8 @@ impl Kernel {
     pub(crate) fn begin(&mut self, task: TaskIx, node: &Node) {
         let forward = self.lane(task) == Lane::Forward;
         let row = &mut self.tasks[task];
-        if row.order == 0 {
+        row.marks.first = row.order == 0;
+        if row.marks.first {
             self.run.begun += 1;
             row.order = self.run.begun;
         }
@@ -236,7 +237,7 @@ impl Kernel {
             && row.marks.tripped.is_none()
             && !row.marks.expired
             && !self.stopping(task)
-            && !matches!(cause, Cause::Rejected | Cause::Expired | Cause::Gate)
+            && !matches!(cause, Cause::Rejected | Cause::Expired | Cause::Denied(_) | Cause::Gate)
     }
 
     /// Waits as long as `retry` says before the next attempt.

@@ -161,7 +161,7 @@ fn inner_scopes(node: &Node) -> impl Iterator<Item = ScopeId> + '_ {
     };
     let undo = match node.undo {
         Undo::Scope(scope) => Some(scope),
-        Undo::Nothing | Undo::Left => None,
+        Undo::Nothing | Undo::Left | Undo::Missing => None,
     };
     cases.iter().copied().chain(others.into_iter().flatten()).chain(undo)
 }

@@ -266,6 +266,10 @@ impl Kernel {
 }
 
 impl EachRun {
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted
+    }
+
     /// Forgets that it failed; hands out its items' frames, until [`Kernel::resume_each`].
     pub(crate) fn revive(&mut self) -> Vec<FrameIx> {
         self.halted = false;

@@ -4,7 +4,7 @@ use crate::kernel::{Kernel, RUN};
 use crate::program::Undo;
 use crate::reversal::Reversal;
 use crate::scope::Lane;
-use crate::task::{Cause, End, Stage, State, Then, Undoing};
+use crate::task::{Cause, End, Stage, State, TaskIx, Then, Undoing};
 use crate::{Answer, TimerPurpose};
 
 /// What belongs to no single task.
@@ -24,11 +24,24 @@ pub(crate) struct Run {
     pub(crate) owed: u32,
     /// Something failed that does not fail the run.
     pub(crate) marred: bool,
+    /// An incarnation that is over left something that no undo brings back.
+    missing: bool,
     forward: Option<Forward>,
     pub(crate) rollback: Option<Rollback>,
     pub(crate) reversal: Option<Reversal>,
     /// `revert` was run, and whether it completed.
     pub(crate) reverted: Option<bool>,
+}
+
+/// What became of the effects of a run's own work; each: of any of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Undone {
+    done: bool,
+    /// Left by policy, by a person, or because a rollback was to undo only a part.
+    kept: bool,
+    /// It may be there, and there is no undo.
+    missing: bool,
+    blocked: bool,
 }
 
 /// How the forward part of a run stands.
@@ -51,10 +64,11 @@ pub enum Rollback {
     /// There was no need for one.
     None,
     Running,
-    /// There was need, but nothing had been done that has an undo.
+    /// There was need, but nothing had been done that has an undo, or lacks one.
     NothingToUndo,
     Complete,
-    /// Only a part was to be undone (`--to`, or a person kept the rest), and that was.
+    /// What was to be undone was, and not everything was: a person, a policy or `--to` kept the rest, or there is no undo
+    /// for it and the file does not say that it may stay ([`crate::Undo::Missing`]).
     Partial,
     /// Undos are blocked: see [`Kernel::blocked`].
     Incomplete,
@@ -198,27 +212,68 @@ impl Kernel {
 
     /// What all undos of the run's own work come to.
     fn undo_summary(&self) -> Rollback {
-        let (mut done, mut kept) = (false, false);
-        for (_, task) in self.tasks.iter().skip(1) {
-            let scope = &self.scopes[task.scope];
-            let has_undo = matches!(self.chart.node(task.id.node).undo, Undo::Scope(_));
-            if scope.lane != Lane::Forward || scope.covered || !has_undo {
-                continue;
-            }
-            match task.undo {
-                Undoing::Failed | Undoing::Behind => return Rollback::Incomplete,
-                Undoing::Done => done = true,
-                Undoing::Kept => kept = true,
-                Undoing::None if task.marks.touched => kept = true,
-                _ => {}
-            }
-        }
+        let Undone { done, kept, missing, blocked } = self.undone();
         match (done, kept) {
+            _ if blocked => Rollback::Incomplete,
+            (false, true) => Rollback::Declined,
+            (true, true) => Rollback::Partial,
+            _ if missing => Rollback::Partial,
             (false, false) => Rollback::NothingToUndo,
             (true, false) => Rollback::Complete,
-            (true, true) => Rollback::Partial,
-            (false, true) => Rollback::Declined,
         }
+    }
+
+    /// Whether an undo that there is was not run because policy, or a person, kept what it would bring back.
+    pub fn keeps(&self) -> bool {
+        self.undone().kept
+    }
+
+    fn undone(&self) -> Undone {
+        let mut all = Undone { missing: self.run.missing, ..Undone::default() };
+        for (at, task) in self.tasks.iter().skip(1) {
+            let scope = &self.scopes[task.scope];
+            if scope.lane != Lane::Forward || scope.covered {
+                continue;
+            }
+            match (self.chart.node(task.id.node).undo, task.undo) {
+                (Undo::Missing, _) => all.missing |= self.any_effect(at),
+                (Undo::Nothing | Undo::Left, _) => {}
+                (Undo::Scope(_), Undoing::Failed | Undoing::Behind) => all.blocked = true,
+                (Undo::Scope(_), Undoing::Done) => all.done = true,
+                (Undo::Scope(_), Undoing::Kept) => all.kept = true,
+                (Undo::Scope(_), Undoing::None) => all.kept |= task.marks.touched,
+                (Undo::Scope(_), Undoing::Running | Undoing::Inner { .. } | Undoing::Left) => {}
+            }
+        }
+        all
+    }
+
+    /// Whether a write, this or one inside, may be in effect.
+    fn any_effect(&self, task: TaskIx) -> bool {
+        let mut todo = vec![task];
+        while let Some(task) = todo.pop() {
+            if self.tasks[task].marks.touched {
+                return true;
+            }
+            todo.extend(self.bodies(task).into_iter().flat_map(|body| self.members(body)));
+        }
+        false
+    }
+
+    /// This task begins anew: what it had done, and no undo brings back, is remembered.
+    pub(crate) fn remember_missing(&mut self, task: TaskIx) {
+        if self.run.missing || self.lane(task) != Lane::Forward || !self.any_effect(task) {
+            return;
+        }
+        // The outermost that has a say speaks for all inside.
+        let mut said = Undo::Nothing;
+        let mut at = task;
+        while at != RUN {
+            let undo = self.chart.node(self.tasks[at].id.node).undo;
+            said = if undo == Undo::Nothing { said } else { undo };
+            at = self.scopes[self.tasks[at].scope].owner;
+        }
+        self.run.missing = said == Undo::Missing;
     }
 
     /// The run in three words.

@@ -27,14 +27,15 @@ impl Kernel {
         self.ledger.worked(self.tasks[task].id);
         self.begin(task, node);
         let again = self.tasks[task].inner.is_some() || self.tasks[task].each().is_some();
+        if again {
+            self.remember_missing(task);
+        }
         let fresh = again.then(|| self.next_incarnation());
         self.unsee(task);
-        let owes = finally_of(&node.kind).is_some();
+        self.owe_finally(task);
         let row = &mut self.tasks[task];
         row.state = State::Inside(Stage::Body);
         row.undo = Undoing::None;
-        self.run.owed += u32::from(owes && !row.marks.owes_finally);
-        row.marks.owes_finally |= owes;
         row.incarnation = fresh.unwrap_or(row.incarnation);
         self.limit_time(task);
     }
@@ -141,6 +142,11 @@ impl Kernel {
         }
         if self.tasks[task].marks.expired {
             self.tasks[task].cause = Some(Cause::TimedOut);
+        }
+        if task != RUN && !self.tolerated(task) {
+            // What is around it is bound to fail: nothing starts there while this one is rolled back.
+            self.tasks[task].state = State::Inside(Stage::Decide);
+            self.fail_scope(self.tasks[task].scope, cause.around(Cause::Inside(cause.class())));
         }
         match self.on_failure(task) {
             Some(policy) => self.decide(task, policy),
@@ -290,6 +296,14 @@ impl Kernel {
     /// Whether any composite inside the run still owes its `finally`; the run's own comes last anyway.
     pub(crate) fn owed_inside(&self) -> bool {
         self.run.owed > u32::from(self.tasks[RUN].marks.owes_finally)
+    }
+
+    /// It goes on inside, so it ends once more: whatever it does is to be put in order, also where that had been done.
+    pub(crate) fn owe_finally(&mut self, task: TaskIx) {
+        let row = &mut self.tasks[task];
+        let owes = finally_of(&self.chart.node(row.id.node).kind).is_some();
+        self.run.owed += u32::from(owes && !row.marks.owes_finally);
+        row.marks.owes_finally |= owes;
     }
 
     fn take_finally(&mut self, task: TaskIx) -> Option<ScopeId> {

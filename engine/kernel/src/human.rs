@@ -68,19 +68,24 @@ impl Kernel {
         let Some(task) = self.task_at(id) else { return };
         match self.ledger.work(id) {
             Some(Work::Prepare { attempt: expected }) if expected == attempt => {}
-            // Found right before the effect: it did not come to that.
-            Some(Work::Perform { attempt: expected, .. }) if expected == attempt => self.uncross(task),
+            // Found right before the effect: it did not come to that, so the attempt is as if it had never started.
+            Some(Work::Perform { attempt: expected, .. }) if expected == attempt => {
+                self.uncross(task);
+                let row = &mut self.tasks[task];
+                row.order = if row.marks.first { 0 } else { row.order };
+            }
             _ => return,
         }
         self.ledger.worked(id);
         self.ledger.unwatch(id);
         self.ledger.disarm(id, TimerPurpose::Deadline);
-        let Marks { expired, tripped, touched, unsettled, .. } = self.tasks[task].marks;
+        let begun = self.tasks[task].begun();
+        let Marks { expired, tripped, unsettled, .. } = self.tasks[task].marks;
         if self.stopping(task) {
             // Nobody is asked for what does not start any more.
             match unsettled {
                 true => self.settle_now(task),
-                false => self.end(task, if touched { End::Stopped } else { End::NotStarted }),
+                false => self.end(task, if begun { End::Stopped } else { End::NotStarted }),
             }
             return;
         }

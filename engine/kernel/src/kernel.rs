@@ -11,7 +11,7 @@ use crate::chart::Chart;
 use crate::finish::Run;
 use crate::frame::{FrameIx, FrameRun};
 use crate::ledger::Ledger;
-use crate::program::{FrameRole, Ms, Program, TaskId};
+use crate::program::{FrameRole, Kind, Ms, Program, TaskId};
 use crate::scope::{ScopeIx, ScopeRun};
 use crate::table::Table;
 use crate::task::{State, Task, TaskIx};
@@ -33,6 +33,8 @@ pub struct Kernel {
     pub(crate) ledger: Ledger,
     /// Tasks that wait for a slot; some may have been cut off since.
     pub(crate) ready: VecDeque<TaskIx>,
+    /// The same of human nodes, which take none.
+    pub(crate) people: VecDeque<TaskIx>,
     pub(crate) agenda: VecDeque<Turn>,
     pub(crate) run: Run,
 }
@@ -66,6 +68,7 @@ impl Kernel {
             scopes: Table::new(),
             ledger: Ledger::new(id),
             ready: VecDeque::new(),
+            people: VecDeque::new(),
             agenda: VecDeque::new(),
             run: Run::default(),
         };
@@ -149,12 +152,21 @@ impl Kernel {
     /// Prepares what is ready, as far as there are slots; whether anything follows from that.
     fn start_ready(&mut self) -> bool {
         let limit = self.chart.program.max_parallel.max(1);
-        while !self.run.paused && !self.run.barred && self.ledger.busy() < limit {
-            let Some(task) = self.ready.pop_front() else { break };
+        while !self.run.paused && !self.run.barred {
+            let next = match self.people.pop_front() {
+                None if self.ledger.busy() < limit => self.ready.pop_front(),
+                next => next,
+            };
+            let Some(task) = next else { break };
             if self.tasks[task].state == State::Ready && self.gates_passed(task) {
                 self.prepare(task);
             }
         }
         !self.agenda.is_empty()
+    }
+
+    /// Whether somebody is asked by this task: it waits for people, not for a slot.
+    pub(crate) fn asks(&self, task: TaskIx) -> bool {
+        matches!(self.chart.node(self.tasks[task].id.node).kind, Kind::Human(_))
     }
 }

@@ -31,12 +31,19 @@ enum Question {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
-    /// `Prepare`.
-    Prepare(u32),
+    /// `Prepare`, and whether it takes one of the slots of `max_parallel`.
+    Prepare(u32, bool),
     /// `Perform`, and whether it was told to stop.
     Perform(u32, bool),
     /// A round, an attempt, a due time, or nothing.
     Number(u64),
+}
+
+impl Entry {
+    /// How many slots it takes.
+    fn slots(self) -> u32 {
+        u32::from(matches!(self, Entry::Prepare(_, true) | Entry::Perform(..)))
+    }
 }
 
 /// What is being worked on for a task.
@@ -51,7 +58,7 @@ pub(crate) struct Ledger {
     entries: BTreeMap<(TaskId, Item), Entry>,
     /// The task that stands for the run.
     run: TaskId,
-    /// `Prepare` and `Perform` entries.
+    /// Entries that take a slot.
     busy: u32,
     /// The last round given to a `Check`.
     round: u32,
@@ -64,7 +71,7 @@ impl Ledger {
         Ledger { entries: BTreeMap::new(), run, busy: 0, round: 0, out: Vec::new() }
     }
 
-    /// How many tasks are in prepare or in an attempt.
+    /// How many tasks are in prepare or in an attempt, but for those that wait for people.
     pub(crate) fn busy(&self) -> u32 {
         self.busy
     }
@@ -83,7 +90,7 @@ impl Ledger {
         let mut commands = Vec::with_capacity(self.entries.len());
         for (&(task, item), &entry) in &self.entries {
             let command = match (item, entry) {
-                (Item::Work, Entry::Prepare(attempt)) => Command::Prepare { task, attempt },
+                (Item::Work, Entry::Prepare(attempt, _)) => Command::Prepare { task, attempt },
                 (Item::Work, Entry::Perform(attempt, _)) => Command::Perform { task, attempt },
                 (Item::Check(probe), Entry::Number(round)) => {
                     Command::Check { task, probe, round: round as u32 }
@@ -94,7 +101,7 @@ impl Ledger {
                 }
                 (Item::Ask(question), _) => Command::Ask { about: self.about(task, question) },
                 (Item::Finish, _) => Command::Finish,
-                (Item::Work, Entry::Number(_)) | (_, Entry::Prepare(_) | Entry::Perform(..)) => {
+                (Item::Work, Entry::Number(_)) | (_, Entry::Prepare(..) | Entry::Perform(..)) => {
                     unreachable!("entries are written by the methods below, each with its own kind of item")
                 }
             };
@@ -106,15 +113,21 @@ impl Ledger {
         commands
     }
 
-    pub(crate) fn prepare(&mut self, task: TaskId, attempt: u32) {
-        self.busy += u32::from(self.entries.insert((task, Item::Work), Entry::Prepare(attempt)).is_none());
+    /// `slot`: it takes one of those that `max_parallel` counts.
+    pub(crate) fn prepare(&mut self, task: TaskId, attempt: u32, slot: bool) {
+        self.work_on(task, Entry::Prepare(attempt, slot));
         self.out.push(Command::Prepare { task, attempt });
     }
 
     pub(crate) fn perform(&mut self, task: TaskId, attempt: u32) {
-        let old = self.entries.insert((task, Item::Work), Entry::Perform(attempt, false));
-        self.busy += u32::from(old.is_none());
+        self.work_on(task, Entry::Perform(attempt, false));
         self.out.push(Command::Perform { task, attempt });
+    }
+
+    fn work_on(&mut self, task: TaskId, entry: Entry) {
+        let before = self.entries.insert((task, Item::Work), entry);
+        self.busy += entry.slots();
+        self.busy -= before.map_or(0, Entry::slots);
     }
 
     pub(crate) fn interrupt(&mut self, task: TaskId) {
@@ -127,7 +140,7 @@ impl Ledger {
 
     pub(crate) fn work(&self, task: TaskId) -> Option<Work> {
         match self.entries.get(&(task, Item::Work))? {
-            Entry::Prepare(attempt) => Some(Work::Prepare { attempt: *attempt }),
+            Entry::Prepare(attempt, _) => Some(Work::Prepare { attempt: *attempt }),
             Entry::Perform(attempt, interrupted) => {
                 Some(Work::Perform { attempt: *attempt, interrupted: *interrupted })
             }
@@ -137,14 +150,14 @@ impl Ledger {
 
     /// The work of a task was answered.
     pub(crate) fn worked(&mut self, task: TaskId) {
-        self.busy -= u32::from(self.entries.remove(&(task, Item::Work)).is_some());
+        self.busy -= self.entries.remove(&(task, Item::Work)).map_or(0, Entry::slots);
     }
 
     /// Every `Perform` that is out.
     pub(crate) fn performing(&self) -> Vec<(TaskId, bool)> {
         let performs = self.entries.iter().filter_map(|(&(task, _), entry)| match entry {
             Entry::Perform(_, interrupted) => Some((task, *interrupted)),
-            Entry::Prepare(_) | Entry::Number(_) => None,
+            Entry::Prepare(..) | Entry::Number(_) => None,
         });
         performs.collect()
     }
@@ -191,7 +204,7 @@ impl Ledger {
     pub(crate) fn due(&self, task: TaskId, purpose: TimerPurpose) -> Option<Ms> {
         match self.entries.get(&(task, Item::Timer(purpose)))? {
             Entry::Number(due) => Some(*due),
-            Entry::Prepare(_) | Entry::Perform(..) => None,
+            Entry::Prepare(..) | Entry::Perform(..) => None,
         }
     }
 
@@ -276,7 +289,7 @@ impl Ledger {
 
     /// Ends every `Prepare` that is out; whose they were.
     pub(crate) fn abandon_prepares(&mut self) -> Vec<TaskId> {
-        let prepares = self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Prepare(_)));
+        let prepares = self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Prepare(..)));
         let tasks: Vec<TaskId> = prepares.map(|(&(task, _), _)| task).collect();
         for &task in &tasks {
             self.drop_where(task, |item| item == Item::Work);
@@ -307,15 +320,14 @@ impl Ledger {
             self.entries.range(all).map(|(&(_, item), _)| item).filter(|item| which(*item)).collect();
         let mut abandoned = false;
         for item in dropped {
-            self.entries.remove(&(task, item));
+            self.busy -= self.entries.remove(&(task, item)).map_or(0, Entry::slots);
             match item {
-                Item::Work => self.busy -= 1,
                 Item::Timer(purpose) => self.out.push(Command::Disarm { timer: Timer { task, purpose } }),
                 Item::Ask(question) => {
                     let about = self.about(task, question);
                     self.out.push(Command::Withdraw { about });
                 }
-                Item::Check(_) | Item::Close | Item::Finish => {}
+                Item::Work | Item::Check(_) | Item::Close | Item::Finish => {}
             }
             if matches!(item, Item::Work | Item::Check(_)) && !std::mem::replace(&mut abandoned, true) {
                 self.out.push(Command::Abandon { task });

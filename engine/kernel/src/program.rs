@@ -55,7 +55,7 @@ pub struct Program {
     pub on_failure: OnFailure,
     /// The runbook's `revert`, for a run that succeeded.
     pub revert: Option<ScopeId>,
-    /// How many tasks may be in prepare or in an attempt at once.
+    /// How many tasks may be in prepare or in an attempt at once; human nodes do not count.
     pub max_parallel: u32,
 }
 
@@ -129,7 +129,7 @@ pub enum Kind {
     WaitFor(Ms),
     /// `wait: {until}`: [`crate::Probe::Until`] is polled.
     WaitUntil(Poll),
-    /// approval, checklist, prompt, window: waits for answers, holds no worker.
+    /// approval, checklist, prompt, window: waits for answers, holds no worker and waits for none.
     Human(Human),
     /// A group, or a called runbook.
     Group { body: ScopeId, on_failure: Option<OnFailure>, finally: Option<ScopeId> },
@@ -278,8 +278,10 @@ pub enum Undo {
     Nothing,
     /// A scope of [`ScopeRole::Undo`]; of a group, instead of its children's.
     Scope(ScopeId),
-    /// `rollback: none` with a reason, or `irreversible`: left as it is, and said so.
+    /// `rollback: none` with a reason: left as it is, which the author says is well.
     Left,
+    /// There is none: `irreversible`, or nothing said. Left as it is too, and then a rollback is [`crate::Rollback::Partial`].
+    Missing,
 }
 
 /// `guard`: [`crate::Probe::Guard`] is polled beside the node.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::each::ItemState;
+use crate::each::{EachRun, ItemState};
 use crate::kernel::{Kernel, RUN, Turn};
 use crate::program::{Effect, ScopeRole};
 use crate::scope::ScopeIx;
@@ -25,6 +25,11 @@ impl Kernel {
     pub(crate) fn revive(&mut self, scope: ScopeIx) {
         let mut todo = vec![scope];
         while let Some(scope) = todo.pop() {
+            if self.is_cut_off(scope) {
+                // Something beside it has failed again: it stays as it was.
+                self.agenda.push_back(Turn::Over(scope));
+                continue;
+            }
             let looks_again = matches!(self.role(scope), ScopeRole::Undo | ScopeRole::Revert);
             let fresh = self.next_incarnation();
             let members = self.members(scope);
@@ -56,6 +61,13 @@ impl Kernel {
                 self.go_on_inside(task, &mut todo);
             }
         }
+    }
+
+    /// Whether nothing new starts around this body, so that nothing in it may go on.
+    fn is_cut_off(&self, scope: ScopeIx) -> bool {
+        let owner = self.scopes[scope].owner;
+        self.role(scope) == ScopeRole::Body
+            && (self.stopping(owner) || self.tasks[owner].each().is_some_and(EachRun::is_halted))
     }
 
     /// Whether what came of a task stands.
@@ -128,6 +140,7 @@ impl Kernel {
         row.marks.tripped = None;
         row.marks.expired = false;
         todo.extend(row.inner);
+        self.owe_finally(task);
         self.limit_all_attempts(task);
         self.limit_time(task);
         self.watch(task);

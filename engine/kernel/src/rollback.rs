@@ -51,9 +51,10 @@ impl Kernel {
     pub(crate) fn begin_unwinding(&mut self, task: TaskIx, mode: Mode) {
         let Task { id, undo, .. } = self.tasks[task];
         let whole = matches!(self.chart.node(id.node).undo, Undo::Scope(_));
-        if whole && mode.undoes() && mode.stands(undo) {
-            // It was tried before a new incarnation that did not come, and is not tried again by itself.
-            self.set_outcome(task, undo, undo.is_blocked());
+        if mode.stands(undo) && (whole || undo == Undoing::Done) {
+            // It was undone, or that was tried, before a new incarnation that did not come: whatever becomes of the rest,
+            // that stays true of it, and an undo that failed is not tried again by itself.
+            self.set_outcome(task, undo, undo.is_blocked() && mode.undoes());
         } else {
             self.undo_composite(task, mode);
         }
@@ -162,7 +163,7 @@ impl Kernel {
                 self.run_undo(task, scope);
             }
             Undo::Scope(_) if mode.undoes() => self.unwind_inner(task, Mode::Settle, Mode::Settle, false),
-            Undo::Scope(_) | Undo::Left => self.unwind_inner(task, mode, Mode::Settle, false),
+            Undo::Scope(_) | Undo::Left | Undo::Missing => self.unwind_inner(task, mode, Mode::Settle, false),
             Undo::Nothing => self.unwind_inner(task, mode, mode, false),
         }
     }
@@ -203,7 +204,7 @@ impl Kernel {
     pub(crate) fn inner_unwound(&mut self, task: TaskIx, blocked: bool) {
         let Undoing::Inner { mode, blocked: own } = self.tasks[task].undo else { return };
         let blocked = blocked || own;
-        let left = self.chart.node(self.tasks[task].id.node).undo == Undo::Left;
+        let left = matches!(self.chart.node(self.tasks[task].id.node).undo, Undo::Left | Undo::Missing);
         let outcome = match mode {
             Mode::Settle => Undoing::None,
             Mode::Block => Undoing::Behind,

@@ -106,6 +106,7 @@ impl Kernel {
             let id = TaskId { frame: frame.0, node };
             let task = match self.task_at(id) {
                 Some(task) => {
+                    self.remember_missing(task);
                     self.tasks[task].renew();
                     task
                 }
@@ -137,7 +138,10 @@ impl Kernel {
 
     pub(crate) fn make_ready(&mut self, task: TaskIx) {
         self.tasks[task].state = State::Ready;
-        self.ready.push_back(task);
+        match self.asks(task) {
+            true => self.people.push_back(task),
+            false => self.ready.push_back(task),
+        }
     }
 
     /// The tasks of a scope, in the order of the file.
@@ -236,6 +240,8 @@ impl Kernel {
                 return;
             }
             let ScopeRun { frame, owner, .. } = self.scopes[scope];
+            // As what the owner will be held against when its body is over.
+            let mut own = cause;
             if matches!(self.frames[frame].role, FrameRole::Item(_)) && self.frames[frame].body == Some(scope)
             {
                 self.frames[frame].item = ItemState::Failed;
@@ -243,10 +249,11 @@ impl Kernel {
                 if !self.item_failed(owner, cause) {
                     return;
                 }
+                own = cause;
             } else {
                 cause = cause.around(Cause::Inside(cause.class()));
             }
-            if self.survives(owner, cause) {
+            if self.survives(owner, own) {
                 return;
             }
             scope = self.tasks[owner].scope;
@@ -285,7 +292,9 @@ impl Kernel {
         }
         let cut = if row.begun() { End::Stopped } else { End::NotStarted };
         match row.state {
-            _ if row.marks.owes_finally && !matches!(row.state, State::Inside(_) | State::Ended(_)) => {
+            State::Waiting | State::Ready | State::Held | State::Preparing | State::Delayed
+                if row.marks.owes_finally =>
+            {
                 self.leave(task, End::Stopped);
             }
             State::Waiting | State::Ready | State::Held | State::Preparing | State::Delayed => {

@@ -3,7 +3,7 @@
 //! | from | on | to |
 //! |---|---|---|
 //! | `Waiting` | the last need is satisfied | `Ready` |
-//! | `Ready` | a slot is free, not paused, its gates are passed | `Preparing` (`Prepare`) |
+//! | `Ready` | a slot is free (a human node needs none), not paused, its gates are passed | `Preparing` (`Prepare`) |
 //! | | one of its gates is asked again | `Held`, and `Ready` once it is passed |
 //! | | one of its gates was not passed | `Ended(Failed)`; in doubt, `InDoubt` |
 //! | `Preparing` | `Skipped` | `Ended(Skipped)` |
@@ -81,6 +81,8 @@ pub(crate) struct Marks {
     pub(crate) unsettled: bool,
     /// The doubt comes from a take-over, not from the attempt itself.
     pub(crate) lost: bool,
+    /// The attempt that runs is the first that started.
+    pub(crate) first: bool,
     /// It went through with a warning.
     pub(crate) warned: bool,
     /// A guard tripped.

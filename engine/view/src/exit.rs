@@ -80,10 +80,15 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
 pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
     let (certain, failed) = summary::left_for_good(tree);
     let stay = summary::how_many_stay(certain.len());
+    let nothing = summary::nothing_undone(tree);
     match tree.rollback {
-        Rollback::NothingToUndo if !certain.is_empty() => stay,
-        Rollback::NothingToUndo if !failed.is_empty() => "nothing undone".to_owned(),
-        Rollback::Complete if !certain.is_empty() => format!("{}, {stay}", tree.rollback.words()),
+        Rollback::NothingToUndo | Rollback::Partial if nothing && !certain.is_empty() => stay,
+        Rollback::NothingToUndo | Rollback::Partial if nothing && !failed.is_empty() => {
+            "nothing undone".to_owned()
+        }
+        Rollback::Complete | Rollback::Partial if !certain.is_empty() => {
+            format!("{}, {stay}", tree.rollback.words())
+        }
         other => other.words().to_owned(),
     }
 }

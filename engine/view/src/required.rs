@@ -259,8 +259,10 @@ fn rollback(tree: &Tree<'_>) -> (Produced, String, Vec<Evidence>) {
     let (produced, why) = match tree.rollback {
         Rollback::None => (Produced::NotNeeded, format!("Nothing failed; {ways}")),
         // What stays by declaration was not to come back; where nothing says how, there was no way back.
-        Rollback::NothingToUndo if unsaid => (Produced::No, format!("Nothing was undone{stays}")),
-        Rollback::NothingToUndo if !stays.is_empty() => {
+        Rollback::NothingToUndo | Rollback::Partial if undone == 0 && unsaid => {
+            (Produced::No, format!("Nothing was undone{stays}"))
+        }
+        Rollback::NothingToUndo | Rollback::Partial if undone == 0 && !stays.is_empty() => {
             (Produced::NotNeeded, format!("Nothing was undone{stays}"))
         }
         Rollback::NothingToUndo => (Produced::NotNeeded, format!("Nothing had been changed; {ways}")),

@@ -194,6 +194,13 @@ pub(crate) fn stays(tree: &Tree<'_>) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
+/// Whether no undo has brought anything back.
+pub(crate) fn nothing_undone(tree: &Tree<'_>) -> bool {
+    let mut nothing = true;
+    tree.walk(&mut |node| nothing &= node.undoing != Undoing::Undone);
+    nothing
+}
+
 /// `1 write stays`.
 pub(crate) fn how_many_stay(count: usize) -> String {
     if count == 1 { "1 write stays".into() } else { format!("{count} writes stay") }

@@ -252,7 +252,7 @@ pub enum Body {
         /// `succeeded`, `succeeded_with_failures`, `failed`, `cancelled`; `locked` or `skipped` where a named lock was
         /// held by another run.
         forward: String,
-        /// `none`, `nothing_to_undo`, `complete`, `incomplete`, `declined`.
+        /// `none`, `nothing_to_undo`, `complete`, `partial`, `incomplete`, `declined`.
         rollback: String,
         exit_code: i32,
         outputs: BTreeMap<String, Value>,

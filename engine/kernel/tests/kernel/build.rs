@@ -37,6 +37,7 @@ pub(crate) enum Restore {
     Nothing,
     Steps(Vec<Step>),
     Left,
+    Missing,
 }
 
 /// `on_failure`.
@@ -192,6 +193,12 @@ impl Step {
         self
     }
 
+    /// Nothing brings it back, and nobody says that this is well.
+    pub(crate) fn for_good(mut self) -> Step {
+        self.undo = Restore::Missing;
+        self
+    }
+
     pub(crate) fn retry(mut self, max_attempts: u32, delay: Ms) -> Step {
         self.node.retry.max_attempts = max_attempts;
         self.node.retry.delay = delay;
@@ -323,6 +330,7 @@ impl std::fmt::Debug for Step {
         match &self.undo {
             Restore::Nothing => Ok(()),
             Restore::Left => write!(f, " left"),
+            Restore::Missing => write!(f, " for_good"),
             Restore::Steps(steps) => write!(f, " undo{steps:?}"),
         }
     }
@@ -440,6 +448,7 @@ impl Lower {
         let undo = match &step.undo {
             Restore::Nothing => Undo::Nothing,
             Restore::Left => Undo::Left,
+            Restore::Missing => Undo::Missing,
             Restore::Steps(steps) => Undo::Scope(self.scope(of, ScopeRole::Undo, steps)),
         };
         let gates = step.gates.iter().map(|gate| self.ids[gate]).collect();

@@ -163,6 +163,7 @@ fn writes() -> impl Strategy<Value = Step> {
         6 => Just(None),
         2 => vec(undo_step(), 1..4).prop_map(|steps| Some(Restore::Steps(steps))),
         1 => Just(Some(Restore::Left)),
+        1 => Just(Some(Restore::Missing)),
         1 => Just(Some(Restore::Nothing)),
     ];
     doubtful(undo.prop_map(|undo| {
@@ -266,6 +267,7 @@ fn groups(body: impl Strategy<Value = Vec<Step>>) -> impl Strategy<Value = Step>
         6 => Just(None),
         1 => vec(undo_step(), 1..3).prop_map(|steps| Some(Restore::Steps(steps))),
         1 => Just(Some(Restore::Left)),
+        1 => Just(Some(Restore::Missing)),
     ];
     let on_failure = prop::option::weighted(0.3, policies(false));
     (body, on_failure, vec(simple(), 0..2), own).prop_map(|(body, on_failure, finally, own)| {

@@ -85,13 +85,31 @@ impl Watch {
         });
         require(missing.is_none(), || format!("{missing:?} is open and not outstanding"))?;
         require(theirs.is_empty(), || format!("{theirs:?} are outstanding and were not issued"))?;
-        let busy = world
-            .open
-            .iter()
-            .filter(|(command, _)| matches!(command, Command::Prepare { .. } | Command::Perform { .. }));
+        let busy = world.open.iter().filter(|(command, _)| match *command {
+            Command::Prepare { task, .. } | Command::Perform { task, .. } => !asks(&world.program, task.node),
+            _ => false,
+        });
         let limit = world.program.max_parallel.max(1) as usize;
         require(busy.count() <= limit, || format!("more than {limit} at once"))?;
+        self.people(kernel, world)?;
         self.items(kernel, world)
+    }
+
+    /// Whoever could be asked is: a question waits for no work that is under way.
+    fn people(&self, kernel: &Kernel, world: &World) -> Verdict {
+        // Before anything began the run may be kept from starting.
+        if kernel.status().paused || kernel.untouched() {
+            return Ok(());
+        }
+        let nodes = (0u32..).map(NodeId).take(world.program.nodes.len());
+        for node in nodes.filter(|node| asks(&world.program, *node)) {
+            let frames = (0u32..).take_while(|frame| kernel.frame(*frame).is_some());
+            let mut tasks = frames.map(|frame| TaskId { frame, node });
+            let stands = |task: &TaskId| kernel.task(*task).map(|view| view.state) == Some(TaskState::Ready);
+            let waits = tasks.find(stands);
+            require(waits.is_none(), || format!("{waits:?} could be asked, and is not"))?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, event: &Event, kernel: &Kernel, world: &World) -> Verdict {
@@ -254,7 +272,7 @@ impl Watch {
                 "incomplete, but of what?".into()
             })?;
         }
-        if status.rollback == Rollback::Complete && !self.requested {
+        if matches!(status.rollback, Rollback::Complete | Rollback::NothingToUndo) && !self.requested {
             for place in world.in_effect() {
                 let Some(&task) = self.tasks.get(place) else { continue };
                 let undone = self.is_undone(place, task, kernel, world);
@@ -269,6 +287,10 @@ impl Watch {
     fn has_begun(&self, task: TaskId, kernel: &Kernel, world: &World) -> bool {
         kernel.task(task).is_some() && self.begun.contains_key(&world.place(task, kernel))
     }
+}
+
+fn asks(program: &Program, node: NodeId) -> bool {
+    matches!(program.nodes[node.0 as usize].kind, Kind::Human(_))
 }
 
 fn subject(fact: &Fact) -> Option<TaskId> {
@@ -358,20 +380,29 @@ fn needs(program: &Program, node: NodeId, other: NodeId) -> bool {
     program.nodes[node.0 as usize].needs.iter().any(|need| *need == other || needs(program, *need, other))
 }
 
-/// Left as it is by declaration: its own, or that of something around it.
+/// Left as it is by declaration: its own, or that of something around it. (Where there is no undo and nobody says that
+/// this is well, it is left too, but the rollback is not complete.)
 fn left(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
+    if !is_forward(task, kernel, program) {
+        return true;
+    }
+    // What is around it stands for it.
     let around = above(task, kernel, program);
-    !is_forward(task, kernel, program)
-        || !matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_))
-            && !around.iter().any(|task| matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_)))
-        || around.iter().any(|task| program.nodes[task.node.0 as usize].undo == Undo::Left)
+    let undos = std::iter::once(&task).chain(&around).map(|task| program.nodes[task.node.0 as usize].undo);
+    matches!(undos.filter(|undo| *undo != Undo::Nothing).last(), None | Some(Undo::Left))
 }
 
 /// Left as it is by declaration, by policy, or by a person.
 fn excused(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
     let kept = |task: &TaskId| kernel.task(*task).is_some_and(|view| view.undo == UndoState::Kept);
     let own = matches!(program.nodes[task.node.0 as usize].undo, Undo::Scope(_));
-    !own || left(task, kernel, program) || kept(&task) || above(task, kernel, program).iter().any(kept)
+    let around = above(task, kernel, program);
+    let given_up =
+        |task: &TaskId| matches!(program.nodes[task.node.0 as usize].undo, Undo::Left | Undo::Missing);
+    !own || left(task, kernel, program)
+        || around.iter().any(given_up)
+        || kept(&task)
+        || around.iter().any(kept)
 }
 
 /// The first item and the limit of the batch that an item is in.

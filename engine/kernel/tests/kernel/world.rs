@@ -230,8 +230,8 @@ impl World {
         self.applied.union(&self.partial)
     }
 
-    fn is_read(&self, task: TaskId) -> bool {
-        self.program.nodes[task.node.0 as usize].effect == Effect::Read
+    fn effect(&self, task: TaskId) -> Effect {
+        self.program.nodes[task.node.0 as usize].effect
     }
 
     fn apply(&mut self, place: &Place) {
@@ -264,7 +264,8 @@ impl World {
                     Deed::Lied => Ended::Done { warning: false },
                     // Half of the checks that fail could not see what they look for.
                     Deed::Failed { .. }
-                        if self.is_read(task) && self.roll(&(&place, "blind")).is_multiple_of(2) =>
+                        if self.effect(task) == Effect::Read
+                            && self.roll(&(&place, "blind")).is_multiple_of(2) =>
                     {
                         Ended::Failed(FailureClass::Inconclusive)
                     }
@@ -274,7 +275,7 @@ impl World {
                 };
                 if deed.applies() {
                     self.apply(&place);
-                } else if deed == (Deed::Failed { partial: true }) && !self.is_read(task) {
+                } else if deed == (Deed::Failed { partial: true }) && self.effect(task) == Effect::Write {
                     self.partial.insert(place);
                 }
                 Fact::Ended { task, attempt, how }

@@ -2,7 +2,7 @@
 
 use runbook_kernel::{Effect, InDoubt, Kind, NodeId, OnWarning, Undo, Verify};
 use runbook_step::{Declaration, Effect as Declared, Idempotence};
-use runbook_syntax::ast::{Action, Step, VerifyDecl};
+use runbook_syntax::ast::{Action, RollbackDecl, Step, VerifyDecl};
 use runbook_syntax::{Diagnostic, Span};
 
 use super::Draft;
@@ -67,8 +67,11 @@ impl Planner<'_> {
         self.check_effect(id, step, declaration, effect, step_type(action));
         draft.kernel.undo = match self.graph.arena.node(id).undo {
             Some(scope) => Undo::Scope(scope),
-            None if effect == Effect::Write => Undo::Left,
-            None => Undo::Nothing,
+            None if effect != Effect::Write => Undo::Nothing,
+            None => match step.rollback.as_deref() {
+                Some(RollbackDecl::None(_)) if step.irreversible.is_none() => Undo::Left,
+                _ => Undo::Missing,
+            },
         };
         if effect == Effect::Write && self.is_bound(id) {
             draft.plan.asserts = self.asserts(id);

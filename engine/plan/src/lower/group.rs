@@ -102,8 +102,8 @@ impl Planner<'_> {
         self.check_group_undo(id, step);
         draft.kernel.undo = match (self.graph.arena.node(id).undo, step.rollback.as_deref()) {
             (Some(scope), _) => Undo::Scope(scope),
+            (None, _) if step.irreversible.is_some() => Undo::Missing,
             (None, Some(RollbackDecl::None(_))) => Undo::Left,
-            (None, _) if step.irreversible.is_some() => Undo::Left,
             (None, _) => Undo::Nothing,
         };
     }

@@ -124,6 +124,7 @@ pub(crate) fn shape(plan: &Plan) -> String {
         }
         match node.undo {
             Undo::Left => out.push_str(" left"),
+            Undo::Missing => out.push_str(" for good"),
             Undo::Scope(_) => out.push_str(" undoable"),
             Undo::Nothing => {}
         }

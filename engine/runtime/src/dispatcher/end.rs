@@ -63,6 +63,8 @@ impl Dispatcher<'_> {
     /// `lacks`: declared outputs of the run could not be computed.
     fn exit(&self, lacks: bool) -> Exit {
         let status = self.kernel.status();
+        // Every undo that there is was run, though something stays that has none.
+        let partly = status.rollback == Rollback::Partial && !self.kernel.keeps();
         match (status.forward, status.rollback) {
             (Forward::Refused, _) if self.facts.refused.as_ref().is_some_and(|refused| refused.skip) => {
                 Exit::Succeeded
@@ -77,6 +79,8 @@ impl Dispatcher<'_> {
             (Forward::Succeeded | Forward::SucceededWithFailures, _) => Exit::Succeeded,
             (_, Rollback::Complete | Rollback::NothingToUndo) if self.kernel.denied() => Exit::Rejected,
             (_, Rollback::Complete | Rollback::NothingToUndo) => Exit::RolledBack,
+            _ if partly && self.kernel.denied() => Exit::Rejected,
+            _ if partly => Exit::RolledBack,
             _ => Exit::NotRolledBack,
         }
     }

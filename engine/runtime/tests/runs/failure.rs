@@ -52,6 +52,43 @@ async fn a_failure_is_undone_in_reverse() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn finally_is_told_that_something_stays_which_was_not_declared_to() {
+    let irreversible = "irreversible: it is gone";
+    let declared = "rollback: none, reason: it may stay";
+    for (undo, status) in [(irreversible, "partial"), (declared, "complete")] {
+        let stage = Stage::default();
+        stage.next("c", &[Way::NotDone]);
+        let put = "  - {id: b, uses: stage.put, with: {name: b}";
+        let text = THREE.replace(&format!("{put}}}"), &format!("{put}, {undo}}}"));
+        let ran = World::new(stage.registry()).file("main.yaml", &text).run().await;
+        assert_eq!(ran.outcome.exit, Exit::RolledBack);
+        assert_eq!(stage.done(), ["do a", "do b", "undo a", &format!("do told failed {status}")]);
+        assert!(lines(&ran.records).ends_with(&format!("finished failed {status} 20 {{}}\n")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_makes_a_rollback_partial_and_is_21() {
+    let stage = Stage::default();
+    stage.next("c", &[Way::NotDone]);
+    let text = "
+apiVersion: runbook/v1
+name: kept
+steps:
+  - {id: a, uses: stage.put, with: {name: a}}
+  - id: g
+    on_failure: {rollback: none}
+    steps:
+      - {id: b, uses: stage.put, with: {name: b}}
+      - {id: c, uses: stage.put, with: {name: c}}
+";
+    let ran = World::new(stage.registry()).file("main.yaml", text).run().await;
+    assert_eq!(ran.outcome.exit, Exit::NotRolledBack);
+    assert_eq!(stage.done(), ["do a", "do b", "undo a"]);
+    assert!(lines(&ran.records).ends_with("finished failed partial 21 {}\n"), "{}", lines(&ran.records));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_undo_that_fails_blocks_what_came_before_it() {
     let stage = Stage::default();
     stage.next("c", &[Way::NotDone]);

@@ -73,6 +73,34 @@ async fn an_approval_takes_distinct_people_who_may() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn somebody_is_asked_while_the_only_place_is_taken() {
+    let stage = Stage::default();
+    let world = World::new(stage.registry()).file(
+        "main.yaml",
+        "
+apiVersion: runbook/v1
+name: beside
+steps:
+  - {id: long, uses: stage.look, with: {name: a}}
+  - {id: signoff, needs: [], approval: {message: 'Go?'}}
+",
+    );
+    stage.next("a", &[Way::Slow]);
+    let new = NewRun { file: "main.yaml".into(), max_parallel: Some(1), ..NewRun::default() };
+    let execution = Execution::create(world.host(), world.plan("main.yaml"), new).await.unwrap();
+    let ran = drive(execution).await;
+    assert_eq!(ran.outcome.exit, Exit::WaitingForPerson);
+    insta::assert_snapshot!(lines(&ran.records), @r#"
+    executor resumed=false
+    signoff started
+    long started
+    asked: Go? (1 person: anybody)
+    long done {"there":false}
+    stopped: waiting for a person at `signoff`
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_was_asked_something_wrong_is_as_it_was() {
     let stage = Stage::default();
     let world = World::new(stage.registry()).file("main.yaml", APPROVAL);

@@ -2,7 +2,10 @@
 
 use runbook_wire::{Answer, EntryKind, Probe, Via};
 
-use super::{Page, steps::NEXT};
+use super::{
+    Page,
+    steps::{NEXT, is_next},
+};
 use crate::{
     Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line, line::wrap, moment, run::subject,
     summary,
@@ -77,7 +80,7 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
         Status::Waiting => {}
         Status::Preparing => match task.and_then(|t| t.gate.as_ref()) {
             Some((_, reason)) => pieces.push(Line::of(Tone::Warn, format!("gate closed: {reason}"))),
-            None if node.began.is_none() && attempt == 0 => pieces.push(dim(NEXT.into())),
+            None if is_next(node) => pieces.push(dim(NEXT.into())),
             None => pieces.push(dim("preparing".into())),
         },
         Status::InDoubt => {

@@ -53,7 +53,9 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
         .count();
     match tree.rollback {
         Rollback::NothingToUndo if touched.is_empty() => line.push(Tone::Ok, "  nothing to undo"),
-        Rollback::NothingToUndo => line.push(Tone::Plain, "  nothing undone"),
+        Rollback::NothingToUndo | Rollback::Partial if summary::nothing_undone(tree) => {
+            line.push(Tone::Plain, "  nothing undone");
+        }
         Rollback::Asked => line.push(Tone::Warn, "  to be decided"),
         Rollback::Declined => line.push(Tone::Warn, "  not run"),
         Rollback::Pending => line.push(Tone::Plain, "  once what runs has finished"),

@@ -89,9 +89,10 @@ fn packs(node: &Node<'_>, level: Level) -> Option<Class> {
 /// What is said of steps that nothing but a free place keeps from starting.
 pub(super) const NEXT: &str = "next, waiting for a free place";
 
-/// Whether a step could start, and has not: no gate stands against it.
-fn is_next(node: &Node<'_>) -> bool {
+/// Whether a step could start, and has not: no gate stands against it. (A question waits for no place.)
+pub(super) fn is_next(node: &Node<'_>) -> bool {
     node.status == Status::Preparing
+        && !node.is_human()
         && node.began.is_none()
         && node.task.is_none_or(|t| t.gate.is_none() && t.attempts.is_empty())
 }

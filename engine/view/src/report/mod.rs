@@ -66,13 +66,18 @@ impl<'a> Report<'a> {
             Rollback::None => "",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
             Rollback::Declined if undecided => "; somebody has to decide how it goes on",
-            Rollback::NothingToUndo if stays.is_some() => "; nothing was undone",
+            Rollback::NothingToUndo | Rollback::Partial
+                if stays.is_some() && crate::summary::nothing_undone(tree) =>
+            {
+                "; nothing was undone"
+            }
             Rollback::NothingToUndo => "; there was nothing to undo",
             Rollback::Pending => " and will be rolled back",
             Rollback::Asked => "; somebody has to decide about the rollback",
             Rollback::Declined => " and was not rolled back",
             Rollback::Running => " and is being rolled back",
             Rollback::Complete => " and was rolled back",
+            Rollback::Partial if stays.is_some() => " and was rolled back in part",
             Rollback::Partial => " and was rolled back in part, as far as was wanted",
             Rollback::Incomplete => "; the rollback is incomplete",
         };

@@ -4,14 +4,16 @@
 //! the few rules that say it again from the plan-time policy in the outline, each at the record that settles it. One
 //! more rule catches the rest: a step starts only once everything that it needs is satisfied.
 
-use runbook_wire::{About, Answer, Body, EntryKind, Record, Task};
+use std::collections::BTreeSet;
+
+use runbook_wire::{About, Answer, Body, EntryKind, Record, Task, Timer};
 use serde_json::Value;
 
 use super::{
     Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, Question, Run, TaskState,
     attempt::Rules, task::Attempt,
 };
-use crate::{Node, Stamp, Tree, Undoing};
+use crate::{Node, Stamp, Status, Tree, Undoing};
 
 impl Run {
     /// Takes one record in. A record that was seen already is absorbed; one of an unknown kind is counted.
@@ -134,6 +136,8 @@ impl Run {
                 if !state.tripped {
                     state.failure = failure.clone();
                 }
+                // A group that could not even begin anew has had its turn.
+                state.incarnation += u32::from(rules.is_scope() && state.began.is_some());
                 state.attempt_ended(*attempt, *result, failure.clone(), at);
                 state.ended(&rules, *result, at);
             }
@@ -163,8 +167,11 @@ impl Run {
             }
             Body::Fired { task, timer } => {
                 let rules = self.rules(task.node);
+                // Later nobody can tell: what ends at its time may be tried again, or brought back.
+                let ends = matches!(timer, Timer::Timeout | Timer::Deadline);
+                let inside = ends && Tree::of(self).find(Key::of(task)).is_some_and(Node::is_open_inside);
                 let state = self.touch(task);
-                state.fired(&rules, *timer, at);
+                state.fired(&rules, *timer, inside, at);
                 if state.elapsed {
                     self.overtime.insert(Key::of(task));
                     self.end_overtime(at);
@@ -274,8 +281,11 @@ impl Run {
         }
         let needs = self.outline.entries.get(task.node as usize).map_or_else(Vec::new, |e| e.needs.clone());
         for node in needs {
+            let asks = self.rules(node).is_human();
             if let Some(state) = self.tasks.get_mut(&Key { frame: task.frame, node })
                 && matches!(state.phase, Phase::Running | Phase::Verifying)
+                // One that had been passed before may ask again, for somebody else.
+                && !(asks && state.attempts.len() > 1)
                 && state.items.is_none()
                 && state.branch.is_none()
             {
@@ -354,12 +364,17 @@ impl Run {
     }
 
     fn gate_closed(&mut self, task: &Task, attempt: u32, gate: &Task, reason: &str) {
+        // Nobody is asked again for what does not start any more.
+        let halted = Tree::of(self).find(Key::of(task)).is_some_and(|node| node.halted);
         let state = self.touch(task);
         // Found right before the effect, it makes the attempt one that never was.
         state.attempts.pop_if(|last| last.number == attempt);
         state.gate = Some((Key::of(gate), reason.to_owned()));
         if state.phase == Phase::Running {
             state.phase = Phase::Waiting;
+        }
+        if halted {
+            return;
         }
         let gate_state = self.touch(gate);
         gate_state.phase = Phase::Waiting;
@@ -368,8 +383,13 @@ impl Run {
     }
 
     fn taken_over(&mut self, gap_ms: u64, at: Stamp) {
-        let under_way: Vec<Key> =
-            self.tasks.iter().filter(|(_, s)| s.phase == Phase::Running).map(|(k, _)| *k).collect();
+        // What something beside it has cut off does not go on.
+        let mut over = BTreeSet::new();
+        Tree::of(self).walk(&mut |node| {
+            over.extend(Some(node.key).filter(|_| node.item.is_none() && node.status == Status::Cancelled));
+        });
+        let running = self.tasks.iter().filter(|(key, s)| s.phase == Phase::Running && !over.contains(key));
+        let under_way: Vec<Key> = running.map(|(key, _)| *key).collect();
         for key in under_way {
             let rules = self.rules(key.node);
             if let Some(state) = self.tasks.get_mut(&key) {
@@ -402,10 +422,9 @@ impl Run {
         let (mut again, mut gone) = (Vec::new(), Vec::new());
         fn collect(nodes: &[Node<'_>], again: &mut Vec<Key>, gone: &mut Vec<Key>) {
             // Where an undo did not complete there is nothing to go on from.
-            if nodes
-                .iter()
-                .any(|n| matches!(n.undoing, Undoing::Failed | Undoing::Refused | Undoing::Blocked))
-            {
+            let blocks =
+                |n: &Node<'_>| matches!(n.undoing, Undoing::Failed | Undoing::Refused | Undoing::Blocked);
+            if nodes.iter().any(|n| n.stuck || blocks(n)) {
                 return;
             }
             for node in nodes.iter().filter(|n| !n.stays()) {

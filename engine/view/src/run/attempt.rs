@@ -19,14 +19,14 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    fn is_human(&self) -> bool {
+    pub(super) fn is_human(&self) -> bool {
         matches!(
             self.kind,
             EntryKind::Approval | EntryKind::Checklist | EntryKind::Prompt | EntryKind::Window
         )
     }
 
-    fn is_scope(&self) -> bool {
+    pub(super) fn is_scope(&self) -> bool {
         matches!(self.kind, EntryKind::Group | EntryKind::Switch | EntryKind::Call | EntryKind::ForEach)
     }
 
@@ -85,7 +85,7 @@ impl TaskState {
     fn doubt_policy(&mut self, rules: &Rules, at: Stamp) {
         let on_doubt = rules.policy.on_in_doubt.as_deref();
         let barred = self.tripped || self.expired;
-        let budget = self.lost || self.attempt() < rules.policy.attempts.max(2);
+        let budget = self.lost || self.tries() < rules.policy.attempts.max(2);
         if rules.notify && (barred || !budget) {
             self.settle(Phase::Failed, at);
         } else if on_doubt == Some("compensate") {
@@ -93,7 +93,7 @@ impl TaskState {
             self.settle(Phase::Failed, at);
         } else if on_doubt == Some("retry") && budget && !barred {
             self.unsettled = true;
-            self.lost = false;
+            self.spared += u32::from(std::mem::take(&mut self.lost));
             self.settle(Phase::Retrying, at);
         } else {
             self.unsettled = true;
@@ -118,6 +118,7 @@ impl TaskState {
         self.unsettled = false;
         if std::mem::take(&mut self.lost) && !self.tripped && !self.expired {
             // What a take-over cut short does not count as an attempt.
+            self.spared += 1;
             self.settle(Phase::Retrying, at);
         } else {
             self.failed(rules, Phase::NotDone, at);
@@ -157,10 +158,11 @@ impl TaskState {
     /// An attempt failed: another one, or the end.
     fn failed(&mut self, rules: &Rules, end: Phase, at: Stamp) {
         let class = self.failure.as_ref().map_or("", |f| f.class.as_str());
+        let tries = if rules.is_scope() { self.incarnation + 1 } else { self.tries() };
         if self.unsettled {
             // This attempt says nothing about the one before it, which is still in doubt.
             self.doubt_policy(rules, at);
-        } else if !self.tripped && !self.expired && rules.retries(self.attempt(), class) {
+        } else if !self.tripped && !self.expired && rules.retries(tries, class) {
             self.settle(Phase::Retrying, at);
         } else if let Some(policy) = rules.policy.on_inconclusive.as_deref().filter(|_| {
             let unseen = matches!(class, "timeout" | "connect" | "lost" | "inconclusive");
@@ -271,8 +273,8 @@ impl TaskState {
         }
     }
 
-    /// `Fired` was recorded.
-    pub(super) fn fired(&mut self, rules: &Rules, timer: Timer, at: Stamp) {
+    /// `Fired` was recorded; `inside`: of a group, whether anything in it is still to end.
+    pub(super) fn fired(&mut self, rules: &Rules, timer: Timer, inside: bool, at: Stamp) {
         let last = self.latest_probe().map_or_else(String::new, |p| p.last.message.clone());
         let policy = &rules.policy;
         match timer {
@@ -284,10 +286,9 @@ impl TaskState {
             Timer::GiveUp(None) if rules.is_human() && self.phase == Phase::Running => {
                 self.fail("expired", "nobody answered in time".into(), at);
             }
-            Timer::Timeout if rules.is_scope() && self.phase == Phase::Running && self.failure.is_none() => {
+            Timer::Timeout if inside && self.phase == Phase::Running && self.failure.is_none() => {
                 let after =
                     policy.timeout_ms.map_or_else(String::new, |ms| format!(" after {}", moment::length(ms)));
-                self.cut = Some(at);
                 self.failed_around("timeout", said(&format!("stopped{after}: its time was over"), &last), at);
             }
             Timer::Deadline => {
@@ -302,8 +303,7 @@ impl TaskState {
                 if cut {
                     self.failure = Some(Failure { class: "timeout".into(), message, hint: None });
                     self.settle(Phase::Failed, at);
-                } else if rules.is_scope() && self.phase == Phase::Running && self.failure.is_none() {
-                    self.cut = Some(at);
+                } else if inside && self.phase == Phase::Running && self.failure.is_none() {
                     self.failed_around("timeout", message, at);
                 }
             }
@@ -345,7 +345,8 @@ impl TaskState {
                 self.settle(Phase::Failed, at);
             }
             Answer::Undo | Answer::Retry => {
-                self.unsettled = true;
+                (self.unsettled, self.lost) = (true, false);
+                self.spared += 1;
                 self.settle(Phase::Retrying, at);
             }
             _ => {}

@@ -90,14 +90,14 @@ pub struct TaskState {
     pub tripped: bool,
     /// Its `deadline` passed: there is no other attempt.
     pub expired: bool,
-    /// Of a group: when its `deadline` passed, which matters if its steps were not over by then.
-    pub(crate) cut: Option<Stamp>,
     /// Of a group: when it failed by what is its own, a `verify`, a guard, its time; its steps may go on for a while.
     pub(crate) failed: Option<Stamp>,
     /// An earlier attempt is in doubt, and the one after it was to settle that.
     pub(crate) unsettled: bool,
     /// How many attempts came before it was begun anew.
     pub(super) earlier: usize,
+    /// How many since then do not count for `retry`: cut short by a take-over, or followed by one that a person wanted.
+    pub(super) spared: u32,
     /// The last attempt was cut short when its process died.
     pub(super) lost: bool,
     /// `wait.for` is over, but for guards that nobody has looked at since.
@@ -184,11 +184,11 @@ impl TaskState {
             closed: false,
             tripped: false,
             expired: false,
-            cut: None,
             failed: None,
             unsettled: false,
             lost: false,
             earlier: 0,
+            spared: 0,
             elapsed: false,
             probing: None,
             watched_from: 0,
@@ -204,6 +204,11 @@ impl TaskState {
         (self.attempts.len() - self.earlier) as u32
     }
 
+    /// How many attempts count for `retry`.
+    pub(super) fn tries(&self) -> u32 {
+        self.attempt().saturating_sub(self.spared)
+    }
+
     /// What held before must hold for its time again.
     pub(super) fn looks_anew(&mut self) {
         self.probes.iter_mut().filter(|p| p.probe == Probe::Until).for_each(|p| p.row = 0);
@@ -215,11 +220,11 @@ impl TaskState {
             self.phase = Phase::Waiting;
             self.ended = None;
         }
-        (self.failure, self.warning, self.cut, self.failed) = (None, None, None, None);
+        (self.failure, self.warning, self.failed) = (None, None, None);
         (self.unseen, self.overdue) = (false, false);
         (self.tripped, self.expired, self.unsettled, self.lost, self.elapsed) =
             (false, false, false, false, false);
-        self.earlier = self.attempts.len();
+        (self.earlier, self.spared) = (self.attempts.len(), 0);
     }
 
     /// Whether an attempt started that is not known to have had no effect.

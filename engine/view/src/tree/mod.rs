@@ -154,7 +154,7 @@ pub enum Rollback {
     Declined,
     Running,
     Complete,
-    /// Only a part was to be undone, and that was.
+    /// What was to be undone was, and not everything was: the rest was kept, or has no undo and was not declared to stay.
     Partial,
     Incomplete,
 }
@@ -353,6 +353,31 @@ impl<'a> Node<'a> {
     /// Whether it is a `for_each` (not one of its items).
     pub fn is_each(&self) -> bool {
         self.item.is_none() && self.entry.kind == EntryKind::ForEach
+    }
+
+    /// Of a group: whether anything in it is still to end. (A `for_each` may have items to come.)
+    pub(crate) fn is_open_inside(&self) -> bool {
+        self.is_each() || self.is_scope() && self.children.iter().any(Node::is_open)
+    }
+
+    /// Whether it is still to end: what runs at the end of a group, and what brings it back, included.
+    fn is_open(&self) -> bool {
+        let at_the_end = || self.began.is_some() && self.finally.iter().any(|n| n.ended.is_none());
+        let never = matches!(self.status, Status::Skipped | Status::NotStarted);
+        !never
+            && (self.ended.is_none()
+                || at_the_end()
+                || self.rolls_itself_back()
+                || self.children.iter().any(Node::is_open))
+    }
+
+    /// Of a group that failed, and whose own `on_failure` brings it back: whether an undo in it is still to end.
+    fn rolls_itself_back(&self) -> bool {
+        let mut open = false;
+        if self.broken && self.entry.kind == EntryKind::Group && self.entry.policy.rollback.is_some() {
+            self.walk(&mut |node| open |= undoing::is_to_come(node));
+        }
+        open
     }
 
     /// Of a `for_each`: whether more items failed than may.

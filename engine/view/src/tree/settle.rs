@@ -60,7 +60,7 @@ fn derive(node: &mut Node<'_>, over: bool) {
         node.children.iter_mut().for_each(skip);
         return;
     }
-    let own = node.task.is_some_and(|t| t.failure.is_some() && t.cut.is_none_or(|cut| !was_over(node, cut)));
+    let own = node.task.is_some_and(|t| t.failure.is_some());
     node.broken =
         own || if node.is_each() { too_many(node) } else { node.children.iter().any(|n| n.failing) };
     node.failing = node.broken && !may_begin_again(node) && !node.tolerated();
@@ -69,14 +69,25 @@ fn derive(node: &mut Node<'_>, over: bool) {
 
 /// Whether everything in a group had ended by then.
 fn was_over(node: &Node<'_>, then: Stamp) -> bool {
-    !node.is_each() && node.children.iter().all(|n| n.ended.is_some_and(|e| e.seq < then.seq))
+    node.children.iter().all(|n| n.ended.is_some_and(|e| e.seq < then.seq))
 }
 
 /// Whether a group's retry policy has another incarnation. It needs the one before to be brought back.
 fn may_begin_again(node: &Node<'_>) -> bool {
     let attempts = node.entry.policy.attempts;
     let left = |t: &TaskState| t.incarnation + 1 < attempts && !t.tripped && !t.expired;
-    node.item.is_none() && !node.halted && !node.stuck && node.task.is_some_and(left)
+    node.item.is_none() && !node.halted && !node.stuck && node.task.is_some_and(left) && !is_denied(node)
+}
+
+/// Whether it failed because a person said no, or nobody answered in time: nothing around asks again.
+fn is_denied(node: &Node<'_>) -> bool {
+    let failing = node.children.iter().chain(&node.between).filter(|n| n.failing);
+    let first = failing.min_by_key(|n| broken_at(n).map(|at| at.seq));
+    let no = |n: &Node<'_>| {
+        let class = n.task.and_then(|t| t.failure.as_ref()).map(|f| f.class.as_str());
+        n.is_human() && matches!(class, Some("rejected" | "expired"))
+    };
+    first.is_some_and(|n| no(n) || is_denied(n))
 }
 
 /// What is in a skipped group is skipped with it.
@@ -200,11 +211,16 @@ fn settle_node(node: &mut Node<'_>, halted: Option<Stamp>, over: bool) {
     settle_scope(&mut node.first, ended, over, first);
     settle_scope(&mut node.finally, halted.filter(|_| over || !begun), over, finally);
     settle_scope(&mut node.undo, ended, over, undo);
+    node.halted = halted.is_some();
     if node.is_scope() {
         if node.status != Status::Skipped {
-            node.halted = halted.is_some();
             node.broken |= !node.is_each() && node.children.iter().any(|n| n.failing);
             combine(node);
+            if node.status == Status::Verifying && halted.is_some_and(|since| !was_over(node, since)) {
+                // It was cut off before all inside was done: nobody looks what that came to.
+                node.status = Status::Cancelled;
+                node.ended = node.children.iter().filter_map(|n| n.ended).max();
+            }
             if over && node.status.is_active() && node.status != Status::InDoubt {
                 node.status = Status::Cancelled;
             }

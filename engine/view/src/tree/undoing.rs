@@ -163,6 +163,12 @@ fn of(node: &Node<'_>, rollback: Rollback) -> Undoing {
     }
 }
 
+/// Whether there is an undo of this node that has not come to its end.
+pub(super) fn is_to_come(node: &Node<'_>) -> bool {
+    let records = if node.undo.is_empty() { Undoing::Nothing } else { from_records(node) };
+    has_effect(node) && matches!(records, Undoing::Pending | Undoing::Running | Undoing::InDoubt)
+}
+
 fn from_records(node: &Node<'_>) -> Undoing {
     let failed = |n: &&Node<'_>| n.failing || n.status == Status::Cancelled;
     let (require, undo): (Vec<_>, Vec<_>) = node.undo.iter().partition(|n| n.entry.role == Role::Require);

@@ -24,7 +24,6 @@ mod world;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use runbook_kernel::{Kind, Node, NodeId, Phase, TaskId, TaskState, UndoState};
 use runbook_view::{Key, Run, Status, Tree, Undoing};
 use runbook_wire::{EntryKind, Role};
@@ -213,7 +212,6 @@ fn check(
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
-        rng_seed: RngSeed::Fixed(1),
         max_shrink_iters: 3000,
         failure_persistence: None,
         max_global_rejects: 100_000,

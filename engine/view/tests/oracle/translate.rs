@@ -99,6 +99,7 @@ impl Translator {
             promise: match node.undo {
                 Undo::Scope(_) => wire::Promise::Steps,
                 Undo::Left => wire::Promise::None("left".into()),
+                Undo::Missing => wire::Promise::Missing,
                 Undo::Nothing if composite => wire::Promise::Children,
                 Undo::Nothing => wire::Promise::NothingToUndo,
             },

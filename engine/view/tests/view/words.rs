@@ -136,6 +136,24 @@ fn steps_that_wait_for_a_free_place_share_a_line_and_push_out_nothing_that_runs(
 }
 
 #[test]
+fn a_question_waits_for_no_place() {
+    let mut s = Scene::new("asks");
+    s.step("long", EntryKind::Action, "run", "read");
+    s.step("next", EntryKind::Action, "run", "read").free();
+    s.step("ok", EntryKind::Approval, "approval", "pure").free();
+    s.begin("k7f3q", "production", "ana");
+    let task = s.task(0, 0);
+    s.start(&task);
+    insta::assert_snapshot!(s.screen(80, None), @"
+    asks  run k7f3q  production  by ana  00:00:00
+      ◐ long  0s
+      · next  next, waiting for a free place
+      · ok    preparing
+      waiting: long    logs: runbook logs k7f3q long
+    ");
+}
+
+#[test]
 fn what_could_not_be_seen_and_is_not_waited_for_did_not_fail() {
     let mut s = Scene::new("unseen");
     let node = s.read("w", "http.check");

@@ -1,6 +1,6 @@
 //! People and gates (§2.8, §3.9).
 
-use runbook_kernel::{Cause, Forward, Rollback};
+use runbook_kernel::{Cause, Forward, Rollback, TaskState};
 
 use super::ended;
 use crate::build::{bare, book, each, group, human, read, write};
@@ -20,6 +20,47 @@ fn an_approval_takes_distinct_people_and_not_the_requester() {
         h person: keep
         h person: approve 2 -> withdraw h, prepare a
         h person: approve 3
+        ",
+    );
+}
+
+/// People hold no worker, so they wait for none: not to be asked first, nor again once their gate has closed.
+#[test]
+fn a_question_does_not_wait_for_a_place() {
+    tell(
+        book([
+            read("long"),
+            read("next").needs(&[]),
+            human("h", 1).needs(&[]),
+            write("a").needs(&["h"]).gated(&["h"]),
+        ])
+        .max_parallel(1),
+        "
+        began                              -> prepare h, prepare long
+        long started                       -> perform long
+        h started                          -> ask h
+        h person: complete                 -> withdraw h
+        long done                          -> prepare next
+        next skipped                       -> prepare a
+        a started                          -> perform a
+        a gate h                           -> prepare h#2
+        h started                          -> ask h
+        h person: complete                 -> withdraw h, prepare a#2
+        ",
+    );
+}
+
+/// The text of a question is rendered first: that takes no place either.
+#[test]
+fn a_question_takes_no_place() {
+    tell(
+        book([human("h", 1), human("i", 1).needs(&[]), read("a").needs(&[])]).max_parallel(1),
+        "
+        began                              -> prepare h, prepare i, prepare a
+        pause                              -> abandon h, abandon i, abandon a
+        unpause                            -> prepare h#2, prepare i#2, prepare a#2
+        a started                          -> perform a#2
+        h started; i started; a done       -> ask h, ask i
         ",
     );
 }
@@ -263,4 +304,49 @@ fn what_is_in_doubt_stays_so_when_its_gate_was_not_passed_again() {
         @100 a retry                          -> finish
         ",
     );
+}
+
+/// Nor does a group around it ask again, however deep it stands.
+#[test]
+fn a_no_is_not_tried_again_by_what_is_around_it() {
+    for no in ["h person: reject 2", "@60 h expires"] {
+        let asked = human("h", 1).human(|human| human.timeout = Some(60));
+        let run = tell(
+            book([group("g", [group("k", [write("a"), asked])]).retry(3, 0), read("b").needs(&[])]),
+            &format!(
+                "
+                began; g entered; b started; k entered; a started; a done; h started  -> *
+                {no}                     -> *
+                ~a started; ~a done      -> perform ~a, finish
+                finished
+                "
+            ),
+        );
+        ended(&run, Forward::Failed, Rollback::Complete);
+        assert!(run.kernel.denied());
+    }
+}
+
+/// The attempt that found its gate closed is as if it had never started.
+#[test]
+fn what_found_its_gate_closed_at_the_effect_has_not_started() {
+    let gated = group("g", [human("h", 1), write("a").gated(&["h"])]).undo([bare("u")]);
+    let run = tell(
+        book([
+            human("i", 1),
+            group("k", [write("b").gated(&["i"])]).undo([bare("v")]),
+            read("c").needs(&[]),
+            gated.needs(&[]),
+        ]),
+        "
+        began; g entered; c started; i started; i person: complete; k entered; h started  -> *
+        b started            -> perform b
+        b gate i             -> prepare i#2
+        c failed             -> abandon i, withdraw h, prepare u
+        u started; u done    -> perform u, finish
+        finished
+        ",
+    );
+    let (b, _) = run.task("b").expect("b was opened");
+    assert_eq!(run.kernel.task(b).map(|view| view.state), Some(TaskState::NotStarted));
 }

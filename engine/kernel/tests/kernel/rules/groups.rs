@@ -216,3 +216,43 @@ fn a_group_whose_effect_is_not_there_is_undone_and_tried_again() {
         ",
     );
 }
+
+/// With a `finally` or without: what a verification comes to is found out.
+#[test]
+fn the_verification_of_a_group_is_not_cut_off() {
+    for finally in [vec![], vec![read("f")]] {
+        let last = if finally.is_empty() { "prepare ~a" } else { "prepare f" };
+        let verified = group("g", [write("a")]).verify(10, 20).finally(finally);
+        tell(
+            book([verified, read("b").needs(&[])]),
+            &format!(
+                "
+                began; g entered; b started; a started  -> *
+                a done               -> check g verify
+                b failed
+                g verify pass        -> {last}
+                "
+            ),
+        );
+    }
+}
+
+/// Not only when a step in it fails: nothing starts beside it while it is rolled back.
+#[test]
+fn what_fails_a_group_from_outside_stops_what_is_around_it_at_once() {
+    let own = policy(RollbackPolicy::Auto);
+    let g = || group("g", [write("a")]).on_failure(own.clone());
+    for (g, fails) in
+        [(g().verify(10, 0), "g verify fail"), (g().with(|node| node.closes = true), "g closed badly")]
+    {
+        tell(
+            book([g, wait("w", 500).needs(&[]), read("b").needs(&["w"])]),
+            &format!(
+                "
+                began; g entered; w started; a started; a done  -> *
+                {fails}              -> disarm w wait, prepare ~a
+                "
+            ),
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use runbook_kernel::{Forward, Refusal, Rollback, RollbackPolicy, Verify};
 
 use super::ended;
-use crate::build::{After, Book, bare, book, group, policy, read, write};
+use crate::build::{After, Book, bare, book, each, group, policy, read, write};
 use crate::script::tell;
 
 fn pivoted(after: After) -> Book {
@@ -171,6 +171,68 @@ fn a_group_that_is_gone_on_with_has_its_time_anew() {
         g entered; x started; x failed         -> prepare x, perform x, disarm g deadline, ask after pivot
         @500 pivot: retry                      -> withdraw after pivot, arm g deadline 600, prepare x#2
         @600 g deadline                        -> abandon x, ask after pivot
+        ",
+    );
+}
+
+/// What goes on and what cannot are found one after the other: where something cannot, nothing goes on beside it.
+#[test]
+fn beside_what_cannot_go_on_nothing_does() {
+    let pivot = || bare("p").left().with(|node| node.pivot = true);
+    let stuck = || group("g", [write("a"), read("b")]).retry(2, 0);
+    tell(
+        book([pivot(), group("k", [read("c")]), stuck().needs(&["p"])]),
+        "
+        began; p started; p done; k entered; g entered; c started; a started; a done; b started  -> *
+        b failed             -> prepare ~a
+        ~a started           -> perform ~a
+        ~a failed            -> abandon c, ask after pivot
+        pivot: retry         -> withdraw after pivot, ask after pivot
+        pivot: keep          -> withdraw after pivot, finish
+        ",
+    );
+    let items = each("e", 2, [group("k", [read("c")]), stuck().needs(&[])]);
+    tell(
+        book([pivot(), items]),
+        "
+        began; p started; p done; e items 2                       -> *
+        k[0] entered; k[1] entered; g[0] skipped; g[1] entered    -> *
+        c[0] started; c[1] started; a[1] started; a[1] done       -> *
+        b[1] started; b[1] failed; ~a[1] started                  -> *
+        ~a[1] failed         -> abandon c[1], abandon c[0], ask after pivot
+        pivot: retry         -> withdraw after pivot, ask after pivot
+        ",
+    );
+}
+
+/// Its `finally` had put things in order; what it does from then on is put in order again.
+#[test]
+fn a_group_that_is_gone_on_with_runs_its_finally_again() {
+    let pivot = bare("p").left().with(|node| node.pivot = true);
+    let run = tell(
+        book([pivot, group("g", [write("a"), read("b")]).finally([read("f")])]),
+        "
+        began; p started; p done; g entered; a started; a done; b started  -> *
+        b failed                    -> ask after pivot
+        pivot: retry                -> withdraw after pivot, prepare b#2
+        b started; b failed         -> perform b#2, ask after pivot
+        pivot: keep                 -> withdraw after pivot, prepare f
+        f started; f done           -> perform f, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+    let pivot = bare("p").left().with(|node| node.pivot = true);
+    let own = policy(RollbackPolicy::Auto);
+    tell(
+        book([pivot, group("g", [write("a"), read("b")]).finally([read("f")]).on_failure(own)]),
+        "
+        began; p started; p done; g entered; a started; a done; b started  -> *
+        b failed                    -> prepare f
+        f started; f done           -> perform f, ask after pivot
+        pivot: retry                -> withdraw after pivot, prepare b#2
+        b started; b done           -> perform b#2, prepare f#2
+        f started; f done           -> perform f#2, finish
         ",
     );
 }

@@ -1,9 +1,9 @@
 //! Rollback (§3.5, §3.6).
 
-use runbook_kernel::{Blocked, Forward, Rollback, RollbackPolicy};
+use runbook_kernel::{Blocked, Forward, Refusal, Rollback, RollbackPolicy};
 
 use super::ended;
-use crate::build::{bare, book, group, policy, read, write};
+use crate::build::{Step, bare, book, group, policy, read, write};
 use crate::script::tell;
 
 #[test]
@@ -238,4 +238,90 @@ fn a_groups_own_undo_that_failed_before_its_retry_is_not_tried_again_by_itself()
         ",
     );
     ended(&run, Forward::Failed, Rollback::Incomplete);
+}
+
+/// What became of the undo before a retry that did not come is not taken for kept, though policy keeps the rest.
+#[test]
+fn an_undo_before_a_retry_that_did_not_come_stands() {
+    let own = || {
+        let steps = [write("a"), read("b")];
+        group("g", steps).undo([bare("u")]).retry(2, 0).on_failure(policy(RollbackPolicy::None))
+    };
+    let mut run = tell(
+        book([own()]),
+        "
+        began; g entered; a started; a done; b started  -> *
+        b failed                  -> prepare u
+        u started; u done         -> perform u, prepare g#2
+        g failed                  -> finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+    run.tell("rollback");
+    assert_eq!(run.kernel.may_roll_back(None), Err(Refusal::NothingLeft));
+    let mut run = tell(
+        book([group("around", [own()]).retry(2, 0)]),
+        "
+        began; around entered; g entered; a started; a done; b started  -> *
+        b failed                  -> prepare u
+        u started; u failed       -> perform u, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Incomplete);
+    run.tell(
+        "
+        rollback                  -> prepare u#2
+        u started; u done         -> perform u#2, finish
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Complete);
+}
+
+/// How a rollback ended is what can be relied on: `complete` is said only where nothing stays but what may.
+#[test]
+fn what_has_no_undo_and_may_not_stay_makes_a_rollback_partial() {
+    let ends = |steps: Vec<Step>, lines: &str, wanted: Rollback| {
+        let run = tell(book(steps), &format!("began -> *\n{lines} -> *\nfinished"));
+        ended(&run, Forward::Failed, wanted);
+        assert!(!run.kernel.keeps());
+    };
+    let m = || bare("m").for_good();
+    let done = "a started; a done; m started; m done; b started; b failed; ~a started; ~a done";
+    ends(vec![write("a"), m(), read("b")], done, Rollback::Partial);
+    ends(vec![write("a"), bare("m").left(), read("b")], done, Rollback::Complete);
+    let alone = "m started; m done; b started; b failed";
+    ends(vec![m(), read("b")], alone, Rollback::Partial);
+    ends(vec![bare("m").left(), read("b")], alone, Rollback::NothingToUndo);
+    // What may have happened counts, and what provably did not does not.
+    ends(vec![m()], "m started; m failed", Rollback::Partial);
+    ends(vec![m()], "m started; m not_done", Rollback::NothingToUndo);
+    ends(vec![m()], "m failed", Rollback::NothingToUndo);
+    // A group speaks for all that is in it.
+    let inside = "g entered; m started; m done; b started; b failed; u started; u done";
+    ends(vec![group("g", [m(), read("b")]).undo([bare("u")])], inside, Rollback::Complete);
+    let inside = "g entered; a started; a done; b started; b failed";
+    ends(vec![group("g", [write("a"), read("b")]).for_good()], inside, Rollback::Partial);
+    ends(vec![group("g", [write("a"), read("b")]).left()], inside, Rollback::NothingToUndo);
+    ends(vec![group("g", [read("b")]).for_good()], "g entered; b started; b failed", Rollback::NothingToUndo);
+    // Nor is it forgotten when the group begins anew.
+    let again = "g entered; m started; m done; b started; b failed; g entered; m started; m not_done";
+    ends(vec![group("g", [m(), read("b")]).retry(2, 0)], again, Rollback::Partial);
+}
+
+/// Where there is a choice, it is said that somebody made one.
+#[test]
+fn what_policy_or_a_person_kept_is_told_from_what_has_no_undo() {
+    let kept = book([write("a"), bare("m").for_good(), read("b")]).on_failure(policy(RollbackPolicy::None));
+    let run = tell(
+        kept,
+        "
+        began; a started; a done; m started; m done; b started; b failed  -> *
+        finished
+        ",
+    );
+    ended(&run, Forward::Failed, Rollback::Declined);
+    assert!(run.kernel.keeps());
 }
