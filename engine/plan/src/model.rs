@@ -286,6 +286,12 @@ pub trait Resolve {
         Vec::new()
     }
 
+    /// For what people read: an expression that merely hands on what is withheld has the value that was recorded, and
+    /// this is that of one which computes with it. `None`: neither has a value.
+    fn stand_in(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether there is work left for expressions; without it none is evaluated. Each has a limit of its own besides.
     fn may_work(&self) -> bool {
         true
@@ -311,4 +317,6 @@ pub struct EvalError {
     /// One sentence.
     pub message: String,
     pub hint: Option<String>,
+    /// It reads what is [`Withheld`].
+    pub withheld: bool,
 }

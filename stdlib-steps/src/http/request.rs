@@ -55,9 +55,11 @@ fn declare(it: Declaration) -> Declaration {
         .effect_declared(Idempotence::WithKey)
         .param(Param::required("url", Type::url()).doc("Where to send it. May contain a secret."))
         .param(Param::optional("method", methods).default("GET").doc("The method."))
-        .param(Param::optional("json", Type::Payload).doc("The body, as JSON."))
-        .param(Param::optional("form", Type::map_of(Type::printable())).doc("The body, as form fields."))
-        .param(Param::optional("body", Type::Secret { plain: true }).doc("The body, as text."))
+        .param(Param::optional("json", Type::Payload).doc("The body, as JSON.").told())
+        .param(
+            Param::optional("form", Type::map_of(Type::printable())).doc("The body, as form fields.").told(),
+        )
+        .param(Param::optional("body", Type::Secret { plain: true }).doc("The body, as text.").told())
         .choice(Choice::AtMostOne, &["json", "form", "body"])
         .param(Param::optional("expect", expect_type()).doc("What the answer must be like."));
     declare_response(declare_request(it)).writes_resource("http", &["url"])
