@@ -1,6 +1,7 @@
 //! The plan: what the runtime executes beside the kernel's program.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runbook_kernel::{Ms, NodeId, Program};
 use runbook_step::{Map, Path, Type, Value};
@@ -52,8 +53,8 @@ pub struct Plan {
     pub sources: Sources,
     /// What was asked and everything that was read for it: what is stored with a run.
     pub bundle: Bundle,
-    /// Files that steps read or run, pinned by content; paths relative to the root.
-    pub pinned: BTreeMap<String, Vec<u8>>,
+    /// Files that steps read or run, pinned by content; paths relative to the root. They may be large, and are shared.
+    pub pinned: Arc<BTreeMap<String, Vec<u8>>>,
     /// Required inputs that have no value. The plan of an incomplete request (`bundle.request.incomplete`) is for
     /// looking at: it must not be run.
     pub missing: Vec<String>,

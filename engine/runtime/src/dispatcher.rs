@@ -338,8 +338,8 @@ impl<'o> Dispatcher<'o> {
             {
                 self.held.until(self.facts.last_seq, command);
             }
-            Command::Prepare { task, .. } => self.start_or_hold(command, task),
-            Command::Perform { .. } | Command::Check { .. } => self.start(command),
+            Command::Prepare { task, .. } | Command::Check { task, .. } => self.start_or_hold(command, task),
+            Command::Perform { .. } => self.start(command),
             Command::Close { task, attempt } => {
                 let body = self.attempts.close(self.view(), task, attempt);
                 self.record(body);
