@@ -59,6 +59,14 @@ impl Path {
         self.segments.iter().zip(&other.segments).all(|(one, another)| one == another)
     }
 
+    /// The first name, and the way on from there; `None` at the end, and where there is an item first.
+    pub fn split_name(&self) -> Option<(String, Path)> {
+        match self.segments.split_first()? {
+            (Segment::Name(name), rest) => Some((name.clone(), Path { segments: rest.to_vec() })),
+            (Segment::Index(_), _) => None,
+        }
+    }
+
     /// The way from another place to this one; `None` if this does not lie at or below it.
     pub fn from(&self, other: &Path) -> Option<Path> {
         Some(Path { segments: self.segments.strip_prefix(other.segments.as_slice())?.to_vec() })
