@@ -330,11 +330,6 @@ impl Declaration {
         self.params.iter().find(|param| param.name == name)
     }
 
-    /// The output of this name, among those that have fixed names.
-    pub fn find_output(&self, name: &str) -> Option<&Output> {
-        self.outputs.iter().find(|output| output.name == name)
-    }
-
     /// The parameters of one call, from rendered values: checked, converted, defaults filled in. `null` for a parameter
     /// that may be left out is the same as leaving it out.
     pub fn fill(&self, given: Map) -> Result<Map, Vec<TypeError>> {
