@@ -52,7 +52,8 @@ step_type! {
     /// ```
     ///
     /// **What it does.** Before anything is changed it reads the resource and records the whole representation. Then it
-    /// sends the PUT or DELETE, and reads until the change shows, for at most `within`.
+    /// sends the PUT or DELETE, and reads until the change shows, for at most `within`. Where it sends the representation
+    /// that is there, it reads that again, and sends nothing if a desired field is neither as it was recorded nor as wanted.
     ///
     /// **Undo.** It reads the resource again.
     ///
@@ -218,6 +219,7 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         // What such a request leaves out may be gone afterwards.
         _ => {
             let there = read(call, ctx).await.map_err(Outcome::NotDone)?;
+            as_recorded(call, &wish, &there.state).map_err(Outcome::NotDone)?;
             let sent = wish.applied_to(call, &there.state);
             there.may_be_sent(call, &sent).map_err(Outcome::NotDone)?;
             sent
@@ -242,6 +244,29 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         _ => format!("{} → {}", wish.part_of(call, &before), wish.part_of(call, &now)),
     };
     Ok(Success { outputs, ..Success::default() }.note(note))
+}
+
+/// Whether each field that is to be changed still is as it was recorded, or is so already: no other value could be put back.
+fn as_recorded(call: &Call, wish: &State, now: &State) -> Result<(), Failure> {
+    let before = State::from_value(&call.prepared);
+    let (State::Is(wanted), State::Is(fields), Some(before)) = (wish, now, before) else { return Ok(()) };
+    let shown = wish.part_of(call, &before);
+    let place = match before {
+        // Somebody else has made it: the undo would delete it.
+        State::Absent if !wish.shows_in(now) => String::new(),
+        State::Absent => return Ok(()),
+        State::Is(before) => match restored(fields, wanted, &before) {
+            Ok(_) => return Ok(()),
+            Err(name) => format!(" (look at `{name}`)"),
+        },
+    };
+    let message = format!(
+        "{} is {}, and was {shown} when this step looked at it{place}; it was not touched, because its undo could \
+         not put back what is there now",
+        url(call),
+        wish.part_of(call, now)
+    );
+    Err(Failure::new(FailureKind::Error, message).hint("somebody else has changed it since; look first"))
 }
 
 async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {

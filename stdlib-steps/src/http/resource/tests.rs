@@ -201,6 +201,32 @@ fn undo_never_overwrites_what_somebody_else_did() {
 }
 
 #[test]
+fn what_was_changed_since_it_was_recorded_is_not_overwritten() {
+    let server = Server::with(json!({"colour": "blue", "owner": "ana"}));
+    let fake = server.fake();
+    let call = prepared(&fake, &call(json!({"desired": {"colour": "green"}})));
+    server.set(Some(json!({"colour": "red", "owner": "ana"})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.run(&call, &fake))), @r#"not_done error http://router/live is {"colour":"red"}, and was {"colour":"blue"} when this step looked at it (look at `colour`); it was not touched, because its undo could not put back what is there now"#);
+    assert_eq!(server.value(), json!({"colour": "red", "owner": "ana"}));
+    // What the step does not change is anybody's.
+    server.set(Some(json!({"colour": "blue", "owner": "ben"})));
+    for _ in 0..2 {
+        assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::Done(_)));
+        assert_eq!(server.value()["colour"], "green");
+        assert_eq!(server.value()["owner"], "ben");
+    }
+    // What somebody else has made meanwhile would be deleted by the undo.
+    server.set(None);
+    let call = prepared(&fake, &call);
+    server.set(Some(json!({"owner": "ben"})));
+    assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::NotDone(_)));
+    server.set(None);
+    for _ in 0..2 {
+        assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::Done(_)));
+    }
+}
+
+#[test]
 fn an_undo_that_leaves_a_field_behind_is_not_done() {
     let server = Server::with(json!({"keep": 1}));
     // It takes `null` for a value.
