@@ -439,7 +439,8 @@ fn a_number_that_could_not_be_sent_back_is_not_touched() {
     ");
     assert_eq!(said(patched(json!({"colour": "green", "text": "a"}))), "fine");
     // It has come there since it was looked at.
-    let late = Call { prepared: State::Absent.to_value(), ..call(json!({"desired": {"colour": "green"}})) };
+    let before = State::Is(Map::from([("colour".into(), "blue".into())])).to_value();
+    let late = Call { prepared: before, ..call(json!({"desired": {"colour": "green"}})) };
     insta::assert_snapshot!(told(&fake.block_on(Resource.run(&late, &fake))), @"not_done invalid http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed");
     let before = State::Is(Map::from([("colour".into(), "green".into())])).to_value();
     let late = Call { prepared: before, ..call(json!({"desired": {"colour": "blue"}})) };
