@@ -31,7 +31,7 @@ step_type! {
 fn declare(it: Declaration) -> Declaration {
     it.notifies(Idempotence::WithKey)
         .param(Param::required("url", Type::url()).doc("Where to send it. May be a secret."))
-        .param(Param::required("json", Type::Payload).doc("What is sent, as JSON."))
+        .param(Param::required("json", Type::Payload).doc("What is sent, as JSON.").told())
         .param(
             Param::optional("headers", Type::map_of(Type::printable()))
                 .doc("Request headers. Values may be secrets."),

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use runbook_journal::{Fate, RunSummary};
+use runbook_journal::{Fate, Journal, RunSummary};
 use runbook_runtime::Refusal;
 use runbook_wire::{Message, Request};
 
-use crate::args::{Format, Global};
+use crate::args::{Format, Global, Takeover};
 use crate::drive::Untaken;
 use crate::error::{CommandError, Exit};
 use crate::{drive, history, host, output};
@@ -25,11 +25,34 @@ pub(crate) fn on(
     done: &str,
     global: &Global,
 ) -> Result<Exit, CommandError> {
+    or_detached(run, request, done, Takeover { detach: false }, global)
+}
+
+/// The same; but where nobody executes the run, `detach` leaves it to a process of its own, and the exit code says only that
+/// the request was recorded.
+pub(crate) fn or_detached(
+    run: &RunSummary,
+    request: Request,
+    done: &str,
+    takeover: Takeover,
+    global: &Global,
+) -> Result<Exit, CommandError> {
     let message = Message { by: host::person(), request };
     let begun = Instant::now();
     let mut in_inbox = None;
     loop {
         let journal = history::writing(global)?;
+        if takeover.detach && history::unfinished(run) && journal.holder(&run.id)?.is_none() {
+            match drive::accepts(&run.id, message.clone(), global) {
+                Err(Untaken::Held(_)) => continue,
+                accepts => accepts?,
+            }
+            let entry = match in_inbox {
+                Some(entry) => entry,
+                None => left(&journal, run, &message)?,
+            };
+            return in_the_background(&journal, run, entry, done, global);
+        }
         if journal.holder(&run.id)?.is_none() {
             drop(journal);
             if history::unfinished(run) {
@@ -48,24 +71,13 @@ pub(crate) fn on(
         }
         let entry = match in_inbox {
             Some(entry) => entry,
-            None => {
-                let now = runbook_runtime::Clock::system().wall_ms();
-                let (entry, _) = journal.leave(&run.id, &message, now)?;
-                *in_inbox.insert(entry)
-            }
+            None => *in_inbox.insert(left(&journal, run, &message)?),
         };
         match journal.fate(&run.id, entry, PATIENCE.saturating_sub(begun.elapsed()))? {
             Fate::Taken { seq } => return accepted(&run.id, seq, done, global),
             Fate::Refused { reason } => return Err(refused(&run.id, &reason)),
             Fate::Waiting if begun.elapsed() < PATIENCE || journal.holder(&run.id)?.is_none() => {}
-            Fate::Waiting => {
-                return Err(CommandError::unexpected(format!(
-                    "run {} has not answered within {} s; the request is in its inbox",
-                    run.id,
-                    PATIENCE.as_secs()
-                ))
-                .hint(format!("runbook watch {}", run.id)));
-            }
+            Fate::Waiting => return Err(unanswered(&run.id)),
         }
     }
 }
@@ -83,6 +95,47 @@ fn driven(run: &str, in_inbox: Option<i64>, exit: Exit, global: &Global) -> Resu
         .exit(exit)
         .hint(format!("runbook resume {run}"))),
     }
+}
+
+/// Has a process of its own go on with the run: it reads the inbox before anything else. Waits for what becomes of the entry.
+fn in_the_background(
+    journal: &Journal,
+    run: &RunSummary,
+    entry: i64,
+    done: &str,
+    global: &Global,
+) -> Result<Exit, CommandError> {
+    let begun = Instant::now();
+    let mut follow = journal.follow(&run.id, 1);
+    drive::detach(&run.id, global)?;
+    loop {
+        match journal.fate(&run.id, entry, Duration::ZERO)? {
+            Fate::Taken { seq } => {
+                let exit = accepted(&run.id, seq, done, global)?;
+                output::line_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id));
+                return Ok(exit);
+            }
+            Fate::Refused { reason } => return Err(refused(&run.id, &reason)),
+            Fate::Waiting if begun.elapsed() < PATIENCE => {
+                drop(follow.next(PATIENCE.saturating_sub(begun.elapsed()))?);
+            }
+            Fate::Waiting => return Err(unanswered(&run.id)),
+        }
+    }
+}
+
+/// Leaves a request in the inbox; its number there.
+fn left(journal: &Journal, run: &RunSummary, message: &Message) -> Result<i64, CommandError> {
+    let now = runbook_runtime::Clock::system().wall_ms();
+    Ok(journal.leave(&run.id, message, now)?.0)
+}
+
+fn unanswered(run: &str) -> CommandError {
+    let waited = PATIENCE.as_secs();
+    CommandError::unexpected(format!(
+        "run {run} has not answered within {waited} s; the request is in its inbox"
+    ))
+    .hint(format!("runbook watch {run}"))
 }
 
 fn accepted(run: &str, seq: u64, done: &str, global: &Global) -> Result<Exit, CommandError> {

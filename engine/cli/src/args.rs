@@ -50,6 +50,15 @@ pub(crate) struct Global {
     pub(crate) state: Option<PathBuf>,
 }
 
+/// Who goes on with a run that nobody executes.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Takeover {
+    /// Where nobody executes the run, have it go on by itself, and leave the terminal once this is recorded. Follow it with
+    /// `runbook watch`.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {

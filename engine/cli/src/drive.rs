@@ -90,19 +90,29 @@ pub(crate) fn taken(run: &str, message: Option<Message>, global: &Global) -> Res
         let summary = history::find(&journal, Some(run), |_| true)?;
         history::load(&journal, &summary)?
     };
-    // A stored plan names its files relative to where it was made; scripts run there again.
-    let host = host::host(global, PathBuf::from("."))?;
     in_runtime(async {
-        let mut execution = match Execution::open(host, run).await {
-            Err(held @ ExecutionError::Held { .. }) => return Err(Untaken::Held(held)),
-            opened => opened.map_err(CommandError::from)?,
-        };
-        if let Some(message) = message {
-            // Refused before anything is recorded: the run is as it was.
-            execution.request(message).map_err(|refusal| refused(run, refusal))?;
-        }
+        let execution = opened(run, message, global).await?;
         Ok(drive(execution, outline, records, global).await?)
     })
+}
+
+/// Whether a run that nobody executes accepts this, as it will stand for whoever takes it. Nothing is recorded.
+pub(crate) fn accepts(run: &str, message: Message, global: &Global) -> Result<(), Untaken> {
+    in_runtime(async { opened(run, Some(message), global).await.map(drop) })
+}
+
+async fn opened(run: &str, message: Option<Message>, global: &Global) -> Result<Execution, Untaken> {
+    // A stored plan names its files relative to where it was made; scripts run there again.
+    let host = host::host(global, PathBuf::from("."))?;
+    let mut execution = match Execution::open(host, run).await {
+        Err(held @ ExecutionError::Held { .. }) => return Err(Untaken::Held(held)),
+        opened => opened.map_err(CommandError::from)?,
+    };
+    if let Some(message) = message {
+        // Refused before anything is recorded: the run is as it was.
+        execution.request(message).map_err(|refusal| refused(run, refusal))?;
+    }
+    Ok(execution)
 }
 
 /// One thread is enough: what takes time is children, sockets and the journal's own writer.

@@ -3,6 +3,7 @@
 mod conversion;
 mod filters;
 mod strictness;
+mod told;
 mod written;
 
 use std::fmt::Write;
@@ -57,14 +58,21 @@ impl Expression {
     /// The value of this expression, in its own type.
     ///
     /// # Errors
-    /// An undefined name or field, an operation that does not fit the values, a result that is no value (undefined, not
-    /// a finite number), or too much work.
+    /// An undefined name or field, one that is withheld, an operation that does not fit the values, a result that is no
+    /// value (undefined, not a finite number), or too much work.
     pub fn evaluate(&self, scope: &dyn Resolve) -> Result<Value, EvalError> {
         if let [reference @ (Reference::Secret(_, name) | Reference::Input(_, name))] = self.refs.as_slice()
             && matches!(self.source.split_once('.'), Some(("inputs" | "secrets", rest)) if rest == name)
         {
             return scope.resolve(reference);
         }
+        match self.compute(scope) {
+            Err(error) if error.withheld => told::told(self, scope).unwrap_or(Err(error)),
+            result => result,
+        }
+    }
+
+    fn compute(&self, scope: &dyn Resolve) -> Result<Value, EvalError> {
         if !scope.may_work() {
             return Err(self.error("there is no work left for it".into(), None));
         }
@@ -107,11 +115,11 @@ impl Expression {
     }
 
     fn error(&self, message: String, hint: Option<String>) -> EvalError {
-        EvalError { span: self.span, message, hint }
+        EvalError { span: self.span, message, hint, withheld: false }
     }
 
     fn explain(&self, error: &minijinja::Error) -> EvalError {
-        let (message, hint) = filters::explain(error);
+        let filters::Explained { message, hint, withheld } = filters::explain(error);
         let span = match error.range() {
             Some(range)
                 if self.stands_as_written() && range.end <= self.source.len() && !range.is_empty() =>
@@ -124,7 +132,7 @@ impl Expression {
             }
             _ => self.span,
         };
-        EvalError { span, message, hint }
+        EvalError { span, message, hint, withheld }
     }
 
     /// Whether a place in `source` is the same place in the file (not so in folded and escaped scalars).
@@ -152,6 +160,7 @@ fn concat(parts: &[Template], scope: &dyn Resolve) -> Result<Value, EvalError> {
                         span: span_of(parts),
                         message: format!("the text is longer than {MAX_TEXT} bytes"),
                         hint: None,
+                        withheld: false,
                     });
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use runbook_step::{Map, Secret, Type, Value};
 use runbook_syntax::ast::{Data, InputDecl, Runbook, SecretDecl, Segment};
-use runbook_syntax::{Diagnostic, Spanned};
+use runbook_syntax::{Diagnostic, Span, Spanned};
 
 use crate::codes;
 use crate::library::Library;
@@ -22,6 +22,8 @@ pub(crate) struct Inputs {
     pub(crate) known: Map,
     /// Inputs whose value was given and wrong, or required and missing: not to be complained about again.
     pub(crate) broken: BTreeSet<String>,
+    /// Files that the values of the runbook that was asked for name (`type: file`), and where each value stands.
+    pub(crate) files: Vec<(String, Span)>,
     /// Inputs that depend on what an incomplete request leaves open.
     pub(crate) open: BTreeSet<String>,
     /// Where each stands in `specs`.
@@ -129,6 +131,11 @@ pub(crate) fn give(
         let given = places().rev().find(|(given, _)| given.name == spec.name);
         let of_environment =
             setting.doc.and_then(|doc| doc.inputs.iter().find(|(name, _)| name.value == spec.name));
+        let at = match (given, of_environment, &decl.default) {
+            (Some((_, span)), ..) => span,
+            (None, Some((_, data)), _) | (None, None, Some(data)) => data.span,
+            (None, None, None) => decl.span,
+        };
         let found = match (given, of_environment) {
             (Some((given, span)), _) => typed(spec, given, &mut secrets).map_err(|error| {
                 // What was given by value may be the secret itself: it is not shown.
@@ -148,6 +155,7 @@ pub(crate) fn give(
         };
         match found {
             Ok(Some(value)) => {
+                files(&spec.ty, &value, &mut |path| inputs.files.push((path.to_owned(), at)));
                 inputs.known.insert(spec.name.clone(), value);
             }
             Ok(None) if inputs.broken.contains(&spec.name) => {}
@@ -173,6 +181,23 @@ pub(crate) fn give(
         }
     }
     Root { inputs, secrets, missing }
+}
+
+/// The files that a value names, as its type says.
+fn files(ty: &Type, value: &Value, found: &mut dyn FnMut(&str)) {
+    match (ty, value) {
+        (Type::File, Value::Str(path)) => found(path),
+        (Type::List(of), Value::List(items)) => items.iter().for_each(|item| files(of, item, found)),
+        (Type::Map { fields, extra }, Value::Map(entries)) => {
+            for (name, entry) in entries {
+                let field = fields.iter().find(|field| field.name == *name).map(|field| &field.ty);
+                if let Some(ty) = field.or(extra.as_deref()) {
+                    files(ty, entry, found);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A value that was given from outside.

@@ -1,6 +1,7 @@
 //! The plan: what the runtime executes beside the kernel's program.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runbook_kernel::{Ms, NodeId, Program};
 use runbook_step::{Map, Path, Type, Value};
@@ -52,8 +53,8 @@ pub struct Plan {
     pub sources: Sources,
     /// What was asked and everything that was read for it: what is stored with a run.
     pub bundle: Bundle,
-    /// Files that steps read or run, pinned by content; paths relative to the root.
-    pub pinned: BTreeMap<String, Vec<u8>>,
+    /// Files that steps read or run, pinned by content; paths relative to the root. They may be large, and are shared.
+    pub pinned: Arc<BTreeMap<String, Vec<u8>>>,
     /// Required inputs that have no value. The plan of an incomplete request (`bundle.request.incomplete`) is for
     /// looking at: it must not be run.
     pub missing: Vec<String>,
@@ -286,6 +287,12 @@ pub trait Resolve {
         Vec::new()
     }
 
+    /// For what people read: an expression that merely hands on what is withheld has the value that was recorded, and
+    /// this is that of one which computes with it. `None`: neither has a value.
+    fn stand_in(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether there is work left for expressions; without it none is evaluated. Each has a limit of its own besides.
     fn may_work(&self) -> bool {
         true
@@ -311,4 +318,6 @@ pub struct EvalError {
     /// One sentence.
     pub message: String,
     pub hint: Option<String>,
+    /// It reads what is [`Withheld`].
+    pub withheld: bool,
 }

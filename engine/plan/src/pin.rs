@@ -56,6 +56,9 @@ impl<'p, 'a> Pins<'p, 'a> {
         if let Some(answers) = planner.setting.doc.and_then(|doc| doc.answers.as_ref()) {
             pins.named(folder_of(planner.setting.path.unwrap_or_default()), &answers.value, answers.span);
         }
+        for (path, span) in &planner.inputs[ModuleId::ROOT.0 as usize].files {
+            pins.named(planner.graph.arena.module(ModuleId::ROOT).folder(), path, *span);
+        }
         for NamedPath { module, path, span } in planner.paths.take() {
             pins.path(module, &path, span);
         }

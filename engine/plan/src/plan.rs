@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runbook_kernel::{Kind, OnFailure, Program, Scope};
 use runbook_step::{Registry, Value};
@@ -128,7 +129,7 @@ fn planned(
         sources: library.sources.clone(),
         digest: digest(&request.file, setting.path, &files),
         bundle: Bundle { request: request.clone(), files },
-        pinned: pins,
+        pinned: Arc::new(pins),
         missing: missing.clone(),
     };
     Some((Some(plan), missing))

@@ -61,6 +61,7 @@ impl Resolve for Planner<'_> {
             span: Span::new(runbook_syntax::FileId(0), 0..0),
             message: "this is only known in the run".into(),
             hint: None,
+            withheld: false,
         })
     }
 

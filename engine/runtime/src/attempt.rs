@@ -8,14 +8,15 @@ mod close;
 mod gate;
 mod outcome;
 mod prepare;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runbook_kernel::{Effect, TaskId};
+use runbook_kernel::{Effect, NodeId, TaskId};
 use runbook_plan::{EvalError, Invocation, Plan, PlanNode, Work};
-use runbook_step::{BoxFuture, Call, Cancelled, FailureKind, Map, Outcome, Step, TypeError};
+use runbook_step::{BoxFuture, Call, Cancelled, Declaration, FailureKind, Map, Outcome, Step, TypeError};
 use runbook_wire::{Body, Failure, Probe, Result as Ending, Task};
 use serde_json::Value as Json;
 
@@ -115,10 +116,11 @@ impl Attempts {
             Ok(ready) => ready,
             Err(unready) => return Answer::now(outcome::unready(name, attempt, unready, &mask)),
         };
-        let undo = matches!(node.work, Work::OwnUndo { .. });
+        let undoing = matches!(node.work, Work::OwnUndo { .. });
         let time = Duration::from_millis(node.timeout.unwrap_or(DEFAULT_TIME));
         let declared = outcome::Declared::of(node, ready.step.declaration());
         let patience = self.shared.patience;
+        let undo_reads = undo::reads_of_its_own(view, task);
         Answer::later(async move {
             if let Err(unready) = check::all_hold(&asserts).await {
                 return outcome::unready(name, attempt, unready, &mask);
@@ -128,9 +130,10 @@ impl Attempts {
                 return closed;
             }
             let Ready { step, call, context } = &ready;
-            let running = if undo { step.undo(call, context) } else { step.run(call, context) };
+            let running = if undoing { step.undo(call, context) } else { step.run(call, context) };
             let outcome = bounded(running, &context.cancel, time, patience.grace + LAST_TIME).await;
-            let ended = outcome::Ended { task: name, attempt, effect, cancelled: context.cancel.reason() };
+            let cancelled = context.cancel.reason();
+            let ended = outcome::Ended { task: name, attempt, effect, cancelled, undo_reads };
             ended.body(outcome, &declared, &context.log, &context.mask)
         })
     }
@@ -245,14 +248,23 @@ fn step(view: View<'_>, invocation: &Invocation) -> Result<Arc<dyn Step>, Unread
 fn render(view: View<'_>, task: TaskId, invocation: &Invocation) -> Result<(Arc<dyn Step>, Map), Unready> {
     let step = step(view, invocation)?;
     let place = view.at(task);
+    let telling = view.at(task).telling();
+    let place_of =
+        |name: &str| if is_told(view, task.node, step.declaration(), name) { &telling } else { &place };
     let given = invocation
         .params
         .iter()
-        .map(|(name, template)| Ok((name.clone(), template.evaluate(&place)?)))
+        .map(|(name, template)| Ok((name.clone(), template.evaluate(place_of(name))?)))
         .collect::<Result<Map, EvalError>>()
         .map_err(|error| Unready::of_eval(view.plan, &error))?;
     let params = step.declaration().fill(given).map_err(|faults| Unready::of_types(&faults))?;
     Ok((step, params))
+}
+
+/// Whether a parameter is what a notification tells people.
+fn is_told(view: View<'_>, node: NodeId, declaration: &Declaration, param: &str) -> bool {
+    let notifies = view.plan.program.nodes[index(node)].effect == Effect::Notify;
+    notifies && declaration.find_param(param).is_some_and(|param| param.told)
 }
 
 /// Runs an attempt within its time: when that is over it is told to stop, and has the last time to do so.

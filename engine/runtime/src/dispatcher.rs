@@ -11,13 +11,14 @@ mod held;
 mod inbox;
 mod jobs;
 mod locking;
+mod recording;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use runbook_journal::{AppendError, Executor, Fault, Journal, Wake};
-use runbook_kernel::{About, Command, Effect, Event, Kernel, Ms, TaskId, TaskState};
+use runbook_journal::{Executor, Journal, Wake};
+use runbook_kernel::{About, Command, Effect, Kernel, Ms, TaskId, TaskState};
 use runbook_plan::Plan;
 use runbook_step::{Cancelled, Registry};
 use runbook_wire::{Body, Message, Record};
@@ -41,9 +42,6 @@ use end::Stop;
 use held::Held;
 use jobs::{JobId, Jobs};
 use locking::Locks;
-
-/// Records are handed to the journal at the latest when there are so many.
-const MOST_FRESH: usize = 256;
 
 /// Everything that can happen.
 enum Happening {
@@ -253,64 +251,6 @@ impl<'o> Dispatcher<'o> {
         View { plan: &self.plan, registry: &self.registry, kernel: &self.kernel, facts: &self.facts }
     }
 
-    /// Something has become a fact.
-    fn record(&mut self, body: Body) {
-        if !self.begin.is_empty() {
-            self.begin_now();
-        }
-        self.record_body(body);
-    }
-
-    fn record_body(&mut self, body: Body) {
-        if self.fault.is_some() {
-            return;
-        }
-        let record = Record {
-            seq: self.facts.last_seq + 1,
-            wall_ms: self.clock.wall_ms(),
-            elapsed_ms: self.clock.elapsed_ms().max(self.facts.last_elapsed_ms),
-            epoch: self.executor.epoch(),
-            body,
-        };
-        match self.facts.take(&record) {
-            Ok(fact) => {
-                let at = record.elapsed_ms;
-                if let Body::ProgramAccepted { path, digest, .. } = &record.body {
-                    self.program_accepted(path, digest);
-                }
-                self.fresh.push(record);
-                if let Some(fact) = fact {
-                    let mut commands = Vec::new();
-                    self.kernel.step(Event { at, fact }, &mut commands);
-                    for command in commands {
-                        match command {
-                            Command::Arm { timer, due } => self.timers.arm(timer, due),
-                            Command::Disarm { timer } => self.timers.disarm(timer),
-                            _ => self.queue.push_back(command),
-                        }
-                    }
-                }
-                if self.fresh.len() >= MOST_FRESH {
-                    self.flush(&[]);
-                }
-            }
-            // We made it ourselves, so this is our fault; going on would make it worse.
-            Err(misfit) => self.fault = Some((misfit.to_string(), end::mend_and_resume(&self.facts.run))),
-        }
-    }
-
-    /// Hands to the journal what was recorded; `taken` are the inbox entries that the last record comes from.
-    fn flush(&mut self, taken: &[i64]) {
-        if self.fresh.is_empty() || self.fault.is_some() {
-            return;
-        }
-        match self.executor.append_taking(&self.fresh, taken) {
-            Ok(_) => self.unseen.extend(self.fresh.drain(..)),
-            Err(AppendError::Fault(fault)) => self.fail(&fault),
-            Err(error) => self.fault = Some((error.to_string(), end::mend_and_resume(&self.facts.run))),
-        }
-    }
-
     /// Performs commands until nothing more follows at this moment, then hands the records to the journal.
     fn settle(&mut self) {
         loop {
@@ -338,8 +278,8 @@ impl<'o> Dispatcher<'o> {
             {
                 self.held.until(self.facts.last_seq, command);
             }
-            Command::Prepare { task, .. } => self.start_or_hold(command, task),
-            Command::Perform { .. } | Command::Check { .. } => self.start(command),
+            Command::Prepare { task, .. } | Command::Check { task, .. } => self.start_or_hold(command, task),
+            Command::Perform { .. } => self.start(command),
             Command::Close { task, attempt } => {
                 let body = self.attempts.close(self.view(), task, attempt);
                 self.record(body);
@@ -396,26 +336,6 @@ impl<'o> Dispatcher<'o> {
         {
             self.record(body);
         }
-    }
-
-    /// Everything up to this event is on disk.
-    fn reached(&mut self, seq: u64) {
-        self.durable = self.durable.max(seq);
-        while let Some(record) = self.unseen.pop_front_if(|record| record.seq <= seq) {
-            self.observer.recorded(&record);
-        }
-        while let Some((_, reply)) = self.replies.pop_front_if(|(wanted, _)| *wanted <= seq) {
-            // Whoever asked may have gone.
-            let _ = reply.send(Ok(()));
-        }
-        while let Some(command) = self.held.pop_reached(seq) {
-            self.start(command);
-        }
-    }
-
-    fn fail(&mut self, fault: &Fault) {
-        let run = &self.facts.run;
-        self.fault.get_or_insert_with(|| (fault.to_string(), end::remedy(fault, run)));
     }
 
     /// A task is not to go on. What it still has outstanding is told by the kernel.

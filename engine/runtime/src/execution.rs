@@ -181,7 +181,7 @@ impl Execution {
             http: HttpClients::new(&host.environment, &host.version),
             root: host.root.clone(),
             environment,
-            pinned: Pinned::new(host.root.clone(), plan.pinned.clone(), facts.meant.clone()),
+            pinned: Pinned::new(host.root.clone(), Arc::clone(&plan.pinned), facts.meant.clone()),
             outputs: outputs.clone(),
             logs,
             patience: Patience::default(),
@@ -238,7 +238,7 @@ impl Inner {
 
     fn accepts(&self, kernel: &Kernel, message: &Message) -> Result<(), Refusal> {
         let view = View { plan: &self.plan, registry: &self.host.registry, kernel, facts: &self.facts };
-        let (root, planned) = (self.host.root.clone(), self.plan.pinned.clone());
+        let (root, planned) = (self.host.root.clone(), Arc::clone(&self.plan.pinned));
         let pinned = Pinned::new(root, planned, self.facts.meant.clone());
         people::accept(view, &pinned, message).map(drop)
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use runbook_wire::{Body, Person};
 
@@ -21,7 +21,7 @@ const SHOWN: usize = 12;
 /// Files of the plan, by their path from the root.
 pub(crate) struct Pinned {
     root: PathBuf,
-    planned: BTreeMap<String, Vec<u8>>,
+    planned: Arc<BTreeMap<String, Vec<u8>>>,
     /// Digests of programs whose change is meant.
     meant: RwLock<BTreeMap<String, String>>,
 }
@@ -76,7 +76,7 @@ impl Changed {
 impl Pinned {
     pub(crate) fn new(
         root: PathBuf,
-        planned: BTreeMap<String, Vec<u8>>,
+        planned: Arc<BTreeMap<String, Vec<u8>>>,
         meant: BTreeMap<String, String>,
     ) -> Pinned {
         Pinned { root, planned, meant: RwLock::new(meant) }
@@ -169,7 +169,7 @@ mod tests {
     fn a_change_is_meant_for_the_digest_that_was_seen_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let planned = BTreeMap::from([("five.sh".to_owned(), b"echo five".to_vec())]);
-        let pinned = Pinned::new(folder.path().to_owned(), planned, BTreeMap::new());
+        let pinned = Pinned::new(folder.path().to_owned(), Arc::new(planned), BTreeMap::new());
         let write = |text: &str| std::fs::write(folder.path().join("five.sh"), text).unwrap();
         let changed = || pinned.first_changed(["five.sh", "not pinned"]).map(|changed| changed.to_string());
         let accept = |typed: &str| pinned.acceptance(typed, Person { name: "ana".into() });

@@ -9,6 +9,7 @@ use runbook_syntax::Span;
 use runbook_wire::Task;
 
 use crate::facts::{Facts, TaskFacts, index};
+use crate::mask::MASKED;
 
 /// The run as it stands, for whoever has to render something.
 #[derive(Clone, Copy)]
@@ -23,15 +24,16 @@ pub(crate) struct View<'a> {
 pub(crate) struct Place<'a> {
     view: View<'a>,
     task: Option<TaskId>,
+    telling: bool,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn at(self, task: TaskId) -> Place<'a> {
-        Place { view: self, task: Some(task) }
+        Place { view: self, task: Some(task), telling: false }
     }
 
     pub(crate) fn outside(self) -> Place<'a> {
-        Place { view: self, task: None }
+        Place { view: self, task: None, telling: false }
     }
 
     /// The task with its path: `broker[kafka4].joined`.
@@ -283,6 +285,7 @@ impl Resolve for Place<'_> {
             span: self.span(),
             message: format!("{reference:?} has no value here"),
             hint: Some("this is a fault of runbook: the plan should have refused it".into()),
+            withheld: false,
         })
     }
 
@@ -294,9 +297,18 @@ impl Resolve for Place<'_> {
             _ => Vec::new(),
         }
     }
+
+    fn stand_in(&self) -> Option<&'static str> {
+        self.telling.then_some(MASKED)
+    }
 }
 
 impl Place<'_> {
+    /// The same place, for what people read: see [`Resolve::stand_in`].
+    pub(crate) fn telling(self) -> Self {
+        Place { telling: true, ..self }
+    }
+
     fn visible(&self, node: NodeId) -> Option<TaskId> {
         match self.task {
             Some(task) => self.view.kernel.visible(task, node),

@@ -72,6 +72,9 @@ pub struct Param {
     /// A parameter that decides what runs (a script, a statement): `${{ }}` in it is an error, values go through `env`
     /// or bound parameters.
     pub verbatim: bool,
+    /// People read it: where the step is a notification, what was hidden in an output that it quotes stays hidden (`***`)
+    /// and the step runs. In any other parameter such an output is an error, see `docs/design/secrets.md`.
+    pub told: bool,
 }
 
 /// An output.
@@ -126,7 +129,7 @@ pub struct Declaration {
 impl Param {
     /// A parameter that must be given.
     pub fn required(name: &'static str, ty: Type) -> Self {
-        Param { name, ty, required: true, default: None, doc: "", verbatim: false }
+        Param { name, ty, required: true, default: None, doc: "", verbatim: false, told: false }
     }
 
     /// A parameter that may be left out.
@@ -159,6 +162,13 @@ impl Param {
     #[must_use]
     pub fn verbatim(mut self) -> Self {
         self.verbatim = true;
+        self
+    }
+
+    /// It is what a notification tells people, and nothing that decides whom, or what else is done.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.told = true;
         self
     }
 }
@@ -318,11 +328,6 @@ impl Declaration {
     /// The parameter of this name.
     pub fn find_param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
-    }
-
-    /// The output of this name, among those that have fixed names.
-    pub fn find_output(&self, name: &str) -> Option<&Output> {
-        self.outputs.iter().find(|output| output.name == name)
     }
 
     /// The parameters of one call, from rendered values: checked, converted, defaults filled in. `null` for a parameter

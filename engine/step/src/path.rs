@@ -54,6 +54,24 @@ impl Path {
         self
     }
 
+    /// Whether one of the two lies at or below the other.
+    pub fn meets(&self, other: &Path) -> bool {
+        self.segments.iter().zip(&other.segments).all(|(one, another)| one == another)
+    }
+
+    /// The first name, and the way on from there; `None` at the end, and where there is an item first.
+    pub fn split_name(&self) -> Option<(String, Path)> {
+        match self.segments.split_first()? {
+            (Segment::Name(name), rest) => Some((name.clone(), Path { segments: rest.to_vec() })),
+            (Segment::Index(_), _) => None,
+        }
+    }
+
+    /// The way from another place to this one; `None` if this does not lie at or below it.
+    pub fn from(&self, other: &Path) -> Option<Path> {
+        Some(Path { segments: self.segments.strip_prefix(other.segments.as_slice())?.to_vec() })
+    }
+
     /// What lies there; `None` where a name or an item does not exist, or what is on the way is not a map or list.
     pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.segments.iter().try_fold(value, |value, segment| match (segment, value) {
@@ -170,6 +188,16 @@ mod tests {
             let found = value.at(&path.parse().unwrap()).map(ToString::to_string);
             assert_eq!(found.as_deref(), wanted, "{path}");
         }
+    }
+
+    #[test]
+    fn where_places_lie_to_each_other() {
+        let path = |text: &str| text.parse::<Path>().unwrap();
+        assert_eq!(path("a.b[0].c").from(&path("a.b")), Some(path("[0].c")));
+        assert_eq!(path("a.b").from(&path("a.b")), Some(Path::default()));
+        assert_eq!(path("a").from(&path("a.b")), None);
+        assert!(path("a").meets(&path("a.b")) && path("a.b").meets(&path("a")));
+        assert!(!path("a.c").meets(&path("a.b")));
     }
 
     #[test]

@@ -136,14 +136,6 @@ impl Value {
         }
     }
 
-    /// The reference, if it is a secret.
-    pub fn as_secret(&self) -> Option<&Secret> {
-        match self {
-            Value::Secret(secret) => Some(secret),
-            _ => None,
-        }
-    }
-
     /// Whether it is absent.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)

@@ -34,7 +34,8 @@ step_type! {
     ///
     /// Before anything is changed, what is there (or that nothing is) is recorded, with its mode. The new content is
     /// written beside the file and renamed over it, so that nobody ever reads half of it. Without `mode`, a file keeps the
-    /// mode that it has, and a new one gets 0644. A file that is replaced keeps its owner and group; where we may not give
+    /// mode that it has, and a new one gets 0644. If the file is no longer as it was recorded when it is to be written, nothing
+    /// is, and no second attempt writes over what somebody else has made of it. A file that is replaced keeps its owner and group; where we may not give
     /// it to them, and where it has other names (hard links) that would keep the old content, nothing is written. Only
     /// regular files are: a pipe or a device is an error.
     ///
@@ -49,6 +50,8 @@ step_type! {
 
 /// The most bytes that are written or recorded.
 const LONGEST: usize = 1 << 20;
+
+const SOMEBODY_ELSE: &str = "somebody else has changed it since; look first";
 
 /// The mode of a file that is new, unless one is given.
 const USUAL_MODE: u32 = 0o644;
@@ -204,7 +207,17 @@ fn recorded(call: &Call) -> Result<State, Failure> {
 async fn write(call: &Call, ctx: &dyn Context) -> Result<Outcome, Failure> {
     let path = path(call)?;
     let before = recorded(call)?;
-    let State::File { content, mode } = wanted(call, ctx, &before).await? else {
+    let wanted = wanted(call, ctx, &before).await?;
+    // What is recorded is all that the undo can put back: what came after that must not be lost.
+    let now = read(path, ctx).await?;
+    if now != before && now != wanted {
+        let message = format!(
+            "{path} is {now}, and was {before} when this step looked at it; it was not touched, because its undo could not put \
+             back what is there now"
+        );
+        return Err(Failure::new(FailureKind::Error, message).hint(SOMEBODY_ELSE));
+    }
+    let State::File { content, mode } = wanted else {
         return Ok(Outcome::done(Map::new()));
     };
     if let Err(error) = ctx.files().write(path, &content, Some(mode)).await {
@@ -246,9 +259,7 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Outcome, Failure> {
             "{path} is {now}: neither what this step wrote ({wanted}) nor what was there before ({before}); it was not \
              touched"
         );
-        return Err(
-            Failure::new(FailureKind::Error, message).hint("somebody else has changed it since; look first")
-        );
+        return Err(Failure::new(FailureKind::Error, message).hint(SOMEBODY_ELSE));
     }
     let put_back = match &before {
         State::File { content, mode } => ctx.files().write(path, content, Some(*mode)).await,

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use runbook_step::testing::{Fake, File};
 use serde_json::json;
 
@@ -96,6 +97,51 @@ fn undo_never_overwrites_what_somebody_else_did() {
     assert!(matches!(fake.block_on(Write.verify(&call, &fake)), Verdict::Unknown(_)));
     fake.block_on(fake.files().remove("a")).unwrap();
     insta::assert_snapshot!(told(&fake.block_on(Write.undo(&call, &fake))), @"not_done: a is absent: neither what this step wrote (3 bytes, mode 0644) nor what was there before (3 bytes, mode 0644); it was not touched");
+}
+
+/// Between the look and the write, and between two attempts: what was not recorded could not be put back.
+#[test]
+fn what_was_changed_since_it_was_recorded_is_not_overwritten() {
+    let fake = Fake::new().file("a", "old");
+    let call = prepared(&fake, &call(json!({"path": "a", "content": "new"})));
+    fake.block_on(fake.files().write("a", b"theirs", None)).unwrap();
+    insta::assert_snapshot!(told(&fake.block_on(Write.run(&call, &fake))), @"not_done: a is 6 bytes, mode 0644, and was 3 bytes, mode 0644 when this step looked at it; it was not touched, because its undo could not put back what is there now");
+    assert_eq!(fake.file_now("a"), file("theirs", 0o644));
+    fake.block_on(fake.files().remove("a")).unwrap();
+    assert!(matches!(fake.block_on(Write.run(&call, &fake)), Outcome::NotDone(_)));
+    assert_eq!(fake.file_now("a"), None);
+    fake.block_on(fake.files().write("a", b"old", None)).unwrap();
+    // The second attempt finds what the first has made.
+    for _ in 0..2 {
+        assert!(matches!(fake.block_on(Write.run(&call, &fake)), Outcome::Done(_)));
+        assert_eq!(fake.file_now("a"), file("new", 0o644));
+    }
+}
+
+proptest! {
+    /// Whatever is there at each moment, only what this step has recorded or made is ever replaced.
+    #[test]
+    fn nothing_of_somebody_elses_is_lost(
+        before in "[ab]{0,1}", wish in "[ab]{0,1}", meanwhile in prop::option::of("[abc]{0,1}"),
+        later in prop::option::of("[abc]{0,1}"),
+    ) {
+        let put = |fake: &Fake, text: &str| fake.block_on(fake.files().write("a", text.as_bytes(), None)).unwrap();
+        let fake = Fake::new().file("a", &before);
+        let call = prepared(&fake, &call(json!({"path": "a", "content": wish})));
+        meanwhile.iter().for_each(|text| put(&fake, text));
+        let there = fake.file_now("a");
+        let ours = [file(&before, 0o644), file(&wish, 0o644)];
+        let ran = fake.block_on(Write.run(&call, &fake));
+        prop_assert_eq!(matches!(ran, Outcome::Done(_)), ours.contains(&there));
+        let now = fake.file_now("a");
+        prop_assert_eq!(&now, if ours.contains(&there) { &ours[1] } else { &there });
+        later.iter().for_each(|text| put(&fake, text));
+        let there = fake.file_now("a");
+        let undone = fake.block_on(Write.undo(&call, &fake));
+        prop_assert_eq!(matches!(undone, Outcome::Done(_)), ours.contains(&there));
+        let now = fake.file_now("a");
+        prop_assert_eq!(&now, if ours.contains(&there) { &ours[0] } else { &there });
+    }
 }
 
 #[test]

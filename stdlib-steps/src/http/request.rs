@@ -34,7 +34,7 @@ step_type! {
     /// say `rollback:`, or use [`http.resource`](http.resource.md), which puts back what was there.
     ///
     /// **How it ends.** Nobody answers: nothing happened. A status by which the receiver itself says that it did not do it
-    /// (400 to 407, 410 to 417, 421 to 424, 426, 428, 429, 431, 451): nothing happened. Any other answer that is not wanted,
+    /// (400 to 405, 407, 410 to 417, 421 to 424, 426, 428, 429, 431, 451): nothing happened. Any other answer that is not wanted,
     /// or one whose body is longer than `max_body`: failed. An answer that was lost, or did not come in time, after the
     /// request had left: in doubt, whatever the method; with `effect: read`, failed. Every request that is not GET, HEAD or
     /// OPTIONS carries the header `Idempotency-Key`, the same in each attempt, so that a receiver which honours it does the
@@ -55,9 +55,11 @@ fn declare(it: Declaration) -> Declaration {
         .effect_declared(Idempotence::WithKey)
         .param(Param::required("url", Type::url()).doc("Where to send it. May contain a secret."))
         .param(Param::optional("method", methods).default("GET").doc("The method."))
-        .param(Param::optional("json", Type::Payload).doc("The body, as JSON."))
-        .param(Param::optional("form", Type::map_of(Type::printable())).doc("The body, as form fields."))
-        .param(Param::optional("body", Type::Secret { plain: true }).doc("The body, as text."))
+        .param(Param::optional("json", Type::Payload).doc("The body, as JSON.").told())
+        .param(
+            Param::optional("form", Type::map_of(Type::printable())).doc("The body, as form fields.").told(),
+        )
+        .param(Param::optional("body", Type::Secret { plain: true }).doc("The body, as text.").told())
         .choice(Choice::AtMostOne, &["json", "form", "body"])
         .param(Param::optional("expect", expect_type()).doc("What the answer must be like."));
     declare_response(declare_request(it)).writes_resource("http", &["url"])
@@ -177,9 +179,10 @@ pub(crate) fn unwanted(
 }
 
 /// Statuses by which the receiver says that it did not act. Not among them: 408, 409 and 425, which may speak of another
-/// request with the same key that is still under way. After a redirect a status speaks of another request altogether.
+/// request with the same key that is still under way; and 406, with which many a server finds out after the work that it
+/// cannot write the answer in a form that was asked for. After a redirect a status speaks of another request altogether.
 fn refused(status: u16, hops: u32) -> bool {
-    hops == 0 && matches!(status, 400..=407 | 410..=417 | 421..=424 | 426 | 428 | 429 | 431 | 451)
+    hops == 0 && matches!(status, 400..=405 | 407 | 410..=417 | 421..=424 | 426 | 428 | 429 | 431 | 451)
 }
 
 #[cfg(test)]

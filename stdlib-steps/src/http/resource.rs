@@ -1,5 +1,6 @@
 //! `http.resource`.
 
+mod long;
 mod state;
 
 use runbook_step::{
@@ -8,6 +9,7 @@ use runbook_step::{
     format_duration, step_type,
 };
 
+use self::long::Seen;
 use self::state::{State, difference, foreign_field, is_restored, not_ours, restored};
 use super::exchange;
 use super::expect::Mismatch;
@@ -50,7 +52,8 @@ step_type! {
     /// ```
     ///
     /// **What it does.** Before anything is changed it reads the resource and records the whole representation. Then it
-    /// sends the PUT or DELETE, and reads until the change shows, for at most `within`.
+    /// sends the PUT or DELETE, and reads until the change shows, for at most `within`. Where it sends the representation
+    /// that is there, it reads that again, and sends nothing if a desired field is neither as it was recorded nor as wanted.
     ///
     /// **Undo.** It reads the resource again.
     ///
@@ -66,6 +69,9 @@ step_type! {
     /// has changed it since: the undo fails, says what it found, and touches nothing.
     ///
     /// **In doubt** it reads the resource: if it is as wanted, the step is done, else it is simply sent again.
+    ///
+    /// **Numbers.** A whole number beyond 64 signed bits cannot be sent as it is. Where the step or its undo would have to send one
+    /// that is there, it fails and changes nothing. A PATCH of other fields leaves it alone.
     ///
     /// What is recorded is kept with the run. Do not use it where the representation is secret; headers may be.
     pub struct Resource = "http.resource", declare;
@@ -131,8 +137,11 @@ impl Step for Resource {
 
     fn prepare<'a>(&'a self, call: &'a Call, ctx: &'a dyn Context) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
-            State::wanted(call)?;
-            Ok(read(call, ctx).await?.to_value())
+            let wish = State::wanted(call)?;
+            let before = read(call, ctx).await?;
+            // What could not be put back must not be changed.
+            before.may_be_put_back(call, &wish)?;
+            Ok(before.state.to_value())
         })
     }
 
@@ -147,8 +156,12 @@ impl Step for Resource {
                 Err(error) => return Verdict::Unknown(error.to_string()),
             };
             match read(call, ctx).await {
-                Ok(now) if wish.is_proven_by(call, &now) => Verdict::Done(outputs(call, &wish, &now)),
-                Ok(now) => Verdict::Unknown(format!("{} is {now}, wanted {wish}", url(call))),
+                Ok(Seen { state: now, .. }) if wish.is_proven_by(call, &now) => {
+                    Verdict::Done(outputs(call, &wish, &now))
+                }
+                Ok(Seen { state: now, .. }) => {
+                    Verdict::Unknown(format!("{} is {now}, wanted {wish}", url(call)))
+                }
                 Err(failure) => Verdict::Unknown(failure.message),
             }
         })
@@ -164,8 +177,8 @@ impl Step for Resource {
             let resource = runbook_step::Resource { kind: "http".into(), id: url(call) };
             let change = |verb, detail, source| Change { resource, verb, detail: Some(detail), source };
             match read(call, ctx).await {
-                Ok(now) if wish.is_all_of(call, &now) => Vec::new(),
-                Ok(now) => {
+                Ok(Seen { state: now, .. }) if wish.is_all_of(call, &now) => Vec::new(),
+                Ok(Seen { state: now, .. }) => {
                     let before = wish.part_of(call, &now);
                     let verb = match (&before, &wish) {
                         (State::Absent, _) => "create",
@@ -204,18 +217,25 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
         (State::Absent, _) | (_, "PATCH") => wish.clone(),
         _ if state::replaces(call) => wish.clone(),
         // What such a request leaves out may be gone afterwards.
-        _ => wish.applied_to(call, &read(call, ctx).await.map_err(Outcome::NotDone)?),
+        _ => {
+            let there = read(call, ctx).await.map_err(Outcome::NotDone)?;
+            as_recorded(call, &wish, &there.state).map_err(Outcome::NotDone)?;
+            let sent = wish.applied_to(call, &there.state);
+            there.may_be_sent(call, &sent).map_err(Outcome::NotDone)?;
+            sent
+        }
     };
     let status = write(call, ctx, &sent).await?;
     let wanted = wish.to_string();
+    let since = ctx.monotonic_ns();
     // Of what was only accepted, that it shows may be what was there before.
     let proven = match status == ACCEPTED && state::replaces(call) {
-        true => settled(call, ctx, &wanted, |now| wish.is_proven_by(call, now)).await.ok(),
+        true => settled(call, ctx, since, &wanted, |now| wish.is_proven_by(call, now)).await.ok(),
         false => None,
     };
     let now = match proven {
         Some(now) => now,
-        None => settled(call, ctx, &wanted, |now| wish.shows_in(now)).await?,
+        None => settled(call, ctx, since, &wanted, |now| wish.shows_in(now)).await?,
     };
     let outputs = outputs(call, &wish, &now);
     let before = State::from_value(&call.prepared).unwrap_or(State::Absent);
@@ -226,12 +246,36 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     Ok(Success { outputs, ..Success::default() }.note(note))
 }
 
+/// Whether each field that is to be changed still is as it was recorded, or is so already: no other value could be put back.
+fn as_recorded(call: &Call, wish: &State, now: &State) -> Result<(), Failure> {
+    let before = State::from_value(&call.prepared);
+    let (State::Is(wanted), State::Is(fields), Some(before)) = (wish, now, before) else { return Ok(()) };
+    let shown = wish.part_of(call, &before);
+    let place = match before {
+        // Somebody else has made it: the undo would delete it.
+        State::Absent if !wish.shows_in(now) => String::new(),
+        State::Absent => return Ok(()),
+        State::Is(before) => match restored(fields, wanted, &before) {
+            Ok(_) => return Ok(()),
+            Err(name) => format!(" (look at `{name}`)"),
+        },
+    };
+    let message = format!(
+        "{} is {}, and was {shown} when this step looked at it{place}; it was not touched, because its undo could \
+         not put back what is there now",
+        url(call),
+        wish.part_of(call, now)
+    );
+    Err(Failure::new(FailureKind::Error, message).hint("somebody else has changed it since; look first"))
+}
+
 async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
     let wish = State::wanted(call)?;
     let Some(before) = State::from_value(&call.prepared) else {
         return Err(Outcome::not_done(FailureKind::Error, "what was there before was not recorded"));
     };
-    let now = read(call, ctx).await.map_err(Outcome::NotDone)?;
+    let there = read(call, ctx).await.map_err(Outcome::NotDone)?;
+    let now = there.state.clone();
     let shown = wish.part_of(call, &before);
     let was_already = || Ok(Success::default().note(format!("is {shown} already")));
     let foreign = |why: &str| {
@@ -253,7 +297,7 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
                 return Err(foreign(&format!(" (look at `{name}`)")));
             }
             write(call, ctx, &State::Absent).await?;
-            settled(call, ctx, "absent", |now| *now == State::Absent).await?;
+            settled(call, ctx, ctx.monotonic_ns(), "absent", |now| *now == State::Absent).await?;
         }
         (State::Is(was), State::Is(wanted), State::Is(fields)) if state::replaces(call) => {
             if shown == wish.part_of(call, &now) {
@@ -266,7 +310,7 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
             }
             write(call, ctx, &before).await?;
             let back = |now: &State| wish.part_of(call, now) == shown;
-            settled(call, ctx, &format!("{shown} again"), back).await?;
+            settled(call, ctx, ctx.monotonic_ns(), &format!("{shown} again"), back).await?;
         }
         (State::Is(before), State::Is(wanted), State::Is(fields)) => {
             let restored =
@@ -278,13 +322,16 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
                 "PATCH" => difference(fields, &restored),
                 _ => restored,
             };
-            write(call, ctx, &State::Is(sent)).await?;
+            let sent = State::Is(sent);
+            there.may_be_sent(call, &sent).map_err(Outcome::NotDone)?;
+            write(call, ctx, &sent).await?;
             let back = |now: &State| matches!(now, State::Is(now) if is_restored(now, wanted, before));
-            settled(call, ctx, &format!("{shown} again"), back).await?;
+            settled(call, ctx, ctx.monotonic_ns(), &format!("{shown} again"), back).await?;
         }
         (State::Is(_), State::Absent, State::Absent) => {
             write(call, ctx, &before).await?;
-            settled(call, ctx, &format!("{shown} again"), |now| shown.shows_in(now)).await?;
+            settled(call, ctx, ctx.monotonic_ns(), &format!("{shown} again"), |now| shown.shows_in(now))
+                .await?;
         }
         (State::Is(_), State::Absent, State::Is(_)) if shown.shows_in(&now) => return was_already(),
         _ => return Err(foreign("")),
@@ -293,11 +340,11 @@ async fn put_back(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
 }
 
 /// Reads the resource.
-async fn read(call: &Call, ctx: &dyn Context) -> Result<State, Failure> {
+async fn read(call: &Call, ctx: &dyn Context) -> Result<Seen, Failure> {
     let request = exchange::bare_request(call, "GET")?;
     let response = ctx.http().send(&request).await.map_err(|error| exchange::failure(&request, &error).0)?;
     if GONE.contains(&response.status) {
-        return Ok(State::Absent);
+        return Ok(Seen::absent());
     }
     let fault = |kind, what: String| Failure::new(kind, format!("{}: {what}", exchange::target(&request)));
     if !(200..300).contains(&response.status) {
@@ -305,7 +352,7 @@ async fn read(call: &Call, ctx: &dyn Context) -> Result<State, Failure> {
         return Err(fault(FailureKind::Http(response.status), difference));
     }
     match exchange::json(&response) {
-        Some(Value::Map(fields)) => Ok(State::Is(fields)),
+        Some(Value::Map(fields)) => Ok(Seen::of(fields, &response.body)),
         Some(other) => {
             Err(fault(FailureKind::Error, format!("the representation is {}, not a map", other.kind())))
         }
@@ -330,18 +377,18 @@ async fn write(call: &Call, ctx: &dyn Context, state: &State) -> Result<u16, Out
     }
 }
 
-/// Reads until the resource is as it is wanted.
+/// Reads until the resource is as it is wanted, for at most `within` since then; at least once.
 async fn settled(
     call: &Call,
     ctx: &dyn Context,
+    since: u64,
     wanted: &str,
     holds: impl Fn(&State) -> bool,
 ) -> Result<State, Outcome> {
     let wish = State::wanted(call)?;
     let within = call.duration("within")?;
-    let start = ctx.monotonic_ns();
     loop {
-        let seen = read(call, ctx).await;
+        let seen = read(call, ctx).await.map(|seen| seen.state);
         let said = match seen {
             Ok(now) if holds(&now) => return Ok(now),
             Ok(now) => {
@@ -349,7 +396,7 @@ async fn settled(
             }
             Err(failure) => format!("{} was accepted, but it cannot be read: {}", url(call), failure.message),
         };
-        let waited = ctx.monotonic_ns().saturating_sub(start) / 1_000_000;
+        let waited = ctx.monotonic_ns().saturating_sub(since) / 1_000_000;
         if waited + LOOK_EVERY_MS > within {
             let message = format!("{said} (after {})", format_duration(within));
             return Err(Outcome::failed(FailureKind::Check, message));

@@ -140,6 +140,7 @@ async fn load(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
             Some(Shot::Answered { latency_ns }) => stats.answered(latency_ns),
             Some(Shot::Failed(failure)) => stats.failed(failure),
             Some(Shot::Stopped(why)) => stopped = Some(why),
+            Some(Shot::Impossible(failure)) => return Err(Outcome::Failed(failure)),
             None => break,
         }
         if elapsed() >= told_ns + PROGRESS_EVERY_NS {
@@ -152,9 +153,13 @@ async fn load(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
 
 /// How one request ended.
 enum Shot {
-    Answered { latency_ns: u64 },
+    Answered {
+        latency_ns: u64,
+    },
     Failed(Failure),
     Stopped(Cancelled),
+    /// It cannot be made, and neither can the others.
+    Impossible(Failure),
 }
 
 async fn shot(ctx: &dyn Context, request: &HttpRequest, expect: &Expect) -> Shot {
@@ -167,6 +172,7 @@ async fn shot(ctx: &dyn Context, request: &HttpRequest, expect: &Expect) -> Shot
             }
         },
         Err(HttpError::Cancelled { why, .. }) => Shot::Stopped(why),
+        Err(error @ HttpError::Invalid(_)) => Shot::Impossible(exchange::failure(request, &error).0),
         Err(error) => {
             let (failure, sent) = exchange::failure(request, &error);
             if !sent && let Err(why) = ctx.pause(PAUSE_AFTER_REFUSAL_MS).await {

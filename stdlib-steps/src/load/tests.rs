@@ -129,6 +129,17 @@ fn nobody_there_is_inconclusive_and_does_not_spin() {
 }
 
 #[test]
+fn a_request_that_cannot_be_made_is_not_made_again_and_again() {
+    let invalid = || Err(HttpError::Invalid("header `x`: not a header's value".into()));
+    let fake = Fake::new().on_http(move |_| invalid());
+    insta::assert_snapshot!(ran(&fake, json!({"duration": "1h", "concurrency": 2})), @r"
+    invalid GET http://shop/: header `x`: not a header's value
+      {}
+    ");
+    assert_eq!(fake.elapsed_ms(), 0);
+}
+
+#[test]
 fn it_stops_when_it_is_told_to() {
     let fake = Fake::new().on_http(|_| response(200, "").after(400)).cancel_at(1_000, Cancelled::Run);
     insta::assert_snapshot!(ran(&fake, json!({"duration": "1h", "concurrency": 2})), @r#"

@@ -17,7 +17,8 @@ fn declare_process(it: Declaration) -> Declaration {
     it.effect_declared(Idempotence::No)
         .param(
             Param::optional("env", Type::map_of(Type::printable()))
-                .doc("Environment variables besides the allowlisted ones. Values may be secrets."),
+                .doc("Environment variables besides the allowlisted ones. Values may be secrets.")
+                .told(),
         )
         .param(Param::optional("cwd", Type::string()).doc("Working folder, relative to the runbook's."))
         .param(

@@ -228,6 +228,33 @@ fn a_program_that_was_changed_after_the_plan_is_waited_for() {
 }
 
 #[test]
+fn a_program_of_a_check_that_is_changed_while_its_step_runs_is_waited_for() {
+    let bed = Bed::new();
+    let planned = "test -f done";
+    bed.write("look.sh", planned);
+    bed.write("until.sh", planned);
+    bed.write(
+        "a.yaml",
+        &runbook(
+            "  - id: a
+    run: 'touch done; echo a >> log; echo exit 1 > look.sh; echo exit 1 > until.sh'
+    rollback: {run: echo undo a >> log}
+    verify: {run: sh look.sh, within: 0s}
+  - {id: b, wait: {until: {run: sh until.sh}, every: 100ms, timeout: 10m}}
+",
+        ),
+    );
+    for name in ["look.sh", "until.sh"] {
+        let ran = bed.runbook(if name == "look.sh" { &["exec", "a.yaml"] } else { &["resume"] }).expect(24);
+        let said = format!("{name}: not the program that was planned");
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        bed.write(name, planned);
+    }
+    bed.runbook(&["resume"]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "a\n");
+}
+
+#[test]
 fn a_program_whose_change_is_meant_is_run_once_somebody_says_so() {
     let bed = Bed::new();
     bed.write("tool.sh", "echo planned >> log");

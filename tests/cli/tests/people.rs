@@ -127,3 +127,33 @@ fn of_answers_at_the_same_moment_one_counts_and_the_others_are_told() {
         assert_eq!(codes, [[0].as_slice(), &[2; 11]].concat(), "{}", said.join("\n---\n"));
     }
 }
+
+/// Who approves need not execute what follows: the run goes on by itself, once the answer is recorded.
+#[test]
+fn an_answer_lets_the_run_go_on_in_the_background() {
+    let held = "run: 'while ! test -e go; do sleep 0.05; done; echo b >> log', effect: read";
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: ok, approval: {{timeout: 1h}}}}\n  - {{id: b, {held}}}\n  - {{id: which, prompt: {{message: Which?, type: string, timeout: 1h}}}}\n"
+    ));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let run = bed.newest_run();
+    let before = bed.events(&run);
+    let refused = bed.runbook(&["answer", &run, "ok", "--done", "--detach"]).expect(2);
+    assert!(refused.stderr.contains("does not accept that"), "{}", refused.stderr);
+    assert_eq!(bed.events(&run), before, "what is refused leaves no trace");
+    let approved = bed.runbook(&["approve", &run, "--detach"]).expect(0);
+    assert!(
+        approved.stderr.contains("recorded") && approved.stderr.contains("runbook watch"),
+        "{}",
+        approved.stderr
+    );
+    let answered = bed.events(&run).iter().any(|event| event["type"] == "answered");
+    assert!(answered, "it was reported, so it is recorded");
+    assert_eq!(bed.read("log"), None, "the approver does not wait for it");
+    let watching = bed.start(&["watch", &run]);
+    bed.write("go", "");
+    watching.wait().expect(24);
+    bed.runbook(&["answer", &run, "which", "this", "--detach"]).expect(0);
+    bed.runbook(&["watch", &run]).expect(0);
+    assert_eq!(bed.read("log").unwrap(), "b\n");
+}

@@ -211,3 +211,25 @@ fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(bed.events(&bed.newest_run())[0]["inputs"]["version"], "v1");
 }
+
+#[test]
+fn a_terminal_that_a_killed_runbook_left_at_a_question_is_put_right_by_the_next() {
+    let bed = Bed::with_steps(GATES);
+    let modes = "stty -a | tr ' ;' '\\n\\n' | grep -x -e -icanon -e icanon -e -echo -e echo | tr '\\n' ' '";
+    let mut screen =
+        bed.script_on_terminal(&format!("\"$0\" exec a.yaml; {modes}; \"$0\" resume; {modes}; exit 0"));
+    screen.until("? staging_ok: Staging");
+    screen.until("> ");
+    let started = bed.events(&bed.newest_run()).into_iter().find(|event| event["type"] == "executor_started");
+    let pid = started.and_then(|event| event["pid"].as_i64()).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    screen.until("-icanon -echo");
+    screen.until("? staging_ok: Staging");
+    screen.press("reject\r");
+    screen.until("that is not one of");
+    screen.press("reject too late\r");
+    screen.until("exit 25");
+    let (said, _) = screen.end();
+    assert!(said.contains("icanon echo") && !said.contains("-icanon"), "{said}");
+}

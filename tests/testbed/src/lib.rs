@@ -239,6 +239,13 @@ impl Bed {
         OnTerminal::start(&binary(), self.command(args), (24, 80))
     }
 
+    /// Starts a shell script on a terminal of 80 by 24; the binary is its `$0`.
+    pub fn script_on_terminal(&self, script: &str) -> OnTerminal {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(binary());
+        OnTerminal::start(Path::new("sh"), self.outfit(command), (24, 80))
+    }
+
     /// The id of the newest run.
     ///
     /// # Panics

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args};
 use runbook_view::Tree;
 use runbook_wire::{Answer as Given, Request, Via};
 
-use crate::args::Global;
+use crate::args::{Global, Takeover};
 use crate::error::{CommandError, Exit};
 use crate::{act, history};
 
@@ -71,6 +71,8 @@ pub(crate) struct Answer {
     /// Said with it; it is recorded.
     #[arg(long)]
     comment: Option<String>,
+    #[command(flatten)]
+    takeover: Takeover,
 }
 
 pub(crate) fn run(answer: &Answer, global: &Global) -> Result<Exit, CommandError> {
@@ -98,7 +100,7 @@ pub(crate) fn run(answer: &Answer, global: &Global) -> Result<Exit, CommandError
         let flag = flags.into_iter().find(|(set, _)| *set);
         flag.map(|(_, given)| given).ok_or_else(|| CommandError::usage("no answer was given"))?
     };
-    send(&answer.run, Some(&answer.step), given, answer.comment.clone(), global)
+    send(&answer.run, Some(&answer.step), given, answer.comment.clone(), answer.takeover, global)
 }
 
 /// A program belongs to the whole run: it is pinned once, whoever runs it.
@@ -108,7 +110,8 @@ fn accept_program(answer: &Answer, digest: &str, global: &Global) -> Result<Exit
             .hint(format!("runbook answer {} - --program {digest}", answer.run)));
     }
     let run = history::find(&history::reading(global)?, Some(&answer.run), |_| true)?;
-    act::on(&run, Request::AcceptProgram { digest: digest.to_owned() }, "recorded", global)
+    let request = Request::AcceptProgram { digest: digest.to_owned() };
+    act::or_detached(&run, request, "recorded", answer.takeover, global)
 }
 
 /// Sends an answer to a run's question; without a step, to the only one that stands.
@@ -117,6 +120,7 @@ pub(super) fn send(
     step: Option<&str>,
     answer: Given,
     comment: Option<String>,
+    takeover: Takeover,
     global: &Global,
 ) -> Result<Exit, CommandError> {
     let journal = history::reading(global)?;
@@ -128,7 +132,7 @@ pub(super) fn send(
         None => only_question(&replayed)?,
     };
     let request = Request::Answer { step, question, answer, via: Via::Command, comment };
-    act::on(&run, request, "recorded", global)
+    act::or_detached(&run, request, "recorded", takeover, global)
 }
 
 /// A step that may ask, and the `seq` of its question.

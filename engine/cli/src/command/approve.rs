@@ -4,7 +4,7 @@ use clap::Args;
 use runbook_wire::Answer;
 
 use super::answer;
-use crate::args::Global;
+use crate::args::{Global, Takeover};
 use crate::error::{CommandError, Exit};
 
 /// Approve what a run waits for, as yourself.
@@ -21,8 +21,11 @@ pub(crate) struct Approve {
     /// Said with it; it is recorded.
     #[arg(long)]
     comment: Option<String>,
+    #[command(flatten)]
+    takeover: Takeover,
 }
 
 pub(crate) fn run(approve: &Approve, global: &Global) -> Result<Exit, CommandError> {
-    answer::send(&approve.run, approve.step.as_deref(), Answer::Approve, approve.comment.clone(), global)
+    let Approve { run, step, comment, takeover } = approve;
+    answer::send(run, step.as_deref(), Answer::Approve, comment.clone(), *takeover, global)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use runbook_wire::Answer;
 
 use super::answer;
-use crate::args::Global;
+use crate::args::{Global, Takeover};
 use crate::error::{CommandError, Exit};
 
 /// Reject what a run waits for; the run ends under its failure policy.
@@ -20,8 +20,11 @@ pub(crate) struct Reject {
     /// Why; it is recorded.
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    takeover: Takeover,
 }
 
 pub(crate) fn run(reject: &Reject, global: &Global) -> Result<Exit, CommandError> {
-    answer::send(&reject.run, reject.step.as_deref(), Answer::Reject, Some(reject.reason.clone()), global)
+    let Reject { run, step, reason, takeover } = reject;
+    answer::send(run, step.as_deref(), Answer::Reject, Some(reason.clone()), *takeover, global)
 }

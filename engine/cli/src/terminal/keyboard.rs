@@ -2,18 +2,22 @@
 //!
 //! While one stands, and only then, the characters come to us one by one and we show them: so the tree goes on moving
 //! above what is being typed, and what was typed at one question is never taken for an answer to the next. Ctrl-C and
-//! Ctrl-Z stay the terminal's. A `runbook` that is killed with SIGKILL meanwhile leaves the terminal like that; shells
-//! put it right when their job dies, and it is for the length of a question only.
+//! Ctrl-Z stay the terminal's. A `runbook` that is killed with SIGKILL meanwhile leaves the terminal like that. An
+//! interactive shell puts it right when its job dies, and so does the next `runbook` that executes a run there. (A process
+//! that waits for our death to do it would be one more to be killed, for the length of each question.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
 
 use super::queue::Queue;
 use super::screen::Shown;
+
+/// What we take over while a question stands: lines, and showing what is typed.
+const OURS: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
 
 /// The keyboard of this terminal.
 #[derive(Debug, Default)]
@@ -28,6 +32,7 @@ pub(crate) struct Keyboard {
 impl Keyboard {
     /// Reads keys from now on. The thread ends with the process: a blocked read cannot be called back.
     pub(crate) fn listen(&self, to: Queue) {
+        mend();
         let era = Arc::clone(&self.era);
         std::thread::spawn(move || read(&era, &to));
     }
@@ -51,12 +56,11 @@ impl Keyboard {
             return;
         }
         let Ok(now) = rustix::termios::tcgetattr(stdin) else { return };
-        let ours = LocalModes::ICANON | LocalModes::ECHO;
-        if !now.local_modes.intersects(ours) {
+        if !now.local_modes.intersects(OURS) {
             return;
         }
         let mut held = now.clone();
-        held.local_modes.remove(ours);
+        held.local_modes.remove(OURS);
         held.special_codes[SpecialCodeIndex::VMIN] = 1;
         held.special_codes[SpecialCodeIndex::VTIME] = 0;
         self.before.get_or_insert(now);
@@ -90,6 +94,22 @@ impl Keyboard {
 impl Drop for Keyboard {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Puts a terminal right that one of us has left as it was at a question. It is told by what we leave alone: whoever wants a
+/// raw terminal turns signals and line ends off too.
+fn mend() {
+    let stdin = rustix::stdio::stdin();
+    let Some(mut now) = rustix::termios::tcgetattr(stdin).ok().filter(|_| foreground()) else { return };
+    let alike = now.local_modes.contains(LocalModes::ISIG)
+        && now.input_modes.contains(InputModes::ICRNL)
+        && now.special_codes[SpecialCodeIndex::VMIN] == 1
+        && now.special_codes[SpecialCodeIndex::VTIME] == 0;
+    if alike && !now.local_modes.intersects(OURS) {
+        now.local_modes.insert(OURS);
+        // A terminal that refuses is as it was.
+        let _ = rustix::termios::tcsetattr(stdin, OptionalActions::Now, &now);
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn root(expression: &Expression, scope: &dyn Resolve) -> Result<Jinja
             span: expression.span,
             message: "a secret can only stand alone, not inside an expression".into(),
             hint: Some("Write `${{ secrets.name }}` with nothing around it inside the braces.".into()),
+            withheld: false,
         })?;
         match reference {
             Reference::Input(_, name) => inputs.insert(name, value),
@@ -60,7 +61,7 @@ pub(super) fn to_jinja(value: &Value) -> Option<Jinja> {
 
 fn to_jinja_without(value: &Value, withheld: &[(&Value, &Withheld)]) -> Option<Jinja> {
     if let Some((_, withheld)) = withheld.iter().find(|(place, _)| std::ptr::eq(*place, value)) {
-        return Some(filters::fail(withheld.reason.clone(), Some(withheld.hint.clone())).into());
+        return Some(filters::withhold(withheld).into());
     }
     let to_jinja = |value: &Value| to_jinja_without(value, withheld);
     Some(match value {

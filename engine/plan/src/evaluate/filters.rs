@@ -10,6 +10,7 @@ use regex::RegexBuilder;
 use runbook_step::{Value, format_duration};
 
 use super::conversion;
+use crate::model::Withheld;
 
 /// Work that one expression may do; a unit is an instruction, or 64 bytes of data.
 const FUEL: u64 = 200_000;
@@ -103,13 +104,16 @@ fn build() -> Environment<'static> {
     env
 }
 
-/// Words that an error carries beside its message.
+/// What an error carries beside its message.
 #[derive(Debug)]
-struct Hint(String);
+struct Hint {
+    text: String,
+    withheld: bool,
+}
 
 impl std::fmt::Display for Hint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -118,9 +122,15 @@ impl std::error::Error for Hint {}
 pub(super) fn fail(message: String, hint: Option<String>) -> Error {
     let error = Error::new(ErrorKind::InvalidOperation, message);
     match hint {
-        Some(hint) => error.with_source(Hint(hint)),
+        Some(text) => error.with_source(Hint { text, withheld: false }),
         None => error,
     }
+}
+
+/// What stands in place of a value that nobody may read.
+pub(super) fn withhold(Withheld { reason, hint, .. }: &Withheld) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason.clone())
+        .with_source(Hint { text: hint.clone(), withheld: true })
 }
 
 /// The work that an expression without a value took. The engine does not say, so it is a guess: all that it may take where
@@ -129,26 +139,34 @@ pub(super) fn work_of_failure(error: &Error) -> u64 {
     if error.kind() == ErrorKind::OutOfFuel { FUEL } else { FUEL / 10 }
 }
 
-/// An error of the engine in our words: message and hint.
-pub(super) fn explain(error: &Error) -> (String, Option<String>) {
+/// An error of the engine in our words.
+pub(super) struct Explained {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// It is that of [`withhold`].
+    pub(super) withheld: bool,
+}
+
+pub(super) fn explain(error: &Error) -> Explained {
     if error.kind() == ErrorKind::OutOfFuel {
-        return (
-            "the expression takes too much work".into(),
-            Some("Compute less here, or do it in a step.".into()),
-        );
+        return Explained {
+            message: "the expression takes too much work".into(),
+            hint: Some("Compute less here, or do it in a step.".into()),
+            withheld: false,
+        };
     }
     let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if let Some(Hint(hint)) = cause.downcast_ref::<Hint>() {
-            return (message, Some(hint.clone()));
+        if let Some(Hint { text, withheld }) = cause.downcast_ref::<Hint>() {
+            return Explained { message, hint: Some(text.clone()), withheld: *withheld };
         }
         if let Some(inner) = cause.downcast_ref::<Error>().and_then(Error::detail) {
             message = format!("{message}: {inner}");
         }
         source = cause.source();
     }
-    (message, None)
+    Explained { message, hint: None, withheld: false }
 }
 
 /// A lookup that must find something. `path` is how the base is written.

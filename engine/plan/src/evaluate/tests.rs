@@ -186,6 +186,56 @@ fn what_is_withheld_is_an_error_wherever_it_is_used() {
     }
 }
 
+/// The same, for people.
+struct Telling;
+
+impl Resolve for Telling {
+    fn resolve(&self, reference: &Reference) -> Result<Value, EvalError> {
+        Withholding.resolve(reference)
+    }
+
+    fn withheld(&self, reference: &Reference) -> Vec<Withheld> {
+        Withholding.withheld(reference)
+    }
+
+    fn stand_in(&self) -> Option<&'static str> {
+        Some("(hidden)")
+    }
+}
+
+#[test]
+fn people_are_told_what_is_handed_on_and_not_what_is_computed() {
+    let tell = |source: &str| Template::Expr(expression(source)).evaluate(&Telling);
+    for (source, wanted) in [
+        ("steps.target.outputs.json.token", "***"),
+        ("steps.target.outputs['json'].token | default('none')", "***"),
+        ("'it is ' ~ (steps.target.outputs.colour | string | trim)", "it is blue"),
+        ("steps.target.outputs.json | tojson", r#"{"id":7,"token":"***"}"#),
+        ("steps.target.each | map(attribute='outputs.colour') | join(', ')", "***, ***"),
+        ("steps.target.status | upper", "DONE"),
+        ("steps.target.outputs.colour == 'blue'", "(hidden)"),
+        ("'yes' if steps.target.outputs.colour == 'blue' else 'no'", "(hidden)"),
+        ("steps.target.outputs.colour | upper", "(hidden)"),
+        ("environment.vars.urls[steps.target.outputs.colour]", "(hidden)"),
+        ("steps.target.each | map('length') | join", "(hidden)"),
+    ] {
+        assert_eq!(tell(source), Ok(text(wanted)), "{source}");
+    }
+    let error = tell("steps.target.outputs.json.tokn | default(steps.target.outputs.json.id.x)").unwrap_err();
+    assert!(!error.withheld, "{error:?}");
+}
+
+#[test]
+fn what_an_expression_would_read_of_what_is_withheld() {
+    let withheld = |source: &str| expression(source).withheld(&Withholding).map(|error| error.message);
+    let one = Some("`outputs.colour` is withheld".to_owned());
+    assert_eq!(withheld("'a' if inputs.on else steps.target.outputs.colour"), one);
+    assert_eq!(withheld("steps.target.outputs.colour | default('a')"), one);
+    assert_eq!(withheld("steps.target.outputs.json.id + inputs.count"), None);
+    assert_eq!(withheld("inputs.nothing"), None);
+    assert_eq!(expression("(inputs.on or steps.a.x) and inputs.on").paths(), ["inputs.on", "steps.a.x"]);
+}
+
 #[test]
 fn what_an_item_of_a_list_lacks_is_an_error_unless_it_is_covered() {
     let list = "[{'k': 1, 'o': {'v': 2}}, {'k': 3, 'o': {}}]";

@@ -6,7 +6,7 @@ use minijinja::machinery::ast::{CallArg, Expr as Tree};
 use minijinja::machinery::parse_expr;
 use runbook_step::Value;
 
-use crate::model::{Expression, Invocation, Resolve, Template};
+use crate::model::{EvalError, Expression, Invocation, Resolve, Template};
 
 /// The longest value, in characters, and the most names that are shown.
 const LONGEST: usize = 60;
@@ -21,6 +21,27 @@ impl Invocation {
             collect(name.clone(), template, scope, &mut written);
         }
         written
+    }
+}
+
+impl Expression {
+    /// The names that it reads with their attributes, such as `steps.a.outputs.url`, each once, in the order of the text.
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        if let Ok(tree) = parse_expr(&self.source) {
+            paths_in(&tree, &mut paths, 0);
+        }
+        paths
+    }
+
+    /// Why a name that it reads has no value: it is withheld.
+    pub fn withheld(&self, scope: &dyn Resolve) -> Option<EvalError> {
+        if self.refs.iter().all(|reference| scope.withheld(reference).is_empty()) {
+            return None;
+        }
+        let alone = |path| Expression { source: path, ..self.clone() };
+        let errors = self.paths().into_iter().filter_map(|path| alone(path).evaluate(scope).err());
+        errors.into_iter().find(|error| error.withheld)
     }
 }
 
@@ -42,12 +63,8 @@ fn collect(place: String, template: &Template, scope: &dyn Resolve, written: &mu
 }
 
 fn show(expression: &Expression, scope: &dyn Resolve) -> String {
-    let mut paths: Vec<String> = Vec::new();
-    if let Ok(tree) = parse_expr(&expression.source) {
-        paths_in(&tree, &mut paths, 0);
-    }
-    let values: Vec<String> = paths
-        .iter()
+    let values: Vec<String> = (expression.paths())
+        .into_iter()
         .take(MOST_NAMES)
         .filter_map(|path| {
             let alone = Expression { source: path.clone(), ..expression.clone() };
@@ -118,7 +135,7 @@ fn paths_in(tree: &Tree<'_>, paths: &mut Vec<String>, depth: u32) {
     }
 }
 
-fn argument<'a, 's>(arg: &'a CallArg<'s>) -> &'a Tree<'s> {
+pub(super) fn argument<'a, 's>(arg: &'a CallArg<'s>) -> &'a Tree<'s> {
     match arg {
         CallArg::Pos(tree)
         | CallArg::Kwarg(_, tree)

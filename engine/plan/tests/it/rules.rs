@@ -452,8 +452,35 @@ steps:
     main:5:29 warning E612 no file matches `none/*` ⟨"none/*"⟩
         `*` stays within a folder, `**` goes through all below; from this file's folder.
     "#);
-    let pinned = project.plan().pinned.into_keys().collect::<Vec<_>>().join(" ");
+    let pinned = project.plan().pinned.keys().cloned().collect::<Vec<_>>().join(" ");
     insta::assert_snapshot!(pinned, @"a.txt deep/b.txt deep/check tool");
+}
+
+/// `type: file` is a file of the project, stored with the plan, whatever a step then does with its path.
+#[test]
+fn an_input_that_is_a_file_is_there_and_pinned() {
+    let project = Project::new(
+        "
+inputs:
+  config: {type: file, default: conf/a.conf}
+  more: {type: list, of: file, default: [conf/b.conf]}
+  parts: {type: map, fields: {one: file, text: string}, default: {one: conf/c.conf, text: none}}
+  alert: {type: file, required: false}
+steps: [{uses: look, with: {at: \"${{ inputs.config }}\"}}]
+",
+    )
+    .file("conf/a.conf", "a")
+    .file("conf/b.conf", "b")
+    .file("conf/d.conf", "d");
+    let given = project.clone().file("conf/c.conf", "c").input("config", "conf/d.conf");
+    let pinned = given.plan().pinned.keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(pinned, "conf/b.conf conf/c.conf conf/d.conf");
+    insta::assert_snapshot!(project.input("alert", "../alert").faults(), @r"
+    main:7:66 E601 `conf/c.conf`: no such file ⟨{⟩
+        A path is relative to the file that it stands in.
+    -i alert:1:7 E602 `../alert` leaves the project ⟨../alert⟩
+        The project is the nearest folder with a `runbook.toml`, else the runbook's own: put one above both.
+    ");
 }
 
 #[test]

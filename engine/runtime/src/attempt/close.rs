@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use runbook_kernel::TaskId;
-use runbook_plan::{Template, Work};
-use runbook_step::{Map, Value};
+use runbook_plan::{EvalError, Reference, Resolve, Template, Work};
+use runbook_step::{Map, Path, Value};
 use runbook_wire::Body;
 use serde_json::Value as Json;
 
@@ -18,7 +18,7 @@ impl Attempts {
     pub(crate) fn close(&self, view: View<'_>, task: TaskId, attempt: u32) -> Body {
         let name = view.name(task);
         let computed = match view.plan.nodes.get(index(task.node)) {
-            None => Ok(Map::new()),
+            None => Ok(Computed::default()),
             Some(node) => {
                 let case = view.facts.task(task).and_then(|facts| facts.case);
                 let outputs = match (&node.work, case) {
@@ -27,12 +27,18 @@ impl Attempts {
                     }
                     _ => &node.outputs,
                 };
-                compute(view, &view.at(task), outputs)
+                compute(view, task, outputs)
             }
         };
         let mask = &self.shared.mask;
         let (kept, why) = match computed {
-            Ok(outputs) => (outcome::masked(&outputs, mask), None),
+            Ok(Computed { outputs, masked }) => {
+                let mut kept = outcome::masked(&outputs, mask);
+                kept.masked.extend(masked);
+                kept.masked.sort_unstable();
+                kept.masked.dedup();
+                (kept, None)
+            }
             Err(unready) => (Kept::default(), Some(failure(unready.kind, unready.message, unready.hint))),
         };
         let failure = why.map(|why| outcome::masked_failure(why, mask));
@@ -43,32 +49,65 @@ impl Attempts {
     pub(crate) fn run_outputs(&self, view: View<'_>) -> (BTreeMap<String, Json>, BTreeMap<String, String>) {
         let place = view.outside();
         let (mut outputs, mut why) = (Map::new(), BTreeMap::new());
-        for output in &view.plan.outputs {
-            let value = compute_one(view, &place, output).unwrap_or_else(|unready| {
-                why.insert(output.0.clone(), outcome::message(&unready.message, &self.shared.mask));
+        for (name, template) in &view.plan.outputs {
+            let value = recordable(view, name, template.evaluate(&place)).unwrap_or_else(|unready| {
+                why.insert(name.clone(), outcome::message(&unready.message, &self.shared.mask));
                 Value::Null
             });
-            outputs.insert(output.0.clone(), value);
+            outputs.insert(name.clone(), value);
         }
         (outcome::masked(&outputs, &self.shared.mask).outputs, why)
     }
 }
 
-fn compute(view: View<'_>, place: &Place<'_>, outputs: &[(String, Template)]) -> Result<Map, Unready> {
-    let one = |output: &(String, Template)| Ok((output.0.clone(), compute_one(view, place, output)?));
-    outputs.iter().map(one).collect()
+/// The outputs of a group.
+#[derive(Default)]
+struct Computed {
+    outputs: Map,
+    /// Where they hand on what was hidden in an output: that is no data either, for whoever reads it there.
+    masked: Vec<String>,
 }
 
-fn compute_one(
-    view: View<'_>,
-    place: &Place<'_>,
-    (name, template): &(String, Template),
-) -> Result<Value, Unready> {
-    let value = template.evaluate(place).map_err(|error| Unready::of_eval(view.plan, &error))?;
+fn compute(view: View<'_>, task: TaskId, outputs: &[(String, Template)]) -> Result<Computed, Unready> {
+    let place = view.at(task);
+    let mut computed = Computed::default();
+    for (name, template) in outputs {
+        let value = match template.evaluate(&place) {
+            Err(error) if error.withheld => {
+                computed.masked.extend(handed_on(&place, name, template).iter().map(ToString::to_string));
+                recordable(view, name, template.evaluate(&view.at(task).telling()))
+            }
+            value => recordable(view, name, value),
+        };
+        computed.outputs.insert(name.clone(), value?);
+    }
+    Ok(computed)
+}
+
+/// Where in an output there is what its template hands on of what is withheld: all of it, unless it is another output as it
+/// is.
+fn handed_on(place: &Place<'_>, name: &str, template: &Template) -> Vec<Path> {
+    let whole = Path::default().name(name);
+    let inside = || {
+        let Template::Expr(expression) = template else { return None };
+        let [reference @ Reference::Step { id, .. }] = expression.refs.as_slice() else { return None };
+        let other: Path = expression.source.strip_prefix(&format!("steps.{id}."))?.parse().ok()?;
+        let withheld = place.withheld(reference);
+        let inside: Vec<Path> = withheld.iter().filter_map(|withheld| withheld.at.from(&other)).collect();
+        (!inside.is_empty()).then_some(inside)
+    };
+    match inside() {
+        Some(inside) => inside.iter().map(|below| whole.clone().join(below)).collect(),
+        None => vec![whole],
+    }
+}
+
+fn recordable(view: View<'_>, name: &str, value: Result<Value, EvalError>) -> Result<Value, Unready> {
+    let value = value.map_err(|error| Unready::of_eval(view.plan, &error))?;
     if value.has_secret() {
         return Err(Unready::invalid(format!("output `{name}` holds a secret, and outputs are recorded")));
     }
-    let json = BTreeMap::from([(name.clone(), value.to_json())]);
+    let json = BTreeMap::from([(name.to_owned(), value.to_json())]);
     keepable(&json, MOST_OUTPUT).map_err(|why| Unready::invalid(format!("its outputs {why}")))?;
     Ok(value)
 }

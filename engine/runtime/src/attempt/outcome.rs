@@ -59,6 +59,8 @@ pub(super) struct Ended {
     pub(super) effect: Effect,
     /// Why it was told to stop, if it was.
     pub(super) cancelled: Option<Cancelled>,
+    /// What its undo reads of its outputs.
+    pub(super) undo_reads: Vec<Path>,
 }
 
 impl Ended {
@@ -127,6 +129,8 @@ impl Ended {
             Err(_) => kept = Kept::default(),
             Ok(()) => {}
         }
+        let warnings = [warning, self.undo_without(&kept.masked).filter(|_| result == Ending::Done)];
+        let warning = warnings.into_iter().flatten().collect::<Vec<_>>().join("; ");
         Ok(Body::Ended {
             task: self.task.clone(),
             attempt: self.attempt,
@@ -134,10 +138,22 @@ impl Ended {
             outputs: kept.outputs,
             masked: kept.masked,
             note: note.map(|text| message(&text, mask)),
-            warning: warning.map(|text| message(&text, mask)),
+            warning: (!warning.is_empty()).then(|| message(&warning, mask)),
             failure: why.map(|why| masked_failure(why, mask)),
             log: log.summary(),
         })
+    }
+
+    /// That the undo will not be able to run, if it reads what was hidden: people had better know it before they need it.
+    fn undo_without(&self, masked: &[String]) -> Option<String> {
+        let read = |place: &&String| {
+            let place: Path = place.parse().unwrap_or_default();
+            self.undo_reads.iter().any(|read| read.meets(&place))
+        };
+        let place = masked.iter().find(read)?;
+        Some(format!(
+            "its undo reads output `{place}`, in which a secret was hidden: it has to be undone by hand"
+        ))
     }
 
     fn failed(&self, result: Ending, kind: FailureKind, text: String, log: &LogFile, mask: &Mask) -> Body {

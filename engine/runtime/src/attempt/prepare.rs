@@ -9,7 +9,7 @@ use runbook_step::{Call, FailureKind, Map, Value};
 use runbook_wire::{Body, Task};
 use serde_json::Value as Json;
 
-use super::{Answer, Attempts, Log, Ready, Unready, check, keepable, outcome, render, to_json};
+use super::{Answer, Attempts, Log, Ready, Unready, check, keepable, outcome, render, to_json, undo};
 use crate::cancel::Cancel;
 use crate::facts::index;
 use crate::resolve::{View, WithItem};
@@ -55,6 +55,9 @@ impl Attempts {
         {
             let reason = format!("`when: {}` is false", when.source);
             return Ok(Next::Body(Box::new(Body::Skipped { task: view.name(task), attempt, reason })));
+        }
+        if first {
+            undo::can_run(view, task)?;
         }
         self.gates(view, task).closed(&view.name(task), attempt).map_or_else(
             || match &node.work {
@@ -225,7 +228,7 @@ impl Attempts {
         if matches!(template, Template::Const(_)) {
             return None;
         }
-        let value = template.evaluate(&view.at(task)).ok()?;
+        let value = template.evaluate(&view.at(task).telling()).ok()?;
         Some(outcome::message(&value.to_string(), &self.shared.mask))
     }
 
@@ -236,7 +239,7 @@ impl Attempts {
         task: TaskId,
         node: &PlanNode,
     ) -> Result<BTreeMap<String, Json>, Unready> {
-        let place = view.at(task);
+        let place = view.at(task).telling();
         let eval = |template: &Template| {
             let value = template.evaluate(&place).map_err(|error| Unready::of_eval(view.plan, &error))?;
             Ok::<Json, Unready>(value.to_json())

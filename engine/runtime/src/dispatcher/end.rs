@@ -201,7 +201,7 @@ impl Dispatcher<'_> {
         let only_people = self.timers.iter().all(|timer| match timer.purpose {
             TimerPurpose::Retry | TimerPurpose::Wait => false,
             TimerPurpose::Poll(probe) => matches!(probe, runbook_kernel::Probe::Guard(_)),
-            TimerPurpose::GiveUp(probe) => probe.is_none(),
+            TimerPurpose::GiveUp(probe) => probe.is_none() || self.held.waits_for_a_program(timer.task),
             TimerPurpose::Deadline | TimerPurpose::Timeout => true,
         });
         only_people

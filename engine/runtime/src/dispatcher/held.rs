@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use runbook_kernel::{Command, TaskId};
+use runbook_kernel::{Command, Probe, TaskId};
 use runbook_plan::Work;
 
 use super::Dispatcher;
+use super::jobs::task_of;
 use crate::facts::index;
 
 /// What is held back.
@@ -13,7 +14,7 @@ use crate::facts::index;
 pub(super) struct Held {
     /// Until this event is on disk.
     barred: VecDeque<(u64, Command)>,
-    /// Steps whose program is not what was planned, and what is to be said of it.
+    /// Steps and checks whose program is not what was planned, and what is to be said of it.
     changed: Vec<(Command, String)>,
 }
 
@@ -49,6 +50,11 @@ impl Held {
         self.barred.remove(at).map(|(_, command)| command)
     }
 
+    /// Whether this task waits for a program.
+    pub(super) fn waits_for_a_program(&self, task: TaskId) -> bool {
+        self.changed.iter().any(|(command, _)| task_of(*command) == Some(task))
+    }
+
     /// Why steps wait for a program, if any does.
     pub(super) fn changed(&self) -> Option<String> {
         let reasons: Vec<&str> = self.changed.iter().map(|(_, reason)| reason.as_str()).collect();
@@ -57,16 +63,26 @@ impl Held {
 }
 
 impl Dispatcher<'_> {
-    /// Starts what prepares a step, unless its program is not what was planned any more.
+    /// Starts what prepares a step, or one of its checks, unless its program is not what was planned any more.
     pub(super) fn start_or_hold(&mut self, command: Command, task: TaskId) {
         let node = &self.plan.nodes[index(task.node)];
         let work = match &node.work {
             Work::Step(invocation) | Work::WaitUntil(invocation) => Some(invocation),
             _ => None,
         };
-        // Those of its checks too: a check that cannot look would fail what it looks at.
-        let calls = work.into_iter().chain(&node.verify).chain(&node.verify_not_done).chain(&node.guards);
-        let programs = calls.flat_map(|invocation| invocation.programs.iter().map(String::as_str));
+        let calls: Vec<_> = match command {
+            Command::Check { probe: Probe::Until, .. } => work.into_iter().collect(),
+            Command::Check { probe: Probe::Verify, .. } => node.verify.iter().chain(work).take(1).collect(),
+            Command::Check { probe: Probe::NotDone, .. } => node.verify_not_done.iter().collect(),
+            // What it guards goes on meanwhile: a guard that cannot look has to trip.
+            Command::Check { probe: Probe::Guard(_), .. } => Vec::new(),
+            // Those of its checks too: a check that cannot look would fail what it looks at.
+            _ => (work.into_iter().chain(&node.asserts))
+                .chain(node.verify.iter().chain(&node.verify_not_done).chain(&node.guards))
+                .collect(),
+        };
+        let programs =
+            calls.into_iter().flat_map(|invocation| invocation.programs.iter().map(String::as_str));
         let changed = self.attempts.shared.pinned.first_changed(programs);
         let Some(changed) = changed else { return self.start(command) };
         let remedy = changed.remedy(&self.facts.run);

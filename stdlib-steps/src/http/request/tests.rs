@@ -41,6 +41,7 @@ fn what_is_known_after_each_ending() {
         ended(&slow().cancel_at(1, Cancelled::Run), "POST"),
         ended(&status(201), "POST"),
         ended(&status(403), "POST"),
+        ended(&status(406), "POST"),
         ended(&status(409), "POST"),
         ended(&status(500), "POST"),
     ];
@@ -54,6 +55,7 @@ fn what_is_known_after_each_ending() {
     unknown cancelled POST http://shop/orders: cancelled before an answer came
     done
     not_done http:403 POST http://shop/orders: status = 403, wanted 2xx, saying `{"error": "not now"}`
+    failed http:406 POST http://shop/orders: status = 406, wanted 2xx, saying `{"error": "not now"}`
     failed http:409 POST http://shop/orders: status = 409, wanted 2xx, saying `{"error": "not now"}`
     failed http:500 POST http://shop/orders: status = 500, wanted 2xx, saying `{"error": "not now"}`
     "#);

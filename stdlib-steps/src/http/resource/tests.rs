@@ -201,6 +201,32 @@ fn undo_never_overwrites_what_somebody_else_did() {
 }
 
 #[test]
+fn what_was_changed_since_it_was_recorded_is_not_overwritten() {
+    let server = Server::with(json!({"colour": "blue", "owner": "ana"}));
+    let fake = server.fake();
+    let call = prepared(&fake, &call(json!({"desired": {"colour": "green"}})));
+    server.set(Some(json!({"colour": "red", "owner": "ana"})));
+    insta::assert_snapshot!(told(&fake.block_on(Resource.run(&call, &fake))), @r#"not_done error http://router/live is {"colour":"red"}, and was {"colour":"blue"} when this step looked at it (look at `colour`); it was not touched, because its undo could not put back what is there now"#);
+    assert_eq!(server.value(), json!({"colour": "red", "owner": "ana"}));
+    // What the step does not change is anybody's.
+    server.set(Some(json!({"colour": "blue", "owner": "ben"})));
+    for _ in 0..2 {
+        assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::Done(_)));
+        assert_eq!(server.value()["colour"], "green");
+        assert_eq!(server.value()["owner"], "ben");
+    }
+    // What somebody else has made meanwhile would be deleted by the undo.
+    server.set(None);
+    let call = prepared(&fake, &call);
+    server.set(Some(json!({"owner": "ben"})));
+    assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::NotDone(_)));
+    server.set(None);
+    for _ in 0..2 {
+        assert!(matches!(fake.block_on(Resource.run(&call, &fake)), Outcome::Done(_)));
+    }
+}
+
+#[test]
 fn an_undo_that_leaves_a_field_behind_is_not_done() {
     let server = Server::with(json!({"keep": 1}));
     // It takes `null` for a value.
@@ -361,6 +387,64 @@ fn an_accepted_change_that_does_not_show_is_a_failure() {
     let fake = deaf(1).cancel_at(700, Cancelled::Timeout);
     insta::assert_snapshot!(told(&fake.block_on(Resource.run(&call, &fake))), @r#"failed timeout http://router/live was accepted, but it is {"colour":"blue"}, wanted {"colour":"green"}"#);
     assert!(matches!(fake.block_on(Resource.verify(&call, &fake)), Verdict::Unknown(_)));
+}
+
+/// An answer that only accepts is waited for once, also where a replacement would have to be proven.
+#[test]
+fn what_was_only_accepted_is_waited_for_once() {
+    let fake = Fake::new().on_http(|request| match request.method.as_str() {
+        "GET" => response(200, "{\"version\": \"v1\", \"behaviour\": \"slow\"}"),
+        _ => response(202, ""),
+    });
+    let ran = |version: &str| {
+        let wish = json!({"desired": {"version": version}, "replace": true, "within": "3s"});
+        let call = prepared(&fake, &call(wish));
+        let before = fake.elapsed_ms();
+        let told = told(&fake.block_on(Resource.run(&call, &fake)));
+        (told, fake.elapsed_ms() - before)
+    };
+    let (told, took) = ran("v2");
+    insta::assert_snapshot!(told, @r#"failed check http://router/live was accepted, but it is {"behaviour":"slow","version":"v1"}, wanted {"version":"v2"} (after 3s)"#);
+    assert!(took <= 3_000, "{took}");
+    let (told, took) = ran("v1");
+    insta::assert_snapshot!(told, @r#"done was {"version":"v1"} already"#);
+    assert!(took <= 3_000, "{took}");
+}
+
+#[test]
+fn a_number_that_could_not_be_sent_back_is_not_touched() {
+    const LONG: &str = r#"{"id": 18446744073709551616, "tags": [{"n": 99999999999999999999}], "text": "18446744073709551616", "colour": "blue"}"#;
+    let fake = Fake::new().on_http(|request| match request.method.as_str() {
+        "GET" => response(200, LONG),
+        other => panic!("{other}"),
+    });
+    let said = |wish: serde_json::Value| match fake.block_on(Resource.prepare(&call(wish), &fake)) {
+        Ok(_) => "fine".to_owned(),
+        Err(failure) => failure.message,
+    };
+    let patched = |desired| json!({"desired": desired, "method": "PATCH"});
+    let refused = [
+        said(json!({"desired": {"colour": "green"}})),
+        said(json!({"desired": {"colour": "green"}, "replace": true})),
+        said(json!({"absent": true})),
+        said(patched(json!({"id": 5}))),
+        said(patched(json!({"tags": []}))),
+    ];
+    insta::assert_snapshot!(refused.join("\n"), @"
+    http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed
+    http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed
+    http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed
+    http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed
+    http://router/live: `tags[0].n` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed
+    ");
+    assert_eq!(said(patched(json!({"colour": "green", "text": "a"}))), "fine");
+    // It has come there since it was looked at.
+    let before = State::Is(Map::from([("colour".into(), "blue".into())])).to_value();
+    let late = Call { prepared: before, ..call(json!({"desired": {"colour": "green"}})) };
+    insta::assert_snapshot!(told(&fake.block_on(Resource.run(&late, &fake))), @"not_done invalid http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed");
+    let before = State::Is(Map::from([("colour".into(), "green".into())])).to_value();
+    let late = Call { prepared: before, ..call(json!({"desired": {"colour": "blue"}})) };
+    insta::assert_snapshot!(told(&fake.block_on(Resource.undo(&late, &fake))), @"not_done invalid http://router/live: `id` is a whole number beyond 64 bits, which cannot be sent back as it is; nothing was changed");
 }
 
 #[test]

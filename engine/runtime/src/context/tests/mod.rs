@@ -54,7 +54,7 @@ impl World {
                 "PATH".into(),
                 environment["PATH".as_ref() as &std::ffi::OsStr].clone(),
             )]),
-            pinned: Pinned::new(folder.path().to_owned(), BTreeMap::new(), BTreeMap::new()),
+            pinned: Pinned::new(folder.path().to_owned(), Arc::default(), BTreeMap::new()),
             logs: folder.path().to_owned(),
             outputs: folder.path().to_owned(),
             patience: Patience { grace: LONG, killed: LONG, linger: LONG, drain: LONG },
@@ -469,7 +469,7 @@ async fn a_script_whose_program_was_changed_does_not_start() {
     world.context.programs = vec!["five.sh".into()];
     let shared = Arc::get_mut(&mut world.context.shared).unwrap();
     let planned = BTreeMap::from([("five.sh".into(), b"echo five".to_vec())]);
-    shared.pinned = Pinned::new(shared.root.clone(), planned, BTreeMap::new());
+    shared.pinned = Pinned::new(shared.root.clone(), Arc::new(planned), BTreeMap::new());
     let script = json!({"script": "bash five.sh"});
     assert_eq!(world.told("run", script.clone()).await, "done");
     std::fs::write(&program, "echo six").unwrap();
