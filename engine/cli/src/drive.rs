@@ -68,7 +68,7 @@ pub(crate) fn new_detached(
     let run = in_runtime(create)?;
     detach(&run, global)?;
     output::data_line(&run)?;
-    output::line_to_stderr(&format!("detached; follow it with: runbook watch {run}"));
+    output::next_to_stderr(&format!("detached; follow it with: runbook watch {run}"), global);
     Ok(Exit::SUCCESS)
 }
 
@@ -128,6 +128,7 @@ async fn drive(
         outline,
         history,
         mode: Mode::of(global),
+        style: output::style(global),
         colour: output::coloured_stderr(global),
         clock: runbook_runtime::Clock::system(),
         drives: true,

@@ -156,10 +156,14 @@ fn given(text: &str) -> Result<Given, CommandError> {
             CommandError::usage(format!("-i {text}: there is no `=`")).hint(format!("-i {text}=VALUE"))
         );
     };
-    let origin = format!("-i {name}");
-    let value = match value.strip_prefix('@') {
-        Some(path) => GivenValue::Json(from_file(name, path)?),
-        None => GivenValue::Text(value.to_owned()),
+    let plain = format!("-i {name}");
+    let (origin, value) = match value.strip_prefix('@') {
+        // What came out of a pipe cannot be read a second time: who runs it again gives the value itself.
+        Some(path) if Path::new(path).is_file() => {
+            (format!("-i {text}"), GivenValue::Json(from_file(name, path)?))
+        }
+        Some(path) => (plain, GivenValue::Json(from_file(name, path)?)),
+        None => (plain, GivenValue::Text(value.to_owned())),
     };
     Ok(Given { name: name.to_owned(), value, origin })
 }

@@ -18,6 +18,7 @@ mod render;
 pub mod report;
 pub mod required;
 mod run;
+mod shell;
 mod summary;
 mod timeline;
 mod tree;
@@ -33,6 +34,7 @@ pub use run::{
     Attempt, Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, ProbeState, Question, Run,
     Sample, Shape, TaskState,
 };
+pub use shell::{quote, with_state};
 pub use summary::{Brought, Counts, Failed, Next, Summary, first_failure, logs, next, place, undo_text, who};
 pub use timeline::{Said, Timeline, Weight};
 pub use tree::{Forward, Node, Rollback, Status, Tree, Undoing};

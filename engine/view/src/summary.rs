@@ -2,7 +2,9 @@
 
 use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
-use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
+use crate::{
+    Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, shell::quote, tree,
+};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -269,8 +271,9 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
             next.push(one("or go on with it", format!("runbook resume {holder}")));
         }
         next.push(one("what holds the lock", format!("runbook show {holder}")));
-        let again =
-            run.created.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
+        let over = matches!(tree.forward, Forward::Locked | Forward::Skipped);
+        // What came out of a pipe is not there a second time.
+        let again = run.created.as_ref().filter(|created| over && created.file != "-");
         if let Some(created) = again {
             let environment = created.environment.iter().flat_map(|name| ["-e", name.as_str()]);
             let words = std::iter::once(created.file.as_str())
@@ -381,16 +384,6 @@ pub(crate) fn roles(entry: &Entry) -> String {
 /// The command that shows what a step printed.
 pub fn logs(run: &str, path: &str) -> String {
     format!("runbook logs {run} {}", quote(path))
-}
-
-/// A text as one word of a shell command.
-pub(crate) fn quote(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@%+=,".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
 }
 
 fn one(what: &str, command: String) -> Next {

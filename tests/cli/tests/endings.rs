@@ -158,14 +158,10 @@ fn what_is_printed_at_a_held_lock_runs_as_it_is_printed() {
     bed.runbook(&exec).expect(24);
     let first = bed.newest_run();
     let ran = bed.runbook(&exec).expect(30);
-    let command = |what: &str| {
-        let mut lines = ran.stderr.lines().map(str::trim);
-        let found = lines.find_map(|line| line.strip_prefix(what));
-        found.unwrap_or_else(|| panic!("no `{what}` in {}", ran.stderr)).to_owned()
-    };
-    assert_eq!(command("bring back what holds the lock: "), format!("runbook cancel {first}"));
-    bed.hinted(&command("bring back what holds the lock: ")).expect(20);
-    bed.hinted(&command("run it again: ")).expect(24);
+    let command = |what: &str| ran.command(what);
+    assert_eq!(command("bring back what holds the lock"), format!("runbook cancel {first}"));
+    bed.hinted(&command("bring back what holds the lock")).expect(20);
+    bed.hinted(&command("run it again")).expect(24);
     let created = &bed.events(&bed.newest_run())[0];
     assert_eq!(created["inputs"]["who"], "it's $HOME");
     assert_eq!(created["inputs"]["tags"], serde_json::json!(["a b"]));

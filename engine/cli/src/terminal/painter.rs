@@ -16,14 +16,13 @@ use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
-use crate::{history, host, output};
+use crate::{history, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) struct Painter {
     run: Run,
-    style: Style,
     setting: Setting,
     replies: Queue,
     /// To be cleared when an INT has been heard.
@@ -58,7 +57,6 @@ impl Painter {
         }
         Painter {
             run,
-            style: Style { zone: host::zone(), ..Style::default() },
             setting,
             replies,
             heard,
@@ -122,7 +120,7 @@ impl Painter {
     fn record(&mut self, record: &Record) -> bool {
         self.run.apply(record);
         if self.setting.mode == Mode::Lines {
-            for line in runbook_view::lines(&self.run, record, &self.style) {
+            for line in runbook_view::lines(&self.run, record, &self.setting.style) {
                 output::line_to_stderr(&style::text(&line, self.setting.colour));
             }
         }
@@ -136,6 +134,7 @@ impl Painter {
 
     /// A line that stays, above the live tree.
     fn say(&mut self, tone: Tone, text: &str) {
+        let text = runbook_view::with_state(text, self.setting.style.state.as_deref());
         let line = style::text(&Line::of(tone, text), self.setting.colour);
         match self.setting.mode {
             Mode::Live => self.region.print(&format!("{line}\n")),
@@ -151,7 +150,7 @@ impl Painter {
         let (height, width) = terminal_size();
         let below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
         let room = height.saturating_sub(below.len() + 1).max(1);
-        let style = Style { max_lines: Some(room), ..self.style.clone() };
+        let style = Style { max_lines: Some(room), ..self.setting.style.clone() };
         let mut lines = runbook_view::render(&self.run, self.now(), width, &style);
         lines.extend(below);
         let typed = self.asking.as_ref().map(|_| format!("> {}", tail(self.keyboard.typed(), width - 3)));
@@ -166,7 +165,8 @@ impl Painter {
             (_, Some(Asked::Question(put))) => {
                 self.keyboard.begin();
                 let (height, width) = terminal_size();
-                let block = runbook_view::ask(&self.run, &put.question, self.now(), width, &self.style);
+                let block =
+                    runbook_view::ask(&self.run, &put.question, self.now(), width, &self.setting.style);
                 // What is too long to stand below the tree stands above it, whole.
                 if block.len() > height / 2 {
                     self.region.print(&self.text(&block));
@@ -283,10 +283,13 @@ impl Painter {
         }
         // An executor that stopped has recorded why.
         let recorded = matches!(self.run.executor, Executor::Stopped { .. });
-        let reason = self.reason.take().filter(|_| !recorded).map(|reason| Line::of(Tone::Warn, reason));
+        let reason = self.reason.take().filter(|_| !recorded);
+        let reason = reason.map(|reason| {
+            Line::of(Tone::Warn, runbook_view::with_state(&reason, self.setting.style.state.as_deref()))
+        });
         // Whoever executed it does not any more, whether or not that could be recorded.
         let now = Now { executor_alive: Some(false), ..self.now() };
-        let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.style);
+        let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.setting.style);
         let text = self.text(&reason.into_iter().chain(tree).collect::<Vec<Line>>());
         match self.setting.mode {
             Mode::Live => self.region.print(&text),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use runbook_runtime::{Clock, Control};
+use runbook_view::Style;
 use runbook_wire::{Outline, Person, Record, Task};
 
 use super::painter::Painter;
@@ -72,6 +73,7 @@ pub(crate) struct Setting {
     /// Records of earlier executors.
     pub(crate) history: Vec<Record>,
     pub(crate) mode: Mode,
+    pub(crate) style: Style,
     pub(crate) colour: bool,
     pub(crate) clock: Clock,
     /// The run is driven here, whoever looks; else this only watches.

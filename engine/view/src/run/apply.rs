@@ -36,6 +36,7 @@ impl Run {
                 unattended,
                 request,
                 max_parallel,
+                answers_file,
                 ..
             } => {
                 self.created = Some(Created {
@@ -45,7 +46,7 @@ impl Run {
                     plan: plan.clone(),
                     environment: environment.clone(),
                     inputs: inputs.clone(),
-                    options: options(request, *max_parallel),
+                    options: options(request, *max_parallel, answers_file.as_deref()),
                     requester: requester.clone(),
                     semantics: *semantics,
                     version: version.clone(),
@@ -485,21 +486,24 @@ impl Run {
 }
 
 /// What `exec` was given besides the file and the environment, as it would be given again.
-fn options(request: &Value, max_parallel: Option<u32>) -> Vec<String> {
+fn options(request: &Value, max_parallel: Option<u32>, answers: Option<&str>) -> Vec<String> {
     let mut options = Vec::new();
     for given in request["inputs"].as_array().into_iter().flatten() {
         let Some(name) = given["name"].as_str() else { continue };
-        // As text where it was typed; what came from a file is JSON, which is read the same.
+        let file = given["origin"].as_str().and_then(|origin| origin.strip_prefix("-i "));
+        let file = file.filter(|typed| typed.strip_prefix(name).is_some_and(|rest| rest.starts_with("=@")));
+        // As text where it was typed; what else there is, is JSON, which is read the same.
         let value = match (&given["value"]["text"], &given["value"]["json"]) {
             (Value::String(text), _) | (_, Value::String(text)) => text.clone(),
             (_, json) => json.to_string(),
         };
-        options.extend(["-i".to_owned(), format!("{name}={value}")]);
+        options.extend(["-i".to_owned(), file.map_or_else(|| format!("{name}={value}"), str::to_owned)]);
     }
     options.extend((request["strict"] == true).then(|| "--strict".to_owned()));
     if let Some(n) = max_parallel {
         options.extend(["--max-parallel".to_owned(), n.to_string()]);
     }
+    options.extend(answers.into_iter().flat_map(|file| ["--answers".to_owned(), file.to_owned()]));
     options
 }
 
