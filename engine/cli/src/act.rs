@@ -28,11 +28,12 @@ pub(crate) fn on(
     let message = Message { by: host::person(), request };
     let begun = Instant::now();
     let mut in_inbox = None;
+    let mut told = !history::unfinished(run);
     loop {
         let journal = history::writing(global)?;
         if journal.holder(&run.id)?.is_none() {
             drop(journal);
-            if history::unfinished(run) {
+            if !std::mem::replace(&mut told, true) {
                 // Whoever sends an answer may not expect to execute what follows.
                 output::line_to_stderr(&format!(
                     "nobody executes run {}: this command goes on with it, in this shell's environment",

@@ -9,6 +9,7 @@
 mod choices;
 mod exit;
 pub mod graph;
+mod holder;
 pub mod json;
 mod line;
 mod lines;
@@ -26,6 +27,7 @@ mod value;
 
 pub use choices::{Choice, With, answers, choices};
 pub use exit::{exit_code, exit_meaning, standing};
+pub use holder::Holder;
 pub use line::{Line, Span, Tone, clean, wrap};
 pub use lines::lines;
 pub use moment::{Now, Stamp, clock, date_time, length, relative, rfc3339, running, time_of_day};

@@ -266,11 +266,10 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     }
     if let Some(held) = &run.lock_held {
         let holder = &held.holder;
-        if now.holder_unattended {
-            next.push(one("bring back what holds the lock", format!("runbook cancel {holder}")));
-            next.push(one("or go on with it", format!("runbook resume {holder}")));
-        }
-        next.push(one("what holds the lock", format!("runbook show {holder}")));
+        let waits = now.holder.is_some_and(|standing| standing.asks);
+        next.extend(now.holder.into_iter().flat_map(|standing| standing.next(holder)));
+        let what = if waits { "what it waits for" } else { "what holds the lock" };
+        next.push(one(what, format!("runbook show {holder}")));
         let over = matches!(tree.forward, Forward::Locked | Forward::Skipped);
         // What came out of a pipe is not there a second time.
         let again = run.created.as_ref().filter(|created| over && created.file != "-");

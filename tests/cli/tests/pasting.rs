@@ -1,7 +1,5 @@
 //! Commands that are printed are copied from the screen and pasted into a shell.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use runbook_testbed::{Bed, Ran, runbook};
 
 /// What no word of a command survives unquoted, nor on one line of a screen.

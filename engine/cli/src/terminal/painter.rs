@@ -6,7 +6,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use runbook_journal::Journal;
-use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
+use runbook_view::{Executor, Holder, Line, Now, Rollback, Run, Style, Tone, Tree};
 use runbook_wire::{Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
 
@@ -35,6 +35,8 @@ pub(super) struct Painter {
     sent: Option<Asked>,
     interrupt: Interrupt,
     reason: Option<String>,
+    /// How the run stood that holds a lock which is waited for.
+    holder: Option<Holder>,
 }
 
 /// What an INT has led to.
@@ -55,7 +57,7 @@ impl Painter {
         if setting.acts.is_some() {
             keyboard.listen(replies.clone());
         }
-        Painter {
+        let mut painter = Painter {
             run,
             setting,
             replies,
@@ -66,7 +68,10 @@ impl Painter {
             sent: None,
             interrupt: Interrupt::Calm,
             reason: None,
-        }
+            holder: None,
+        };
+        painter.look_at_holder();
+        painter
     }
 
     pub(super) fn paint(mut self, from: &Queued) {
@@ -118,7 +123,11 @@ impl Painter {
     }
 
     fn record(&mut self, record: &Record) -> bool {
+        let held = self.run.lock_held.as_ref().map(|held| held.at);
         self.run.apply(record);
+        if self.setting.mode == Mode::Live && held != self.run.lock_held.as_ref().map(|held| held.at) {
+            self.look_at_holder();
+        }
         if self.setting.mode == Mode::Lines {
             for line in runbook_view::lines(&self.run, record, &self.setting.style) {
                 output::line_to_stderr(&style::text(&line, self.setting.colour));
@@ -202,10 +211,18 @@ impl Painter {
     }
 
     fn now(&self) -> Now {
-        let holder_unattended = self.run.lock_held.is_some()
-            && Journal::open_read_only(&self.setting.state)
-                .is_ok_and(|journal| history::holder_unattended(&journal, &self.run));
-        Now { holder_unattended, ..Now::at(self.setting.clock.wall_ms()) }
+        Now { holder: self.holder, ..Now::at(self.setting.clock.wall_ms()) }
+    }
+
+    /// Looks how the run stands that holds the lock which is waited for. It takes reading the whole of it, so not at each
+    /// redraw: whenever that is another one, and at the end.
+    fn look_at_holder(&mut self) {
+        self.holder = match &self.run.lock_held {
+            Some(_) => Journal::open_read_only(&self.setting.state)
+                .ok()
+                .and_then(|journal| history::holder(&journal, &self.run)),
+            None => None,
+        };
     }
 
     /// Whether there is something to cancel: nothing failed, nothing is being undone.
@@ -287,6 +304,7 @@ impl Painter {
         let reason = reason.map(|reason| {
             Line::of(Tone::Warn, runbook_view::with_state(&reason, self.setting.style.state.as_deref()))
         });
+        self.look_at_holder();
         // Whoever executed it does not any more, whether or not that could be recorded.
         let now = Now { executor_alive: Some(false), ..self.now() };
         let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.setting.style);

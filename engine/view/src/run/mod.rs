@@ -127,7 +127,7 @@ impl LockHeld {
 
     /// The same, with whether its run is under way at the reader's moment.
     pub fn words_at(&self, now: crate::Now) -> String {
-        let left = if now.holder_unattended { ", unfinished: nobody executes it" } else { "" };
+        let left = now.holder.map_or("", crate::Holder::words);
         format!("{}{left}", self.words())
     }
 }
