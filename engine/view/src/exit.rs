@@ -69,7 +69,11 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
         Forward::Skipped => "skipped",
     };
     let rollback = match tree.rollback {
-        Rollback::None => return forward.to_owned(),
+        // Of an item that failed, as some may.
+        Rollback::None => match summary::left_for_good(tree).0.len() {
+            0 => return forward.to_owned(),
+            count => summary::how_many_stay(count),
+        },
         Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
         _ => rolled_back(tree),
     };
@@ -81,9 +85,13 @@ pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
     let (certain, failed) = summary::left_for_good(tree);
     let stay = summary::how_many_stay(certain.len());
     match tree.rollback {
-        Rollback::NothingToUndo if !certain.is_empty() => stay,
+        // Only items that failed, as some may, are undone.
+        Rollback::None | Rollback::NothingToUndo if !certain.is_empty() => stay,
+        Rollback::None => "undone where it failed".to_owned(),
         Rollback::NothingToUndo if !failed.is_empty() => "nothing undone".to_owned(),
-        Rollback::Complete if !certain.is_empty() => format!("{}, {stay}", tree.rollback.words()),
+        Rollback::Complete | Rollback::Declined if !certain.is_empty() => {
+            format!("{}, {stay}", tree.rollback.words())
+        }
         other => other.words().to_owned(),
     }
 }

@@ -10,6 +10,7 @@ mod undoing;
 
 pub(crate) use reach::dependents;
 pub(crate) use settle::batch_sizes;
+pub(crate) use undoing::has_effect;
 
 use runbook_wire::{About, Entry, EntryKind};
 
