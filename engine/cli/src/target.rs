@@ -11,6 +11,7 @@ use crate::args::Global;
 use crate::complete;
 use crate::diagnostics::{self, Tally};
 use crate::error::{CommandError, Exit};
+use crate::host;
 use crate::project::Project;
 
 /// Which runbook, where, with what.
@@ -49,8 +50,14 @@ impl Target {
         let mut inputs =
             self.inputs.iter().map(|text| given(text)).collect::<Result<Vec<Given>, CommandError>>()?;
         inputs.extend(more);
-        let request =
-            Request { file, environment: environment.clone(), inputs, strict: self.strict, incomplete };
+        let request = Request {
+            file,
+            environment: environment.clone(),
+            inputs,
+            strict: self.strict,
+            incomplete,
+            requester: (!incomplete).then(|| host::person().name),
+        };
         let planned = runbook_plan::plan(&request, &loader, &runbook_stdlib::registry());
         Ok(Planned { planned, root, environment: environment.map(|e| e.name) })
     }
