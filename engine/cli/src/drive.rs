@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use runbook_plan::Plan;
 use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Refusal};
+use runbook_view::Held;
 use runbook_wire::{Message, Record, Request, Task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -172,6 +173,11 @@ impl Observer for ToScreen {
 
     fn output(&mut self, task: &Task, line: &LogLine<'_>) {
         let _ = self.0.offer(Shown::Output { path: task.path.clone(), text: line.text.to_owned() });
+    }
+
+    fn held(&mut self, task: &Task, why: &str, digest: Option<&str>) {
+        let held = Held { why: why.to_owned(), digest: digest.map(str::to_owned) };
+        let _ = self.0.send(Shown::Held { task: task.clone(), held });
     }
 
     fn warning(&mut self, text: &str) {

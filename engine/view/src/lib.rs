@@ -33,8 +33,8 @@ pub use lines::lines;
 pub use moment::{Now, Stamp, clock, date_time, length, relative, rfc3339, running, time_of_day};
 pub use render::{Style, ask, mark, render, trend};
 pub use run::{
-    Attempt, Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, ProbeState, Question, Run,
-    Sample, Shape, TaskState,
+    Attempt, Created, Executor, Finished, Given, Held, Item, Key, Lock, LockHeld, Phase, ProbeState,
+    Question, Run, Sample, Shape, TaskState,
 };
 pub use shell::{quote, with_state};
 pub use summary::{Brought, Counts, Failed, Next, Summary, first_failure, logs, next, place, undo_text, who};

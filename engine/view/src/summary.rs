@@ -1,5 +1,7 @@
 //! What came of a run, and what to type next.
 
+use std::collections::BTreeSet;
+
 use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
 use crate::{
@@ -288,6 +290,13 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
     let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
+    if run.finished.is_none() {
+        let accept = |digest: &String| {
+            one("if that change is meant", format!("runbook answer {id} - --program {digest}"))
+        };
+        let digests: BTreeSet<&String> = run.held.values().filter_map(|held| held.digest.as_ref()).collect();
+        next.extend(digests.into_iter().map(accept));
+    }
     if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
     }

@@ -211,3 +211,29 @@ fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(bed.events(&bed.newest_run())[0]["inputs"]["version"], "v1");
 }
+
+#[test]
+fn a_step_whose_program_was_changed_says_so_beside_what_runs_and_how_it_goes_on() {
+    let bed = Bed::new();
+    bed.write("tool.sh", "echo planned >> log");
+    let first = HELD.replace("test -e go", "test -e first");
+    bed.write(
+        "a.yaml",
+        &runbook(&format!(
+            "  - {{id: a, {first}}}\n  - {{id: b, needs: [a], argv: [sh, tool.sh], rollback: none, reason: a test}}\n  - {{id: long, needs: [], {HELD}}}\n"
+        )),
+    );
+    let mut screen = exec(&bed);
+    screen.until("waiting: a");
+    bed.write("tool.sh", "echo changed >> log");
+    bed.write("first", "");
+    screen.until("waits: tool.sh: not the program that was planned");
+    screen.until("waiting: long");
+    screen.until("if that change is meant: ");
+    let rest = screen.line();
+    bed.hinted(&rest).expect(0);
+    screen.until("✓ b");
+    bed.write("go", "");
+    assert_eq!(screen.end().1, 0);
+    assert_eq!(bed.read("log").as_deref(), Some("changed\n"));
+}

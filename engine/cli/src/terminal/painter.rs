@@ -97,6 +97,13 @@ impl Painter {
         match shown {
             Shown::Record(record) => return self.record(&record),
             Shown::Progress { task, text } => self.run.progress(&task, &text),
+            Shown::Held { task, held } => {
+                if self.setting.mode == Mode::Lines {
+                    let line = format!("{} waits: {}", task.path, held.why);
+                    output::line_to_stderr(&runbook_view::clean(line));
+                }
+                self.run.hold(&task, held);
+            }
             Shown::Output { path, text } => {
                 if self.setting.mode == Mode::Lines {
                     output::line_to_stderr(&format!("{path} | {}", runbook_view::clean(text)));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use runbook_runtime::{Clock, Control};
-use runbook_view::Style;
+use runbook_view::{Held, Style};
 use runbook_wire::{Outline, Person, Record, Task};
 
 use super::painter::Painter;
@@ -46,6 +46,10 @@ pub(crate) enum Shown {
     Progress {
         task: Task,
         text: String,
+    },
+    Held {
+        task: Task,
+        held: Held,
     },
     Output {
         path: String,

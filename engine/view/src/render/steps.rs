@@ -93,6 +93,7 @@ pub(super) const NEXT: &str = "next, waiting for a free place";
 fn is_next(node: &Node<'_>) -> bool {
     node.status == Status::Preparing
         && node.began.is_none()
+        && node.held.is_none()
         && node.task.is_none_or(|t| t.gate.is_none() && t.attempts.is_empty())
 }
 

@@ -57,6 +57,7 @@ impl Run {
             Body::ExecutorStarted { pid, host, resumed, gap_ms } => {
                 // Who takes a run that was made for it (`--detach`) resumes nothing that began.
                 let began = !matches!(self.executor, Executor::None);
+                self.held.clear();
                 self.executor = Executor::Running { pid: *pid, host: host.clone(), since: at };
                 if *resumed {
                     self.resumes += u32::from(began);
@@ -122,7 +123,8 @@ impl Run {
                 let state = self.started(task, *attempt, *incarnation, at);
                 (state.params, state.title) = (params.clone(), title.clone());
             }
-            Body::Spawned { .. } | Body::ProgramAccepted { .. } => {}
+            Body::Spawned { .. } => {}
+            Body::ProgramAccepted { .. } => self.held.clear(),
             Body::Ended { task, attempt, result, outputs, masked, note, warning, failure, .. } => {
                 let rules = self.rules(task.node);
                 let state = self.touch(task);
@@ -239,6 +241,7 @@ impl Run {
     /// The task's state, made at its first record; finds out which item a new frame belongs to.
     fn touch(&mut self, task: &Task) -> &mut TaskState {
         let key = Key::of(task);
+        self.held.remove(&key);
         if key.frame != 0 && !self.frames.contains_key(&key.frame) {
             self.place_frame(task);
         }
