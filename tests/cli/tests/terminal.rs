@@ -237,3 +237,23 @@ fn a_step_whose_program_was_changed_says_so_beside_what_runs_and_how_it_goes_on(
     assert_eq!(screen.end().1, 0);
     assert_eq!(bed.read("log").as_deref(), Some("changed\n"));
 }
+
+#[test]
+fn what_a_code_means_is_as_wide_as_the_terminal() {
+    let bed = Bed::new();
+    let (page, code) = bed.on_terminal(&["explain", "E501"]).end();
+    assert_eq!(code, 0);
+    assert!(page.lines().all(|line| line.trim_end().chars().count() <= 80), "{page}");
+    assert!(page.contains("    rollback: {run: ./deploy.sh v1}\r\n"), "examples stand as they are: {page}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&page), words(&bed.runbook(&["explain", "E501"]).stdout));
+}
+
+#[test]
+fn the_list_of_runs_is_as_wide_as_what_stands_in_it() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let (list, _) = bed.on_terminal(&["runs"]).end();
+    assert!(list.lines().all(|line| line.trim_end().chars().count() <= 80), "{list}");
+    assert!(list.starts_with("RUN    STARTED  ") && list.contains("  succeeded\r\n"), "{list}");
+}

@@ -387,6 +387,7 @@ fn what_an_item_that_is_put_up_with_has_written_and_nothing_undoes_is_named() {
     assert_eq!(standing_of(&s), "succeeded with failures, 1 write stays");
     let screen = s.screen(200, None);
     assert!(screen.contains("1 left: e[y].w (it stays)"), "{screen}");
+    assert!(screen.contains("ITEMS THAT FAILED  1 left\n") && !screen.contains("ROLLBACK"), "{screen}");
     let [markdown, html, json] = all_reports(&s);
     assert!(markdown.contains("- `e[y].w`: it stays") && !markdown.contains("`e[x].w`: it"), "{markdown}");
     assert!(html.contains("<code>e[y].w</code></th><td>it stays"), "{html}");
