@@ -7,6 +7,7 @@
 //! # expect: E331 -i count:1
 //! # environment: support/production.yaml
 //! # input: count=many
+//! # requester: ana
 //! # strict
 //! # complete
 //! ```
@@ -140,6 +141,7 @@ fn request(path: &str, text: &str) -> Request {
         inputs: remarks(text, "input:").map(input).collect(),
         strict: remarks(text, "strict").next().is_some(),
         incomplete: remarks(text, "complete").next().is_none(),
+        requester: remarks(text, "requester:").next().map(str::to_owned),
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn or_detached(
     let message = Message { by: host::person(), request };
     let begun = Instant::now();
     let mut in_inbox = None;
+    let mut told = !history::unfinished(run);
     loop {
         let journal = history::writing(global)?;
         if takeover.detach && history::unfinished(run) && journal.holder(&run.id)?.is_none() {
@@ -55,7 +56,7 @@ pub(crate) fn or_detached(
         }
         if journal.holder(&run.id)?.is_none() {
             drop(journal);
-            if history::unfinished(run) {
+            if !std::mem::replace(&mut told, true) {
                 // Whoever sends an answer may not expect to execute what follows.
                 output::line_to_stderr(&format!(
                     "nobody executes run {}: this command goes on with it, in this shell's environment",

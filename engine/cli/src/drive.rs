@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use runbook_plan::Plan;
 use runbook_runtime::{Execution, ExecutionError, Host, LogLine, NewRun, Observer, Refusal};
+use runbook_view::Held;
 use runbook_wire::{Message, Record, Request, Task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -68,7 +69,7 @@ pub(crate) fn new_detached(
     let run = in_runtime(create)?;
     detach(&run, global)?;
     output::data_line(&run)?;
-    output::line_to_stderr(&format!("detached; follow it with: runbook watch {run}"));
+    output::next_to_stderr(&format!("detached; follow it with: runbook watch {run}"), global);
     Ok(Exit::SUCCESS)
 }
 
@@ -138,6 +139,7 @@ async fn drive(
         outline,
         history,
         mode: Mode::of(global),
+        style: output::style(global),
         colour: output::coloured_stderr(global),
         clock: runbook_runtime::Clock::system(),
         drives: true,
@@ -181,6 +183,11 @@ impl Observer for ToScreen {
 
     fn output(&mut self, task: &Task, line: &LogLine<'_>) {
         let _ = self.0.offer(Shown::Output { path: task.path.clone(), text: line.text.to_owned() });
+    }
+
+    fn held(&mut self, task: &Task, why: &str, digest: Option<&str>) {
+        let held = Held { why: why.to_owned(), digest: digest.map(str::to_owned) };
+        let _ = self.0.send(Shown::Held { task: task.clone(), held });
     }
 
     fn warning(&mut self, text: &str) {

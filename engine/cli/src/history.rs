@@ -3,7 +3,7 @@
 use runbook_journal::{
     FindError, Journal, OpenError, ReadError, RunFilter, RunStatus, RunSummary, StoreError,
 };
-use runbook_view::{Now, Run};
+use runbook_view::{Holder, Now, Run};
 use runbook_wire::{Outline, Record};
 
 use crate::args::Global;
@@ -107,13 +107,14 @@ pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<
 /// The reader's moment: whether anybody executes this run, and the one that holds a lock which it wants.
 pub(crate) fn now(journal: &Journal, run: &Run) -> Result<Now, CommandError> {
     let executor_alive = Some(journal.holder(run.id())?.is_some());
-    Ok(Now { executor_alive, holder_unattended: holder_unattended(journal, run), ..output::now() })
+    Ok(Now { executor_alive, holder: holder(journal, run), ..output::now() })
 }
 
-/// Whether the run that holds a lock which this one wants is unfinished, and nobody executes it.
-pub(crate) fn holder_unattended(journal: &Journal, run: &Run) -> bool {
-    let holder = run.lock_held.as_ref().and_then(|held| journal.find(&held.holder).ok());
-    holder.is_some_and(|run| matches!(run.status, RunStatus::Stopped { .. } | RunStatus::Interrupted))
+/// How the run stands that holds a lock which this one wants, if it is unfinished and nobody executes it.
+pub(crate) fn holder(journal: &Journal, run: &Run) -> Option<Holder> {
+    let found = journal.find(&run.lock_held.as_ref()?.holder).ok()?;
+    let left = matches!(found.status, RunStatus::Stopped { .. } | RunStatus::Interrupted);
+    left.then(|| replay(journal, &found).ok().map(|holder| Holder::of(&holder))).flatten()
 }
 
 /// A run as its records tell it.

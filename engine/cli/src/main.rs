@@ -26,12 +26,13 @@ fn main() -> std::process::ExitCode {
     // Where a shell asks for completion, this answers and ends the process.
     CompleteEnv::with_factory(args::Args::command).bin("runbook").completer("runbook").complete();
     let args = args::Args::parse();
+    let state = project::named_state(&args.global);
     let exit = match command::run(args) {
         Ok(exit) => exit,
         Err(error) => {
             // Only a reader that went away is a success, and nobody is there to be told.
             if error.exit != Exit::SUCCESS {
-                output::line_to_stderr(&error.to_string());
+                output::line_to_stderr(&runbook_view::with_state(&error.to_string(), state.as_deref()));
             }
             error.exit
         }

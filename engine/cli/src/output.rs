@@ -45,6 +45,18 @@ pub(crate) fn line_to_stderr(text: &str) {
     let _ = writeln!(err, "{text}");
 }
 
+/// Writes what to do next to stderr, as it has to be typed here.
+pub(crate) fn next_to_stderr(text: &str, global: &Global) {
+    let state = crate::project::named_state(global);
+    line_to_stderr(&runbook_view::with_state(text, state.as_deref()));
+}
+
+/// How runs are laid out for whoever reads them here.
+pub(crate) fn style(global: &Global) -> runbook_view::Style {
+    let state = crate::project::named_state(global);
+    runbook_view::Style { zone: crate::host::zone(), state, ..runbook_view::Style::default() }
+}
+
 /// Whether stderr may be coloured, as the option, `NO_COLOR` and the terminal say.
 pub(crate) fn coloured_stderr(global: &Global) -> bool {
     coloured(global, std::io::stderr().is_terminal())

@@ -92,3 +92,11 @@ pub(crate) fn state_folder(global: &Global) -> Result<PathBuf, CommandError> {
     )
     .hint("set RUNBOOK_STATE to a folder of your team"))
 }
+
+/// The journal's folder, where it was named by an option and would not be found without: whoever is told a command has to
+/// name it too.
+pub(crate) fn named_state(global: &Global) -> Option<String> {
+    let named = state_folder(global).ok().filter(|_| global.state.is_some())?;
+    let usual = state_folder(&Global { state: None, ..global.clone() }).ok();
+    (usual.as_ref() != Some(&named)).then(|| named.display().to_string())
+}

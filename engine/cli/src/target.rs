@@ -11,6 +11,7 @@ use crate::args::Global;
 use crate::complete;
 use crate::diagnostics::{self, Tally};
 use crate::error::{CommandError, Exit};
+use crate::host;
 use crate::project::Project;
 
 /// Which runbook, where, with what.
@@ -49,8 +50,14 @@ impl Target {
         let mut inputs =
             self.inputs.iter().map(|text| given(text)).collect::<Result<Vec<Given>, CommandError>>()?;
         inputs.extend(more);
-        let request =
-            Request { file, environment: environment.clone(), inputs, strict: self.strict, incomplete };
+        let request = Request {
+            file,
+            environment: environment.clone(),
+            inputs,
+            strict: self.strict,
+            incomplete,
+            requester: (!incomplete).then(|| host::person().name),
+        };
         let planned = runbook_plan::plan(&request, &loader, &runbook_stdlib::registry());
         Ok(Planned { planned, root, environment: environment.map(|e| e.name) })
     }
@@ -156,10 +163,14 @@ fn given(text: &str) -> Result<Given, CommandError> {
             CommandError::usage(format!("-i {text}: there is no `=`")).hint(format!("-i {text}=VALUE"))
         );
     };
-    let origin = format!("-i {name}");
-    let value = match value.strip_prefix('@') {
-        Some(path) => GivenValue::Json(from_file(name, path)?),
-        None => GivenValue::Text(value.to_owned()),
+    let plain = format!("-i {name}");
+    let (origin, value) = match value.strip_prefix('@') {
+        // What came out of a pipe cannot be read a second time: who runs it again gives the value itself.
+        Some(path) if Path::new(path).is_file() => {
+            (format!("-i {text}"), GivenValue::Json(from_file(name, path)?))
+        }
+        Some(path) => (plain, GivenValue::Json(from_file(name, path)?)),
+        None => (plain, GivenValue::Text(value.to_owned())),
     };
     Ok(Given { name: name.to_owned(), value, origin })
 }

@@ -34,6 +34,7 @@ fn created(run: &str) -> Body {
         request: serde_json::Value::Null,
         max_parallel: None,
         answers: None,
+        answers_file: None,
     }
 }
 

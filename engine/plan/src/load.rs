@@ -163,6 +163,7 @@ mod tests {
                 ],
                 strict: true,
                 incomplete: false,
+                requester: Some(text.clone()),
             };
             let bundle = Bundle { request, files };
             prop_assert_eq!(Bundle::from_bytes(&bundle.to_bytes()), Ok(bundle));

@@ -21,6 +21,9 @@ pub struct Request {
     /// and drawing a runbook as it stands in its file.
     #[serde(default)]
     pub incomplete: bool,
+    /// Who asks for the run, where the plan is made to be run: somebody whom an approval may leave out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
 }
 
 /// An environment and its file.

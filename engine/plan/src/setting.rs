@@ -21,6 +21,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) protected: bool,
     /// Role → people.
     pub(crate) roles: BTreeMap<&'a str, Vec<String>>,
+    /// Who asks for the run, if that is known.
+    pub(crate) requester: Option<&'a str>,
     /// An environment was asked for and could not be read, or none was asked for and the request is incomplete: what it
     /// holds is not known, and not missed.
     pub(crate) open: bool,
@@ -52,6 +54,7 @@ impl<'a> Setting<'a> {
             value: Value::Map(value),
             protected,
             roles: roles.into_iter().flatten().collect(),
+            requester: request.requester.as_deref(),
             open: doc.is_none() && (request.incomplete || request.environment.is_some()),
         }
     }

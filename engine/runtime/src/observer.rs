@@ -14,6 +14,10 @@ pub trait Observer: Send {
     /// A line of a step's output. Masked; it is in the run's log already.
     fn output(&mut self, _task: &Task, _line: &LogLine<'_>) {}
 
+    /// A step waits: one of its programs is not what was planned. Why, and the digest by which somebody may say that the
+    /// change is meant, where there is one. It is recorded only when the executor stops for it.
+    fn held(&mut self, _task: &Task, _why: &str, _digest: Option<&str>) {}
+
     /// Something went wrong that the run survives: an unreadable message in the inbox, a leftover that could not be
     /// ended.
     fn warning(&mut self, _text: &str) {}

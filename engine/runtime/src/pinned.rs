@@ -58,10 +58,15 @@ impl std::fmt::Display for Changed {
 impl Changed {
     /// What can be done about it, as commands.
     pub(crate) fn remedy(&self, run: &str) -> String {
-        let accept = self.digest().map(|now| {
-            format!("; or, if the change is meant: runbook answer {run} - --program {}", shown(now))
-        });
+        let accept = self
+            .meant_by()
+            .map(|now| format!("; or, if the change is meant: runbook answer {run} - --program {now}"));
         format!("put it back, then: runbook resume {run}{}", accept.unwrap_or_default())
+    }
+
+    /// What has to be typed to say that the change is meant, if that can be said.
+    pub(crate) fn meant_by(&self) -> Option<&str> {
+        self.digest().map(shown)
     }
 
     /// What it is now, if that can be told.

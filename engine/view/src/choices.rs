@@ -2,7 +2,7 @@
 
 use runbook_wire::{About, Answer, EntryKind, Promise};
 
-use crate::{Key, Next, Node, Question, Run, Status, Tree, summary::quote};
+use crate::{Key, Next, Node, Question, Run, Status, Tree, shell::quote};
 
 /// One thing that may be said to a question.
 #[derive(Debug, Clone, PartialEq)]

@@ -69,7 +69,11 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
         Forward::Skipped => "skipped",
     };
     let rollback = match tree.rollback {
-        Rollback::None => return forward.to_owned(),
+        // Of an item that failed, as some may.
+        Rollback::None => match summary::left_for_good(tree).0.len() {
+            0 => return forward.to_owned(),
+            count => summary::how_many_stay(count),
+        },
         Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
         _ => rolled_back(tree),
     };
@@ -82,11 +86,14 @@ pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
     let stay = summary::how_many_stay(certain.len());
     let nothing = summary::nothing_undone(tree);
     match tree.rollback {
+        // Only items that failed, as some may, are undone.
+        Rollback::None if !certain.is_empty() => stay,
+        Rollback::None => "undone where it failed".to_owned(),
         Rollback::NothingToUndo | Rollback::Partial if nothing && !certain.is_empty() => stay,
         Rollback::NothingToUndo | Rollback::Partial if nothing && !failed.is_empty() => {
             "nothing undone".to_owned()
         }
-        Rollback::Complete | Rollback::Partial if !certain.is_empty() => {
+        Rollback::Complete | Rollback::Partial | Rollback::Declined if !certain.is_empty() => {
             format!("{}, {stay}", tree.rollback.words())
         }
         other => other.words().to_owned(),

@@ -35,7 +35,7 @@ pub fn brief(run: &Run, now: Now) -> Value {
     let tree = Tree::of(run);
     let mut brief = head(run, &tree, now);
     if let Value::Object(map) = &mut brief {
-        map.insert("counts".into(), counts(&Summary::of(&tree)));
+        map.insert("counts".into(), counts(&Summary::of(&tree), &tree));
     }
     brief
 }
@@ -47,7 +47,7 @@ pub fn show(run: &Run, now: Now) -> Value {
     let mut all = head(run, &tree, now);
     let nodes = |nodes: &[Node<'_>]| nodes.iter().map(node).collect::<Vec<_>>();
     let rest = json!({
-        "counts": counts(&summary),
+        "counts": counts(&summary, &tree),
         "inputs": run.created.as_ref().map(|c| readable(&c.inputs)),
         "outputs": run.finished.as_ref().map(|f| readable(&f.outputs)),
         "no_outputs": run.finished.as_ref().map(|f| &f.no_outputs),
@@ -114,13 +114,14 @@ fn head(run: &Run, tree: &Tree<'_>, now: Now) -> Value {
     })
 }
 
-fn counts(summary: &Summary) -> Value {
+fn counts(summary: &Summary, tree: &Tree<'_>) -> Value {
     let c = summary.steps;
     json!({
         "all": c.all, "done": c.done, "failed": c.failed, "skipped": c.skipped, "active": c.active,
         "waiting": c.waiting, "cancelled": c.cancelled, "not_started": c.not_started,
         "undone": summary.undone.len(), "undoing": summary.undoing.len(), "undo_failed": summary.stuck.len(),
         "blocked": summary.blocked.len(), "left": summary.left.len(),
+        "writes_stay": summary::left_for_good(tree).0.len(),
     })
 }
 

@@ -9,6 +9,7 @@
 mod choices;
 mod exit;
 pub mod graph;
+mod holder;
 pub mod json;
 mod line;
 mod lines;
@@ -18,6 +19,7 @@ mod render;
 pub mod report;
 pub mod required;
 mod run;
+mod shell;
 mod summary;
 mod timeline;
 mod tree;
@@ -25,14 +27,16 @@ mod value;
 
 pub use choices::{Choice, With, answers, choices};
 pub use exit::{exit_code, exit_meaning, standing};
+pub use holder::Holder;
 pub use line::{Line, Span, Tone, clean, wrap};
 pub use lines::lines;
 pub use moment::{Now, Stamp, clock, date_time, length, relative, rfc3339, running, time_of_day};
 pub use render::{Style, ask, mark, render, trend};
 pub use run::{
-    Attempt, Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, ProbeState, Question, Run,
-    Sample, Shape, TaskState,
+    Attempt, Created, Executor, Finished, Given, Held, Item, Key, Lock, LockHeld, Phase, ProbeState,
+    Question, Run, Sample, Shape, TaskState,
 };
+pub use shell::{quote, with_state};
 pub use summary::{Brought, Counts, Failed, Next, Summary, first_failure, logs, next, place, undo_text, who};
 pub use timeline::{Said, Timeline, Weight};
 pub use tree::{Forward, Node, Rollback, Status, Tree, Undoing};

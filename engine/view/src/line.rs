@@ -161,21 +161,21 @@ impl std::fmt::Display for Line {
 /// What a step printed is shown, not obeyed: control characters (an escape sequence, a carriage return) become spaces
 /// or disappear.
 pub fn clean(text: String) -> String {
-    if !text.chars().any(|c| c.is_control() || is_bidi(c)) {
+    if text.chars().all(is_shown) {
         return text;
     }
     text.chars()
         .filter_map(|c| match c {
             '\n' | '\t' => Some(' '),
-            c if c.is_control() || is_bidi(c) => None,
-            c => Some(c),
+            c => is_shown(c).then_some(c),
         })
         .collect()
 }
 
-/// Characters that reorder what is around them, and could make a line read as something else.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character stands on a screen as it is: one that a terminal obeys does not, nor one that reorders what is
+/// around it, and could make a line read as something else.
+pub(crate) fn is_shown(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The longest head of `text` in `room` columns, and whether that is all of it.

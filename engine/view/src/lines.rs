@@ -2,7 +2,7 @@
 
 use runbook_wire::Record;
 
-use crate::{Line, Run, Style, Tone, line::wrap, moment, timeline::said};
+use crate::{Line, Run, Style, Tone, line::wrap, moment, shell::located, timeline::said};
 
 /// The lines of a record; `run` has already taken it in. None for records that say nothing new to a reader.
 pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
@@ -15,6 +15,15 @@ pub fn lines(run: &Run, record: &Record, style: &Style) -> Vec<Line> {
                 line.push(Tone::Accent, format!("{}: ", said.about));
             }
             lines.push(line.with(said.tone, text));
+        }
+        let Some(command) = &said.command else { continue };
+        let command = located(command, style.state.as_deref());
+        // What follows a line's end inside a word cannot have a time before it.
+        for (n, part) in command.split('\n').enumerate() {
+            match (n, lines.last_mut()) {
+                (0, Some(line)) => line.push(said.tone, format!(": {part}")),
+                _ => lines.push(Line::of(said.tone, part)),
+            }
         }
     }
     lines

@@ -2,6 +2,8 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use crate::Holder;
+
 /// When a record was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp {
@@ -19,15 +21,14 @@ pub struct Now {
     pub wall_ms: u64,
     /// Whether a process holds the run (the operating system's lock knows); `None`: nobody looked, the records decide.
     pub executor_alive: Option<bool>,
-    /// The run that holds the lock which this one wants is unfinished, and nobody executes it: it lets go only once
-    /// somebody cancels it or goes on with it.
-    pub holder_unattended: bool,
+    /// The run that holds the lock which this one wants, where it is unfinished and nobody executes it.
+    pub holder: Option<Holder>,
 }
 
 impl Now {
     /// This moment, believing what the records say about the executor.
     pub fn at(wall_ms: u64) -> Now {
-        Now { wall_ms, executor_alive: None, holder_unattended: false }
+        Now { wall_ms, executor_alive: None, holder: None }
     }
 }
 

@@ -1,8 +1,12 @@
 //! What came of a run, and what to type next.
 
+use std::collections::BTreeSet;
+
 use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
-use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
+use crate::{
+    Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, shell::quote, tree,
+};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -180,6 +184,17 @@ pub fn place(node: &Node<'_>) -> String {
     format!("{}:{}", node.entry.place.file, node.entry.place.line)
 }
 
+/// A write that is not brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stay {
+    path: String,
+    /// Why.
+    text: String,
+    /// It was done, so it does stay. Of one that failed nobody knows whether it left anything.
+    pub(crate) certain: bool,
+    began: Option<Stamp>,
+}
+
 /// What stays in the world because nothing undoes it, in words: `1 write stays: v (irreversible: it is gone)`. `None`:
 /// there is nothing of the kind. A write that failed is no write that stays, and nobody knows that it left nothing.
 pub(crate) fn stays(tree: &Tree<'_>) -> Option<String> {
@@ -206,19 +221,35 @@ pub(crate) fn how_many_stay(count: usize) -> String {
     if count == 1 { "1 write stays".into() } else { format!("{count} writes stay") }
 }
 
-/// Writes that nothing undoes, in the order they began: those that were done, and those that failed.
-pub(crate) fn left_for_good<'t, 'a>(tree: &'t Tree<'a>) -> (Vec<&'t Node<'a>>, Vec<&'t Node<'a>>) {
+/// Writes that nothing undoes, in the order they began: those that were done, and those that failed. What somebody, or the
+/// runbook, left as it is counts as what has no undo; not what a rollback was not to reach, nor what `revert` stands for.
+pub(crate) fn left_for_good(tree: &Tree<'_>) -> (Vec<Stay>, Vec<Stay>) {
+    let wanted = tree.rollback == Rollback::Partial || tree.revert.iter().any(|n| n.began.is_some());
     let mut left = Vec::new();
-    let over = |n: &&Node<'_>| n.undoing == Undoing::Left && !n.status.is_active();
-    tree.walk(&mut |node| left.extend(Some(node).filter(over)));
-    left.sort_by_key(|n| n.began.map(|b| b.seq));
-    left.into_iter().partition(|n| matches!(n.status, Status::Done | Status::DoneWithFailures))
+    tree.walk(&mut |node| match node.undoing {
+        Undoing::Left => writes(node, &undo_text(node), &mut left),
+        Undoing::Kept if !wanted => writes(node, &undo_text(node), &mut left),
+        _ => {}
+    });
+    left.sort_by_key(|stay| stay.began.map(|began| began.seq));
+    left.into_iter().partition(|stay| stay.certain)
+}
+
+/// The writes of a step, or in a group that is undone as a whole.
+fn writes(node: &Node<'_>, why: &str, left: &mut Vec<Stay>) {
+    if node.is_scope() {
+        let inside = |n: &&Node<'_>| n.is_scope() || (n.undoing == Undoing::ByGroup && tree::has_effect(n));
+        node.children.iter().filter(inside).for_each(|inner| writes(inner, why, left));
+    } else if !node.status.is_active() {
+        let certain = matches!(node.status, Status::Done | Status::DoneWithFailures);
+        left.push(Stay { path: node.path.clone(), text: why.to_owned(), certain, began: node.began });
+    }
 }
 
 /// The first few with why nothing undoes them, and how many more.
-pub(crate) fn few(left: &[&Node<'_>]) -> String {
+pub(crate) fn few(left: &[Stay]) -> String {
     const FEW: usize = 4;
-    let one = |node: &&Node<'_>| format!("{} ({})", node.path, undo_text(node));
+    let one = |stay: &Stay| format!("{} ({})", stay.path, stay.text);
     let mut list = left.iter().take(FEW).map(one).collect::<Vec<_>>().join(", ");
     if left.len() > FEW {
         list.push_str(&format!(", and {} more", left.len() - FEW));
@@ -266,18 +297,25 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
     let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
+    if run.finished.is_none() {
+        let accept = |digest: &String| {
+            one("if that change is meant", format!("runbook answer {id} - --program {digest}"))
+        };
+        let digests: BTreeSet<&String> = run.held.values().filter_map(|held| held.digest.as_ref()).collect();
+        next.extend(digests.into_iter().map(accept));
+    }
     if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
     }
     if let Some(held) = &run.lock_held {
         let holder = &held.holder;
-        if now.holder_unattended {
-            next.push(one("bring back what holds the lock", format!("runbook cancel {holder}")));
-            next.push(one("or go on with it", format!("runbook resume {holder}")));
-        }
-        next.push(one("what holds the lock", format!("runbook show {holder}")));
-        let again =
-            run.created.as_ref().filter(|_| matches!(tree.forward, Forward::Locked | Forward::Skipped));
+        let waits = now.holder.is_some_and(|standing| standing.asks);
+        next.extend(now.holder.into_iter().flat_map(|standing| standing.next(holder)));
+        let what = if waits { "what it waits for" } else { "what holds the lock" };
+        next.push(one(what, format!("runbook show {holder}")));
+        let over = matches!(tree.forward, Forward::Locked | Forward::Skipped);
+        // What came out of a pipe is not there a second time.
+        let again = run.created.as_ref().filter(|created| over && created.file != "-");
         if let Some(created) = again {
             let environment = created.environment.iter().flat_map(|name| ["-e", name.as_str()]);
             let words = std::iter::once(created.file.as_str())
@@ -388,16 +426,6 @@ pub(crate) fn roles(entry: &Entry) -> String {
 /// The command that shows what a step printed.
 pub fn logs(run: &str, path: &str) -> String {
     format!("runbook logs {run} {}", quote(path))
-}
-
-/// A text as one word of a shell command.
-pub(crate) fn quote(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@%+=,".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
 }
 
 fn one(what: &str, command: String) -> Next {

@@ -12,6 +12,8 @@ pub struct Said {
     /// The step's path; empty for the run itself.
     pub about: String,
     pub text: String,
+    /// A command that does what the text says, to be typed as it stands.
+    pub command: Option<String>,
     pub tone: Tone,
     pub weight: Weight,
 }
@@ -55,7 +57,7 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
     let at = Stamp { seq: record.seq, wall_ms: record.wall_ms, elapsed_ms: record.elapsed_ms };
     let mut all = Vec::new();
     let mut say = |weight: Weight, tone: Tone, about: &str, text: String| {
-        all.push(Said { at, about: about.to_owned(), text, tone, weight });
+        all.push(Said { at, about: about.to_owned(), text, command: None, tone, weight });
     };
     use Weight::{Detail, Milestone, Step};
     match &record.body {
@@ -184,12 +186,6 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
             for (name, shown) in show {
                 say(Detail, Tone::Plain, &about, format!("  {name}: {}", value::short(shown)));
             }
-            if let Some(open) = run.questions.last() {
-                let tree = crate::Tree::of(run);
-                for next in crate::answers(&tree, open) {
-                    say(Detail, Tone::Accent, &about, format!("  {}: {}", next.what, next.command));
-                }
-            }
         }
         Body::Answered { about, .. } => {
             if let Some(given) = run.answers.last() {
@@ -234,6 +230,17 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
     if let Some((tone, about, text)) = settled(run, record) {
         let weight = if tone == Tone::Fail { Milestone } else { Step };
         say(weight, tone, &about, text);
+    }
+    if let (Body::Asked { about, .. }, Some(open)) = (&record.body, run.questions.last()) {
+        let answers = crate::answers(&crate::Tree::of(run), open);
+        all.extend(answers.into_iter().map(|next| Said {
+            at,
+            about: self::about(about),
+            text: format!("  {}", next.what),
+            command: Some(next.command),
+            tone: Tone::Accent,
+            weight: Detail,
+        }));
     }
     all
 }

@@ -33,17 +33,24 @@ pub fn readable(value: &Value) -> Value {
 
 /// A secret is written as the text around it and the names of what it refers to.
 fn secret(parts: &Value) -> String {
-    let part = |part: &Value| match (
-        part.get("name").and_then(Value::as_str),
-        part.get("text").and_then(Value::as_str),
-    ) {
-        (Some(name), _) => format!("<secret {name}>"),
-        (_, Some(text)) => text.to_owned(),
-        _ => part.as_str().map_or_else(|| "<secret>".to_owned(), |name| format!("<secret {name}>")),
-    };
+    let part =
+        |part: &Value| match (part.get("name").or(Some(part)).and_then(Value::as_str), part.get("text")) {
+            (Some(name), _) => format!("<secret {}>", as_written(name)),
+            (_, Some(Value::String(text))) => text.clone(),
+            _ => "<secret>".to_owned(),
+        };
     match parts {
         Value::Array(parts) => parts.iter().map(part).collect(),
         other => part(other),
+    }
+}
+
+/// The name of a secret as its file says it: one of a called runbook is recorded as `token@1`, with the number of that
+/// runbook in the plan.
+fn as_written(name: &str) -> &str {
+    match name.rsplit_once('@') {
+        Some((name, number)) if number.parse::<u32>().is_ok() => name,
+        _ => name,
     }
 }
 
@@ -62,5 +69,7 @@ mod tests {
             r#"{"headers":{"auth":"Bearer <secret token>"},"n":3}"#
         );
         assert_eq!(short(&json!({"$secret": ["token"]})), "<secret token>");
+        assert_eq!(short(&json!({"$secret": [{"name": "token@12"}]})), "<secret token>");
+        assert_eq!(readable(&json!([{"$secret": ["token@1"]}])), json!(["<secret token>"]));
     }
 }

@@ -64,6 +64,9 @@ pub enum Body {
         /// The answers file of the command line, as it was read: whoever goes on with the run answers the same.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answers: Option<String>,
+        /// That file's path, as it was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers_file: Option<String>,
     },
     /// A process took the run (the first one too). `gap_ms`: elapsed time that no executor watched.
     ExecutorStarted {

@@ -87,3 +87,39 @@ fn the_plan_shows_no_undo_that_its_group_takes_the_place_of() {
     assert!(plan.contains("not undone, as `g` is not") && !plan.contains("rm x"), "{plan}");
     assert!(plan.contains("undo: that of `h`") && plan.contains("undo: run rm y"), "{plan}");
 }
+
+#[test]
+fn what_is_done_for_each_item_stands_under_the_name_that_it_has() {
+    let bed = Bed::with_steps(
+        "  - {id: one, for_each: {items: [a, b], as: item}, run: 'true', rollback: none, reason: a test}
+  - id: each
+    for_each: {items: [a, b], as: item}
+    rollback: {run: 'echo undo'}
+    steps:
+      - {id: s, run: 'true'}
+      - id: g
+        steps: [{id: t, run: 'true', effect: read}]
+        finally: [{id: f, run: 'true', effect: read}, {id: h, run: 'true', effect: read}]
+  - id: chosen
+    for_each: {items: [a, b], as: item}
+    switch: '${{ item }}'
+    cases: {a: [{id: u, run: 'true', effect: read}], default: []}
+",
+    );
+    let plan = bed.runbook(&["plan", "a.yaml"]).expect(0).stdout;
+    let (_, steps) = plan.split_once("\n\n").unwrap_or_default();
+    insta::assert_snapshot!(steps, @"
+    one             2 items: run   write           not undone: a test
+    each            2 items                        undo: run echo undo
+      s             run            write           undo: that of `each`
+      g
+        t           run            read (claimed)
+        finally
+          f         run            read (claimed)
+          h         run            read (claimed)
+    chosen          2 items: item
+      case a
+        u           run            read (claimed)
+      case default
+    ");
+}

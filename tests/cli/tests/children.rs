@@ -38,18 +38,63 @@ fn is_gone(bed: &Bed, name: &str) {
     assert!(state.is_empty() || state.contains(") Z "), "{name} still runs: {state}");
 }
 
+/// A bed in which so many bytes were said, all of them `x`, by an executor that may have half as much memory to write to.
+fn flooded(bytes: usize) -> Bed {
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'head -c {bytes} /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}}\n"
+    ));
+    ran(bed.behind(&["bash", "-c", &limit(bytes / 2), "bash"], &["exec", "a.yaml"])).expect(0);
+    bed
+}
+
+/// For bash: goes on with what is behind it, with so much memory to write to.
+fn limit(bytes: usize) -> String {
+    format!("ulimit -d {}; exec \"$@\"", bytes / 1024)
+}
+
+fn log_is_whole(bed: &Bed, logs: &[&str], bytes: usize) {
+    let mut logs =
+        bed.behind(&["bash", "-c", &limit(bytes / 2), "bash"], logs).stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(count(b'x', logs.stdout.take().unwrap()), bytes);
+    assert!(logs.wait().unwrap().success());
+}
+
 #[test]
 fn a_flood_of_256_mb_is_logged_with_flat_memory() {
     const FLOOD: usize = 256 << 20;
+    log_is_whole(&flooded(FLOOD), &["logs"], FLOOD);
+}
+
+#[test]
+fn a_log_is_read_with_flat_memory_however_it_is_asked_for() {
+    const LOG: usize = 48 << 20;
+    let bed = flooded(LOG);
+    log_is_whole(&bed, &["logs", &bed.newest_run(), "a"], LOG);
+    log_is_whole(&bed, &["logs", "-f"], LOG);
+}
+
+#[test]
+fn logs_of_many_steps_are_in_the_order_of_time() {
+    let items: Vec<String> = (0..200).map(|n| n.to_string()).collect();
     let bed = Bed::with_steps(&format!(
-        "  - {{id: a, run: 'head -c {FLOOD} /dev/zero | tr \"\\\\0\" x | fold -w 200', effect: read}}\n"
+        "  - id: each\n    for_each: {{items: [{}], as: item, max_parallel: 100}}\n    run: 'echo one; sleep 0.1; echo two'\n    effect: read\n  - {{id: last, run: echo three, effect: read}}\n",
+        items.join(", ")
     ));
-    // The executor may have half as much memory that it can write to.
-    let limit = format!("ulimit -d {}; exec \"$@\"", FLOOD / 2 / 1024);
-    ran(bed.behind(&["bash", "-c", &limit, "bash"], &["exec", "a.yaml"])).expect(0);
-    let mut logs = bed.command(&["logs"]).stdout(Stdio::piped()).spawn().unwrap();
-    assert_eq!(count(b'x', logs.stdout.take().unwrap()), FLOOD);
-    assert!(logs.wait().unwrap().success());
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let few = "ulimit -n 100; exec \"$@\"";
+    for follow in [false, true] {
+        let logs = if follow { &["logs", "-o", "json", "-f"][..] } else { &["logs", "-o", "json"] };
+        let lines = ran(bed.behind(&["bash", "-c", few, "bash"], logs)).expect(0).json_lines();
+        assert_eq!(lines.len(), 401);
+        // What is followed is printed as it is found.
+        assert!(follow || lines.is_sorted_by_key(|line| line["elapsed_ms"].as_u64()));
+        for n in 0..200 {
+            let step = format!("each[{n}]");
+            let said =
+                lines.iter().filter(|line| line["step"] == step).map(|line| line["text"].as_str().unwrap());
+            assert_eq!(said.collect::<Vec<_>>(), ["one", "two"], "{step}");
+        }
+    }
 }
 
 /// How often a byte comes out of a pipe.

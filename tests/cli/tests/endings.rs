@@ -180,17 +180,57 @@ fn what_is_printed_at_a_held_lock_runs_as_it_is_printed() {
     bed.runbook(&exec).expect(24);
     let first = bed.newest_run();
     let ran = bed.runbook(&exec).expect(30);
-    let command = |what: &str| {
-        let mut lines = ran.stderr.lines().map(str::trim);
-        let found = lines.find_map(|line| line.strip_prefix(what));
-        found.unwrap_or_else(|| panic!("no `{what}` in {}", ran.stderr)).to_owned()
-    };
-    assert_eq!(command("bring back what holds the lock: "), format!("runbook cancel {first}"));
-    bed.hinted(&command("bring back what holds the lock: ")).expect(20);
-    bed.hinted(&command("run it again: ")).expect(24);
+    let command = |what: &str| ran.command(what);
+    assert_eq!(command("bring back what holds the lock"), format!("runbook cancel {first}"));
+    bed.hinted(&command("bring back what holds the lock")).expect(20);
+    bed.hinted(&command("run it again")).expect(24);
     let created = &bed.events(&bed.newest_run())[0];
     assert_eq!(created["inputs"]["who"], "it's $HOME");
     assert_eq!(created["inputs"]["tags"], serde_json::json!(["a b"]));
+}
+
+/// What is printed first at a lock does something for whoever wants it, however the run stands that holds it.
+#[test]
+fn the_way_to_a_lock_is_one_that_the_run_which_holds_it_takes() {
+    let a = "  - {id: a, run: 'true', rollback: {run: 'true'}}\n";
+    let pivot = "  - {id: p, run: 'true', pivot: true, irreversible: gone}\n";
+    let fails = "  - {id: c, run: 'false', effect: read}\n";
+    let asks = "  - {id: ok, approval: {message: 'Go on?', timeout: 1h}}\n";
+    let killed = "  - {id: k, run: 'kill -9 $PPID; sleep 60', rollback: {run: 'true'}}\n";
+    for (head, steps, ends, first, then) in [
+        ("on_failure: {after_pivot: ask}\n", [a, pivot, fails], 24, "what it waits for", Some(("keep", 21))),
+        ("", [a, pivot, asks], 24, "what it waits for", Some(("approve", 0))),
+        ("on_failure: {rollback: ask}\n", [a, fails, ""], 24, "what it waits for", Some(("undo", 20))),
+        ("", [a, asks, ""], 24, "bring back what holds the lock", None),
+        ("", [a, killed, ""], 137, "bring back what holds the lock", None),
+    ] {
+        let bed = Bed::new();
+        let locks = format!("{head}locks: [{{name: shop, if_held: fail}}]\nsteps:\n");
+        bed.write("a.yaml", &runbook(&steps.concat()).replace("steps:\n", &locks));
+        bed.runbook(&["exec", "a.yaml"]).expect(ends);
+        if ends == 137 {
+            // Nobody knows what it did: that is asked, and a cancel would only ask it too.
+            let at = bed.runbook(&["exec", "a.yaml"]).expect(30);
+            bed.hinted(&at.command(first)).expect(23);
+            let at = bed.runbook(&["exec", "a.yaml"]).expect(30);
+            assert!(!at.stderr.contains("runbook cancel"), "{}", at.stderr);
+            continue;
+        }
+        let at = bed.runbook(&["exec", "a.yaml"]).expect(30);
+        let next = at.stderr.rsplit("exit 30\n").next().unwrap().trim_start();
+        assert!(next.starts_with(first), "{next}");
+        match then {
+            None => drop(bed.hinted(&at.command(first)).expect(20)),
+            Some((answer, code)) => {
+                let shown = bed.hinted(&at.command(first)).expect(0);
+                let line =
+                    shown.stdout.lines().find(|line| line.contains(&format!("{answer}: runbook "))).unwrap();
+                let command = line.split(&format!("{answer}: ")).nth(1).unwrap().split("   ").next().unwrap();
+                bed.hinted(command).expect(code);
+            }
+        }
+        assert_ne!(bed.hinted(&at.command("run it again")).code(), 30);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use runbook_testbed::{Bed, Ran};
+use runbook_testbed::{Bed, Ran, runbook};
 
 /// The commands that a screen names for answering, as it prints them.
 fn hints(screen: &str) -> Vec<String> {
@@ -63,6 +63,38 @@ fn who_started_it_may_not_approve_where_that_is_excluded() {
     assert!(ran.stderr.contains("somebody else has to approve"), "{}", ran.stderr);
     assert_eq!(bed.events(&run), before, "what is refused leaves no trace");
     assert!(bed.runbook(&["runs"]).stdout.contains("waiting for a person"), "it waits as before");
+}
+
+#[test]
+fn an_approval_that_nobody_but_the_requester_could_give_is_found_before_the_run() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let events = bed.events(&bed.newest_run());
+    let me = events[0]["requester"]["name"].as_str().unwrap();
+    bed.write("runbook.toml", "");
+    bed.write(
+        "environments/night.yaml",
+        &format!(
+            "apiVersion: runbook/v1\nkind: Environment\nname: night\nroles: {{sre: [{me}], none: []}}\n"
+        ),
+    );
+    let approval = |keys: &str| runbook(&format!("  - {{id: ok, approval: {{{keys}, timeout: 1h}}}}\n"));
+    bed.write("b.yaml", &approval("from: ['role:sre'], exclude_requester: true"));
+    for command in ["plan", "exec"] {
+        let ran = bed.runbook(&[command, "b.yaml", "-e", "night"]).expect(10);
+        assert!(
+            ran.stderr.contains("E609") && ran.stderr.contains(&format!("`{me}` asks for this run")),
+            "{}",
+            ran.stderr
+        );
+    }
+    // Somebody else may run it.
+    bed.runbook(&["validate", "b.yaml", "-e", "night"]).expect(0);
+    bed.write("c.yaml", &approval("from: ['role:none']"));
+    for command in ["validate", "plan", "exec"] {
+        let ran = bed.runbook(&[command, "c.yaml", "-e", "night"]).expect(10);
+        assert!(ran.stderr.contains("nobody may give this approval"), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -233,3 +233,49 @@ fn a_terminal_that_a_killed_runbook_left_at_a_question_is_put_right_by_the_next(
     let (said, _) = screen.end();
     assert!(said.contains("icanon echo") && !said.contains("-icanon"), "{said}");
 }
+
+#[test]
+fn a_step_whose_program_was_changed_says_so_beside_what_runs_and_how_it_goes_on() {
+    let bed = Bed::new();
+    bed.write("tool.sh", "echo planned >> log");
+    let first = HELD.replace("test -e go", "test -e first");
+    bed.write(
+        "a.yaml",
+        &runbook(&format!(
+            "  - {{id: a, {first}}}\n  - {{id: b, needs: [a], argv: [sh, tool.sh], rollback: none, reason: a test}}\n  - {{id: long, needs: [], {HELD}}}\n"
+        )),
+    );
+    let mut screen = exec(&bed);
+    screen.until("waiting: a");
+    bed.write("tool.sh", "echo changed >> log");
+    bed.write("first", "");
+    screen.until("waits: tool.sh: not the program that was planned");
+    screen.until("waiting: long");
+    screen.until("if that change is meant: ");
+    let rest = screen.line();
+    bed.hinted(&rest).expect(0);
+    screen.until("✓ b");
+    bed.write("go", "");
+    assert_eq!(screen.end().1, 0);
+    assert_eq!(bed.read("log").as_deref(), Some("changed\n"));
+}
+
+#[test]
+fn what_a_code_means_is_as_wide_as_the_terminal() {
+    let bed = Bed::new();
+    let (page, code) = bed.on_terminal(&["explain", "E501"]).end();
+    assert_eq!(code, 0);
+    assert!(page.lines().all(|line| line.trim_end().chars().count() <= 80), "{page}");
+    assert!(page.contains("    rollback: {run: ./deploy.sh v1}\r\n"), "examples stand as they are: {page}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&page), words(&bed.runbook(&["explain", "E501"]).stdout));
+}
+
+#[test]
+fn the_list_of_runs_is_as_wide_as_what_stands_in_it() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    bed.runbook(&["exec", "a.yaml"]).expect(0);
+    let (list, _) = bed.on_terminal(&["runs"]).end();
+    assert!(list.lines().all(|line| line.trim_end().chars().count() <= 80), "{list}");
+    assert!(list.starts_with("RUN    STARTED  ") && list.contains("  succeeded\r\n"), "{list}");
+}

@@ -95,6 +95,25 @@ impl Ran {
         self
     }
 
+    /// The command that stderr or stdout names for this, as it stands there: on the same line, or on those below.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    pub fn command(&self, what: &str) -> String {
+        let all = format!("{}{}", self.stderr, self.stdout);
+        let begins = format!("{what}:");
+        let mut lines = all.lines().skip_while(|line| !line.trim_start().starts_with(&begins));
+        let first = lines.next().unwrap_or_else(|| panic!("no `{what}` in {all}"));
+        let beside = first.trim_start()[begins.len()..].trim();
+        let mut command = if beside.is_empty() { String::new() } else { beside.to_owned() };
+        while command.is_empty() || !is_whole(&command) {
+            command.push_str(&format!("\n{}", lines.next().expect("a command has an end")));
+            command = command.trim_start().to_owned();
+        }
+        command
+    }
+
     /// Standard output as one JSON value a line.
     pub fn json_lines(&self) -> Vec<Value> {
         self.stdout
@@ -280,6 +299,19 @@ pub fn ran(mut command: Command) -> Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Whether a shell would not wait for another line.
+fn is_whole(command: &str) -> bool {
+    let (mut quoted, mut rest) = (false, command.chars());
+    while let Some(c) = rest.next() {
+        match c {
+            '\'' => quoted = !quoted,
+            '\\' if !quoted && rest.next().is_none() => return false,
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 impl Started {

@@ -51,6 +51,14 @@ impl OnTerminal {
         self.seen += self.heard[self.seen..].find(text).unwrap_or_default() + text.len();
     }
 
+    /// What follows on the same line.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let start = self.seen;
+        self.until("\r");
+        self.heard[start..self.seen].trim_end().to_owned()
+    }
+
     /// Types this as it stands: an Enter is `\r`, a Ctrl-C `\x03`.
     pub fn press(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).expect("a terminal takes keys");

@@ -55,7 +55,8 @@ pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
     };
     let host = host::host(global, root)?;
     let file = exec.target.file.display().to_string();
-    let new = NewRun { file, environment, max_parallel: exec.max_parallel, answers };
+    let answers_file = exec.answers.as_ref().map(|path| path.display().to_string());
+    let new = NewRun { file, environment, max_parallel: exec.max_parallel, answers, answers_file };
     if exec.detach {
         drive::new_detached(plan, new, host, global)
     } else {

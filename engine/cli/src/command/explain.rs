@@ -1,5 +1,7 @@
 //! `runbook explain CODE`.
 
+use std::io::IsTerminal;
+
 use clap::Args;
 
 use crate::args::{Format, Global};
@@ -30,6 +32,7 @@ pub(crate) fn run(explain: &Explain, global: &Global) -> Result<Exit, CommandErr
     let wanted = code.to_uppercase();
     match PAGES.iter().find(|(code, _)| *code == wanted) {
         Some((code, page)) => match global.output {
+            Format::Text if std::io::stdout().is_terminal() => output::data(&flowed(page, output::width()))?,
             Format::Text => output::data(page)?,
             Format::Json => output::data_line(&json(code, page))?,
         },
@@ -39,6 +42,26 @@ pub(crate) fn run(explain: &Explain, global: &Global) -> Result<Exit, CommandErr
         }
     }
     Ok(Exit::SUCCESS)
+}
+
+/// A page with its paragraphs as wide as the terminal.
+fn flowed(page: &str, width: usize) -> String {
+    let (mut out, mut paragraph, mut code) = (String::new(), String::new(), false);
+    for line in page.lines().chain([""]) {
+        let fence = line.starts_with("```");
+        let text = !code && !fence && !line.is_empty() && !line.starts_with(['#', '|', ' ']);
+        if !paragraph.is_empty() && (!text || line.starts_with("- ")) {
+            let lines = runbook_view::wrap(&std::mem::take(&mut paragraph), width);
+            out.extend(lines.into_iter().map(|line| line + "\n"));
+        }
+        code ^= fence;
+        match text {
+            true => paragraph.extend([" ", line]),
+            false => out.extend([line, "\n"]),
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out + "\n"
 }
 
 /// All codes, with what each is about.

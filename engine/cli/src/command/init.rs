@@ -48,7 +48,8 @@ pub(crate) fn run(init: &Init) -> Result<Exit, CommandError> {
         output::line_to_stderr(&format!("wrote {}", path.display()));
     }
     let first = init.folder.join("first.yaml");
-    output::line_to_stderr(&format!("next: runbook exec {}", first.display()));
+    let first = runbook_view::quote(&first.display().to_string());
+    output::line_to_stderr(&format!("next: runbook exec {first}"));
     Ok(Exit::SUCCESS)
 }
 

@@ -1,7 +1,10 @@
 //! `runbook logs RUN [STEP]`.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -38,26 +41,20 @@ pub(crate) struct Logs {
 /// How often the files of a followed run are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A log file, as far as it has been printed.
-struct Source {
-    path: PathBuf,
-    step: String,
-    printed: usize,
-}
-
 pub(crate) fn run(logs: &Logs, global: &Global) -> Result<Exit, CommandError> {
     let journal = history::reading(global)?;
     let run = history::find(&journal, logs.run.as_deref(), |_| true)?;
     let folder = journal.log_folder(&run.id);
     let mut printer =
         Printer { folder, wanted: logs.step.clone(), sources: BTreeMap::new(), seen: false, global };
-    if !logs.follow {
-        let (_, records) = history::load(&journal, &run)?;
-        printer.hear(&records);
+    if logs.follow {
+        follow(&journal, &run.id, &mut printer)?;
+    } else {
+        for record in journal.events(&run.id, 1) {
+            printer.hear(&[record?]);
+        }
         printer.print()?;
-        return printer.end(&run.id);
     }
-    follow(&journal, &run.id, &mut printer)?;
     printer.end(&run.id)
 }
 
@@ -86,6 +83,12 @@ fn follow(journal: &Journal, run: &str, printer: &mut Printer<'_>) -> Result<(),
     }
 }
 
+/// So much is printed at once, in bytes.
+const FULL: usize = 1 << 16;
+
+/// So many files are kept open, where steps speak at the same time.
+const OPEN: usize = 64;
+
 struct Printer<'a> {
     folder: PathBuf,
     wanted: Option<String>,
@@ -110,8 +113,7 @@ impl Printer<'_> {
             };
             if self.wants(&task.path) {
                 self.seen = true;
-                let source = Source { path: file.clone(), step: task.path.clone(), printed: 0 };
-                self.sources.entry(file).or_insert(source);
+                self.sources.entry(file.clone()).or_insert_with(|| Source::new(file, &task.path));
             }
         }
     }
@@ -124,27 +126,37 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints what is new, in the order of time.
+    /// Prints what is new, in the order of time. Logs may be far larger than the memory: of each file there is one line of
+    /// it at a time.
     fn print(&mut self) -> Result<(), CommandError> {
-        let mut fresh: Vec<(u64, String)> = Vec::new();
-        for source in self.sources.values_mut() {
-            let Some(text) = read_from(&source.path, source.printed)? else { continue };
-            // A line that is still being written waits for its end.
-            let whole = text.rfind('\n').map_or(0, |at| at + 1);
-            source.printed += whole;
-            for line in text[..whole].lines() {
-                let Some(line) = parse_line(line) else { continue };
-                fresh.push((
-                    line.elapsed_ms,
-                    shown(&source.step, line.elapsed_ms, line.stream, line.text, self.global),
-                ));
+        let mut sources: Vec<&mut Source> = self.sources.values_mut().collect();
+        let mut next = BinaryHeap::new();
+        for (n, source) in sources.iter_mut().enumerate() {
+            next.extend(source.advance()?.map(|at| Reverse((at, n))));
+            source.close();
+        }
+        let (mut out, mut open) = (String::new(), BTreeSet::new());
+        while let Some(Reverse((_, n))) = next.pop() {
+            let source = &mut *sources[n];
+            out.push_str(&shown(&source.step, &source.line, self.global));
+            out.push('\n');
+            if out.len() > FULL {
+                output::data(&std::mem::take(&mut out))?;
+            }
+            // Steps beside each other are a few; those of a run may be more than a process may have files open.
+            if open.insert(n) && open.len() > OPEN {
+                open.iter().filter(|other| **other != n).for_each(|other| sources[*other].close());
+                open = BTreeSet::from([n]);
+            }
+            match sources[n].advance()? {
+                Some(at) => next.push(Reverse((at, n))),
+                None => {
+                    sources[n].close();
+                    open.remove(&n);
+                }
             }
         }
-        fresh.sort_by_key(|(at, _)| *at);
-        for (_, line) in fresh {
-            output::data_line(&line)?;
-        }
-        Ok(())
+        output::data(&out)
     }
 
     fn end(&self, run: &str) -> Result<Exit, CommandError> {
@@ -158,16 +170,70 @@ impl Printer<'_> {
     }
 }
 
-/// What a file holds after these bytes; `None` where there is no file: the step said nothing.
-fn read_from(path: &Path, start: usize) -> Result<Option<String>, CommandError> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CommandError::unexpected(format!("{}: {error}", path.display()))),
+/// A line of a log, to be printed.
+struct Line {
+    elapsed_ms: u64,
+    stream: LogStream,
+    text: String,
+}
+
+/// A log file, as far as it has been read.
+struct Source {
+    path: PathBuf,
+    step: String,
+    file: Option<BufReader<File>>,
+    /// Bytes of it that were read.
+    read: u64,
+    /// The last line of them.
+    line: Line,
+}
+
+impl Source {
+    fn new(path: PathBuf, step: &str) -> Source {
+        let line = Line { elapsed_ms: 0, stream: LogStream::Note, text: String::new() };
+        Source { path, step: step.to_owned(), file: None, read: 0, line }
+    }
+
+    /// Goes on to the next line that is whole, and says when it was written. One that is still being written waits for its
+    /// end; without a file the step has said nothing.
+    fn advance(&mut self) -> Result<Option<u64>, CommandError> {
+        let fault =
+            |error: std::io::Error| CommandError::unexpected(format!("{}: {error}", self.path.display()));
+        if self.file.is_none() {
+            let mut file = match File::open(&self.path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened.map_err(fault)?,
+            };
+            if file.metadata().map_err(fault)?.len() <= self.read {
+                return Ok(None);
+            }
+            file.seek(SeekFrom::Start(self.read)).map_err(fault)?;
+            self.file = Some(BufReader::new(file));
+        }
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let read = file.read_until(b'\n', &mut bytes).map_err(fault)?;
+            if bytes.pop() != Some(b'\n') {
+                return Ok(None);
+            }
+            self.read += read as u64;
+            let text = String::from_utf8_lossy(&bytes);
+            // A crash may have torn it.
+            let Some(line) = parse_line(&text) else { continue };
+            self.line = Line { elapsed_ms: line.elapsed_ms, stream: line.stream, text: line.text.to_owned() };
+            return Ok(Some(line.elapsed_ms));
+        }
+    }
+
+    fn close(&mut self) {
+        self.file = None;
     }
 }
 
-fn shown(step: &str, elapsed_ms: u64, stream: LogStream, text: &str, global: &Global) -> String {
+fn shown(step: &str, line: &Line, global: &Global) -> String {
+    let Line { elapsed_ms, stream, text } = line;
     let name = match stream {
         LogStream::Stdout => "stdout",
         LogStream::Stderr => "stderr",
@@ -175,12 +241,12 @@ fn shown(step: &str, elapsed_ms: u64, stream: LogStream, text: &str, global: &Gl
     };
     match global.output {
         Format::Text => {
-            let text = runbook_view::clean(text.to_owned());
-            format!("{:>9.3}s {step} | {text}", elapsed_ms as f64 / 1e3)
-        },
-        Format::Json => {
-            serde_json::json!({"version": 1, "type": "log", "step": step, "elapsed_ms": elapsed_ms, "stream": name, "text": text})
-                .to_string()
+            let text = runbook_view::clean(text.clone());
+            format!("{:>9.3}s {step} | {text}", *elapsed_ms as f64 / 1e3)
         }
+        Format::Json => serde_json::json!({
+            "version": 1, "type": "log", "step": step, "elapsed_ms": elapsed_ms, "stream": name, "text": text,
+        })
+        .to_string(),
     }
 }

@@ -116,58 +116,76 @@ struct Row {
     notes: String,
 }
 
+/// Of a `for_each`: what is done for each item, where that has no name of its own.
+fn whole_of_items<'p>(plan: &'p Plan, entry: &Entry) -> Option<&'p Entry> {
+    let first = entry.children.first().filter(|_| entry.kind == EntryKind::ForEach)?;
+    plan.outline.entries.get(*first as usize).filter(|body| body.segment.is_empty())
+}
+
 /// Adds a node and what is inside it; `left_out`: something around it is.
 fn collect(plan: &Plan, node: u32, depth: usize, left_out: bool, rows: &mut Vec<Row>) {
     let Some(entry) = plan.outline.entries.get(node as usize) else { return };
     let indent = "  ".repeat(depth);
+    // What has no name stands on the line of what has one.
+    let whole = whole_of_items(plan, entry);
+    let body = whole.unwrap_or(entry);
     let scope =
-        matches!(entry.kind, EntryKind::Group | EntryKind::Call | EntryKind::ForEach | EntryKind::Switch);
+        matches!(body.kind, EntryKind::Group | EntryKind::Call | EntryKind::ForEach | EntryKind::Switch);
     let mut notes = Vec::new();
-    if entry.pivot {
+    if body.pivot {
         notes.push("POINT OF NO RETURN".to_owned());
     }
-    notes.extend(Some(undo_words(plan, entry)).filter(|words| !words.is_empty()));
-    if let Some(what) = &entry.policy.unpinned {
+    notes.extend(Some(undo_words(plan, body)).filter(|words| !words.is_empty()));
+    if let Some(what) = &body.policy.unpinned {
         notes.push(format!("not pinned: {what} is only known in the run"));
     }
-    match entry.policy.on_inconclusive.as_deref() {
+    match body.policy.on_inconclusive.as_deref() {
         Some("continue") => notes.push("goes on without an answer".into()),
         Some(_) => notes.push("asks when there is no answer".into()),
         None => {}
     }
-    match &entry.policy.when {
+    let out = entry.policy.left_out || body.policy.left_out;
+    match entry.policy.when.as_ref().or(body.policy.when.as_ref()) {
         // What is inside is listed all the same: that is what this run goes without.
-        Some(when) if entry.policy.left_out => notes = vec![format!("LEFT OUT: {when} does not hold")],
+        Some(when) if out => notes = vec![format!("LEFT OUT: {when} does not hold")],
         _ if left_out => notes.clear(),
         Some(when) => notes.push(format!("only when {when}")),
         None => {}
     }
-    let left_out = left_out || entry.policy.left_out;
+    let left_out = left_out || out;
+    let each = whole.filter(|body| !body.what.is_empty()).map(|body| body.what.as_str());
+    let does = std::iter::once(entry.what.as_str())
+        .chain(each)
+        .filter(|what| !what.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ");
     // The id is what paths are made of; its name says what it is for.
     let what = match entry.title.as_deref() {
-        Some(title) if entry.what.is_empty() => title.to_owned(),
-        Some(title) => format!("{title} ({})", entry.what),
-        None => entry.what.clone(),
+        Some(title) if does.is_empty() => title.to_owned(),
+        Some(title) => format!("{title} ({does})"),
+        None => does,
     };
     rows.push(Row {
         name: format!("{indent}{}", entry.segment),
         what: one_line(&what),
-        effect: if scope || left_out { String::new() } else { entry.effect_words() },
+        effect: if scope || left_out { String::new() } else { body.effect_words() },
         notes: notes.join("; "),
     });
-    if entry.cases.is_empty() {
-        for child in &entry.children {
+    if body.cases.is_empty() {
+        for child in &body.children {
             collect(plan, *child, depth + 1, left_out, rows);
         }
     }
-    for (label, nodes) in &entry.cases {
+    for (label, nodes) in &body.cases {
         rows.push(Row { name: format!("{indent}  case {label}"), ..Row::default() });
         for child in nodes {
             collect(plan, *child, depth + 2, left_out, rows);
         }
     }
-    for child in &entry.finally {
+    if !body.finally.is_empty() {
         rows.push(Row { name: format!("{indent}  finally"), ..Row::default() });
+    }
+    for child in &body.finally {
         collect(plan, *child, depth + 2, left_out, rows);
     }
 }
@@ -208,12 +226,17 @@ fn undo_words(plan: &Plan, entry: &Entry) -> String {
         matches!(group.kind, EntryKind::Group | EntryKind::Call | EntryKind::Switch)
             && matches!(group.promise, Promise::Steps | Promise::None(_) | Promise::Irreversible(_))
     });
+    // That of an item without a name is called as the `for_each` is.
+    let name = |group: &Entry| match parent(&group).filter(|_| group.segment.is_empty()) {
+        Some(each) => each.segment.clone(),
+        None => group.segment.clone(),
+    };
     match (&entry.promise, around.last()) {
         (Promise::NothingToUndo | Promise::Children, _) => return String::new(),
-        (_, Some(Entry { promise: Promise::Steps, segment, .. })) => {
-            return format!("undo: that of `{segment}`");
+        (_, Some(group)) if group.promise == Promise::Steps => {
+            return format!("undo: that of `{}`", name(group));
         }
-        (_, Some(Entry { segment, .. })) => return format!("not undone, as `{segment}` is not"),
+        (_, Some(group)) => return format!("not undone, as `{}` is not", name(group)),
         (_, None) => {}
     }
     match &entry.promise {

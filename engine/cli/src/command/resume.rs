@@ -36,7 +36,7 @@ pub(crate) fn run(resume: &Resume, global: &Global) -> Result<Exit, CommandError
     if resume.detach {
         drive::detach(&run.id, global)?;
         output::data_line(&run.id)?;
-        output::line_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id));
+        output::next_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id), global);
         return Ok(Exit::SUCCESS);
     }
     Ok(drive::taken(&run.id, None, global)?)

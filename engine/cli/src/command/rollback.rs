@@ -77,7 +77,7 @@ fn confirmed(
         }
         None => {
             return Err(CommandError::usage(format!("{what}; rolling it back needs the runbook's name"))
-                .hint(format!("runbook rollback {} --confirm {}", run.id, run.runbook)));
+                .hint(confirming(run)));
         }
     };
     if typed.trim() == run.runbook {
@@ -87,5 +87,9 @@ fn confirmed(
         "`{}` is not this runbook's name; nothing was rolled back",
         typed.trim()
     ))
-    .hint(format!("runbook rollback {} --confirm {}", run.id, run.runbook)))
+    .hint(confirming(run)))
+}
+
+fn confirming(run: &RunSummary) -> String {
+    format!("runbook rollback {} --confirm {}", run.id, runbook_view::quote(&run.runbook))
 }

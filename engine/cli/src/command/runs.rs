@@ -48,18 +48,10 @@ pub(crate) fn run(runs: &Runs, global: &Global) -> Result<Exit, CommandError> {
     let status = runs.status.map(Status::filter);
     let filter = RunFilter { runbook: runs.runbook.clone(), status, ..history::filter(runs.limit) };
     let runs = journal.runs(&filter)?;
-    if global.output == Format::Text && !runs.is_empty() {
-        let (run, runbook, environment) = ("RUN", "RUNBOOK", "ENVIRONMENT");
-        output::data_line(&format!(
-            "{run:<6} {:<26}  {runbook:<24} {environment:<12} {:<10} STATUS",
-            "STARTED", "BY"
-        ))?;
-    }
-    for run in runs {
-        match global.output {
-            Format::Text => output::data_line(&row(&run))?,
-            Format::Json => output::data_line(&json(&run).to_string())?,
-        }
+    match global.output {
+        Format::Text if runs.is_empty() => {}
+        Format::Text => output::data(&table(&runs))?,
+        Format::Json => runs.iter().try_for_each(|run| output::data_line(&json(run).to_string()))?,
     }
     Ok(Exit::SUCCESS)
 }
@@ -103,18 +95,39 @@ pub(crate) fn words(status: &RunStatus) -> String {
     }
 }
 
-fn row(run: &RunSummary) -> String {
-    let at = runbook_view::date_time(run.created_ms, &host::zone());
-    let environment = run.environment.as_deref().unwrap_or("-");
-    let mut line = Line::of(Tone::Plain, format!("{:<6} {at}  ", run.id));
-    // What is longer than its column is cut, so that those after it stand where their titles do.
-    for (text, columns) in [(run.runbook.as_str(), 24), (environment, 12), (&run.requester, 10)] {
-        let end = line.width() + columns + 1;
-        line.spans.extend(Line::of(Tone::Plain, text).cut(columns, false).spans);
-        line.pad_to(end);
+/// A line for each run under their titles, every column as wide as what stands in it, up to a limit.
+fn table(runs: &[RunSummary]) -> String {
+    let zone = host::zone();
+    let titles = ["RUN", "STARTED", "RUNBOOK", "ENVIRONMENT", "BY", "STATUS"].map(str::to_owned);
+    let rows = runs.iter().map(|run| {
+        let environment = run.environment.clone().unwrap_or_else(|| "-".to_owned());
+        let started = runbook_view::date_time(run.created_ms, &zone);
+        [run.id.clone(), started, run.runbook.clone(), environment, run.requester.clone(), words(&run.status)]
+    });
+    let rows: Vec<[Line; 6]> =
+        std::iter::once(titles).chain(rows).map(|row| row.map(|text| Line::of(Tone::Plain, text))).collect();
+    let widths: Vec<usize> = [usize::MAX, usize::MAX, 24, 12, 10]
+        .into_iter()
+        .enumerate()
+        .map(|(column, most)| rows.iter().map(|row| row[column].width()).max().unwrap_or(0).min(most))
+        .collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = Line::new();
+        for (column, cell) in row.into_iter().enumerate() {
+            let Some(width) = widths.get(column) else {
+                line.spans.extend(cell.spans);
+                continue;
+            };
+            // What is longer than its column is cut, so that those after it stand where their titles do.
+            let end = line.width() + width + 2;
+            line.spans.extend(cell.cut(*width, false).spans);
+            line.pad_to(end);
+        }
+        out.push_str(&line.text());
+        out.push('\n');
     }
-    line.push(Tone::Plain, words(&run.status));
-    line.text()
+    out
 }
 
 fn json(run: &RunSummary) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! `runbook show RUN`.
 
 use clap::Args;
-use runbook_view::{Run, Style};
+use runbook_view::Run;
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -45,7 +45,7 @@ pub(crate) fn run(show: &Show, global: &Global) -> Result<Exit, CommandError> {
         Format::Json => output::data_line(&runbook_view::json::show(&run, now).to_string())?,
         Format::Text => {
             let colour = output::coloured_stdout(global);
-            let style = Style { zone: host::zone(), ..Style::default() };
+            let style = output::style(global);
             for line in runbook_view::render(&run, now, output::width(), &style) {
                 output::data_line(&styled(&line, colour))?;
             }

@@ -29,6 +29,7 @@ pub(crate) fn run(watch: &Watch, global: &Global) -> Result<Exit, CommandError> 
         outline,
         history: Vec::new(),
         mode: Mode::of(global),
+        style: output::style(global),
         colour: output::coloured_stderr(global),
         clock: runbook_runtime::Clock::system(),
         drives: false,

@@ -6,7 +6,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use runbook_journal::Journal;
-use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
+use runbook_view::{Executor, Holder, Line, Now, Rollback, Run, Style, Tone, Tree};
 use runbook_wire::{Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
 
@@ -16,14 +16,13 @@ use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
-use crate::{history, host, output};
+use crate::{history, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) struct Painter {
     run: Run,
-    style: Style,
     setting: Setting,
     replies: Queue,
     /// To be cleared when an INT has been heard.
@@ -36,6 +35,8 @@ pub(super) struct Painter {
     sent: Option<Asked>,
     interrupt: Interrupt,
     reason: Option<String>,
+    /// How the run stood that holds a lock which is waited for.
+    holder: Option<Holder>,
 }
 
 /// What an INT has led to.
@@ -56,9 +57,8 @@ impl Painter {
         if setting.acts.is_some() {
             keyboard.listen(replies.clone());
         }
-        Painter {
+        let mut painter = Painter {
             run,
-            style: Style { zone: host::zone(), ..Style::default() },
             setting,
             replies,
             heard,
@@ -68,7 +68,10 @@ impl Painter {
             sent: None,
             interrupt: Interrupt::Calm,
             reason: None,
-        }
+            holder: None,
+        };
+        painter.look_at_holder();
+        painter
     }
 
     pub(super) fn paint(mut self, from: &Queued) {
@@ -94,6 +97,13 @@ impl Painter {
         match shown {
             Shown::Record(record) => return self.record(&record),
             Shown::Progress { task, text } => self.run.progress(&task, &text),
+            Shown::Held { task, held } => {
+                if self.setting.mode == Mode::Lines {
+                    let line = format!("{} waits: {}", task.path, held.why);
+                    output::line_to_stderr(&runbook_view::clean(line));
+                }
+                self.run.hold(&task, held);
+            }
             Shown::Output { path, text } => {
                 if self.setting.mode == Mode::Lines {
                     output::line_to_stderr(&format!("{path} | {}", runbook_view::clean(text)));
@@ -120,9 +130,13 @@ impl Painter {
     }
 
     fn record(&mut self, record: &Record) -> bool {
+        let held = self.run.lock_held.as_ref().map(|held| held.at);
         self.run.apply(record);
+        if self.setting.mode == Mode::Live && held != self.run.lock_held.as_ref().map(|held| held.at) {
+            self.look_at_holder();
+        }
         if self.setting.mode == Mode::Lines {
-            for line in runbook_view::lines(&self.run, record, &self.style) {
+            for line in runbook_view::lines(&self.run, record, &self.setting.style) {
                 output::line_to_stderr(&style::text(&line, self.setting.colour));
             }
         }
@@ -136,6 +150,7 @@ impl Painter {
 
     /// A line that stays, above the live tree.
     fn say(&mut self, tone: Tone, text: &str) {
+        let text = runbook_view::with_state(text, self.setting.style.state.as_deref());
         let line = style::text(&Line::of(tone, text), self.setting.colour);
         match self.setting.mode {
             Mode::Live => self.region.print(&format!("{line}\n")),
@@ -151,7 +166,7 @@ impl Painter {
         let (height, width) = terminal_size();
         let below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
         let room = height.saturating_sub(below.len() + 1).max(1);
-        let style = Style { max_lines: Some(room), ..self.style.clone() };
+        let style = Style { max_lines: Some(room), ..self.setting.style.clone() };
         let mut lines = runbook_view::render(&self.run, self.now(), width, &style);
         lines.extend(below);
         let typed = self.asking.as_ref().map(|_| format!("> {}", tail(self.keyboard.typed(), width - 3)));
@@ -166,7 +181,8 @@ impl Painter {
             (_, Some(Asked::Question(put))) => {
                 self.keyboard.begin();
                 let (height, width) = terminal_size();
-                let block = runbook_view::ask(&self.run, &put.question, self.now(), width, &self.style);
+                let block =
+                    runbook_view::ask(&self.run, &put.question, self.now(), width, &self.setting.style);
                 // What is too long to stand below the tree stands above it, whole.
                 if block.len() > height / 2 {
                     self.region.print(&self.text(&block));
@@ -202,10 +218,18 @@ impl Painter {
     }
 
     fn now(&self) -> Now {
-        let holder_unattended = self.run.lock_held.is_some()
-            && Journal::open_read_only(&self.setting.state)
-                .is_ok_and(|journal| history::holder_unattended(&journal, &self.run));
-        Now { holder_unattended, ..Now::at(self.setting.clock.wall_ms()) }
+        Now { holder: self.holder, ..Now::at(self.setting.clock.wall_ms()) }
+    }
+
+    /// Looks how the run stands that holds the lock which is waited for. It takes reading the whole of it, so not at each
+    /// redraw: whenever that is another one, and at the end.
+    fn look_at_holder(&mut self) {
+        self.holder = match &self.run.lock_held {
+            Some(_) => Journal::open_read_only(&self.setting.state)
+                .ok()
+                .and_then(|journal| history::holder(&journal, &self.run)),
+            None => None,
+        };
     }
 
     /// Whether there is something to cancel: nothing failed, nothing is being undone.
@@ -283,10 +307,14 @@ impl Painter {
         }
         // An executor that stopped has recorded why.
         let recorded = matches!(self.run.executor, Executor::Stopped { .. });
-        let reason = self.reason.take().filter(|_| !recorded).map(|reason| Line::of(Tone::Warn, reason));
+        let reason = self.reason.take().filter(|_| !recorded);
+        let reason = reason.map(|reason| {
+            Line::of(Tone::Warn, runbook_view::with_state(&reason, self.setting.style.state.as_deref()))
+        });
+        self.look_at_holder();
         // Whoever executed it does not any more, whether or not that could be recorded.
         let now = Now { executor_alive: Some(false), ..self.now() };
-        let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.style);
+        let tree = runbook_view::render(&self.run, now, terminal_size().1, &self.setting.style);
         let text = self.text(&reason.into_iter().chain(tree).collect::<Vec<Line>>());
         match self.setting.mode {
             Mode::Live => self.region.print(&text),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use runbook_runtime::{Clock, Control};
+use runbook_view::{Held, Style};
 use runbook_wire::{Outline, Person, Record, Task};
 
 use super::painter::Painter;
@@ -46,6 +47,10 @@ pub(crate) enum Shown {
         task: Task,
         text: String,
     },
+    Held {
+        task: Task,
+        held: Held,
+    },
     Output {
         path: String,
         text: String,
@@ -72,6 +77,7 @@ pub(crate) struct Setting {
     /// Records of earlier executors.
     pub(crate) history: Vec<Record>,
     pub(crate) mode: Mode,
+    pub(crate) style: Style,
     pub(crate) colour: bool,
     pub(crate) clock: Clock,
     /// The run is driven here, whoever looks; else this only watches.

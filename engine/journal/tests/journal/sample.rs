@@ -28,6 +28,7 @@ pub(crate) fn created(run: &str) -> Body {
         request: serde_json::Value::Null,
         max_parallel: None,
         answers: None,
+        answers_file: None,
     }
 }
 

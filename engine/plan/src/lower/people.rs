@@ -23,7 +23,7 @@ impl Planner<'_> {
         let decl = &approval.value;
         let count = decl.count.as_ref().and_then(|count| self.count(count, start, "`count`", 1)).unwrap_or(1);
         let exclude_requester = decl.exclude_requester.as_ref().is_some_and(|yes| yes.value);
-        let from = self.people(approval, count);
+        let from = self.people(approval, count, exclude_requester);
         let valid_for = decl.valid_for.as_ref().and_then(|time| self.duration(time, start, "`valid_for`"));
         let show = decl
             .show
@@ -62,7 +62,7 @@ impl Planner<'_> {
     }
 
     /// Who may approve, roles resolved. An approval that they cannot give is reported.
-    fn people(&self, approval: &Spanned<Approval>, count: u32) -> Vec<String> {
+    fn people(&self, approval: &Spanned<Approval>, count: u32, exclude_requester: bool) -> Vec<String> {
         let mut people: BTreeSet<String> = BTreeSet::new();
         let mut complete = true;
         for from in &approval.value.from {
@@ -99,21 +99,42 @@ impl Planner<'_> {
                 }
             }
         }
-        if complete && !approval.value.from.is_empty() && people.len() < count as usize {
-            let span = approval.value.count.as_ref().map_or(approval.span, |count| count.span);
-            let message = match people.len() {
-                0 => "nobody may give this approval".to_owned(),
-                1 => format!("{count} people must agree, and only one may"),
-                n => format!("{count} people must agree, and only {n} may"),
-            };
-            let names: Vec<&str> = people.iter().map(String::as_str).collect();
-            let hint = match names.is_empty() {
-                true => "The role has no members.".to_owned(),
-                false => format!("Those who may: {}.", names.join(", ")),
-            };
-            self.report.push(Diagnostic::error(codes::APPROVAL_IMPOSSIBLE, span, message).hint(hint));
+        if complete && !approval.value.from.is_empty() {
+            self.check_enough(approval, count, exclude_requester, &people);
         }
         people.into_iter().collect()
+    }
+
+    /// An approval that these people cannot give, or not to the one who asks for the run.
+    fn check_enough(
+        &self,
+        approval: &Spanned<Approval>,
+        count: u32,
+        exclude_requester: bool,
+        people: &BTreeSet<String>,
+    ) {
+        let left_out = self.setting.requester.filter(|who| exclude_requester && people.contains(*who));
+        let may = people.len() - usize::from(left_out.is_some());
+        if may >= count as usize {
+            return;
+        }
+        let span = approval.value.count.as_ref().map_or(approval.span, |count| count.span);
+        let message = match may {
+            0 => "nobody may give this approval".to_owned(),
+            1 => format!("{count} people must agree, and only one may"),
+            n => format!("{count} people must agree, and only {n} may"),
+        };
+        let names: Vec<&str> = people.iter().map(String::as_str).collect();
+        let hint = match (left_out, &names[..]) {
+            (_, []) => "The role has no members.".to_owned(),
+            (None, names) => format!("Those who may: {}.", names.join(", ")),
+            (Some(who), names) => format!(
+                "`{who}` asks for this run, and is left out by `exclude_requester`: of {}. Let somebody else run it, or \
+                 let more people approve.",
+                names.join(", ")
+            ),
+        };
+        self.report.push(Diagnostic::error(codes::APPROVAL_IMPOSSIBLE, span, message).hint(hint));
     }
 
     pub(super) fn checklist(&self, id: NodeId, checklist: &Spanned<Checklist>, draft: &mut Draft) {

@@ -86,7 +86,9 @@ impl Dispatcher<'_> {
         let changed = self.attempts.shared.pinned.first_changed(programs);
         let Some(changed) = changed else { return self.start(command) };
         let remedy = changed.remedy(&self.facts.run);
-        let reason = format!("`{}` waits: {changed}; {remedy}", self.view().name(task).path);
+        let name = self.view().name(task);
+        let reason = format!("`{}` waits: {changed}; {remedy}", name.path);
+        self.observer.held(&name, &changed.to_string(), changed.meant_by());
         self.held.changed.push((command, reason));
     }
 

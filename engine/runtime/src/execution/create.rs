@@ -26,6 +26,8 @@ pub struct NewRun {
     pub max_parallel: Option<u32>,
     /// Answers that it named (`--answers`), as read; they come before the environment's.
     pub answers: Option<String>,
+    /// Their path as it was given.
+    pub answers_file: Option<String>,
 }
 
 impl Execution {
@@ -63,6 +65,7 @@ impl Execution {
             request: serde_json::to_value(&plan.bundle.request).unwrap_or_default(),
             max_parallel: new.max_parallel,
             answers: new.answers.clone(),
+            answers_file: new.answers_file,
         };
         let started =
             Body::ExecutorStarted { pid: host.pid, host: host.hostname.clone(), resumed: false, gap_ms: 0 };

@@ -78,6 +78,9 @@ pub(crate) fn detail(page: &Page<'_>, node: &Node<'_>) -> Vec<Line> {
         }
         Status::NotStarted => pieces.push(dim("not started".into())),
         Status::Waiting => {}
+        Status::Preparing if node.held.is_some() => {
+            pieces.extend(node.held.map(|held| Line::of(Tone::Warn, format!("waits: {}", held.why))));
+        }
         Status::Preparing => match task.and_then(|t| t.gate.as_ref()) {
             Some((_, reason)) => pieces.push(Line::of(Tone::Warn, format!("gate closed: {reason}"))),
             None if is_next(node) => pieces.push(dim(NEXT.into())),

@@ -1,7 +1,5 @@
 //! The last lines: what failed, what it waits for, how it ended, and the next command.
 
-use unicode_width::UnicodeWidthStr;
-
 use super::{Page, detail::time_left};
 use crate::{
     Forward, Line, Node, Question, Status, Tone, answers, choices, exit,
@@ -32,45 +30,15 @@ pub(super) fn foot(page: &Page<'_>) -> Vec<Line> {
     let next: Vec<_> =
         summary::next(&page.tree, page.now).into_iter().filter(|n| !asked.contains(&n.command)).collect();
     for next in next {
-        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, &next.command);
-        if line.width() <= page.width {
+        let command = page.command(&next.command);
+        let line = Line::of(Tone::Dim, format!("  {}: ", next.what)).with(Tone::Accent, &command);
+        if line.width() <= page.width && !command.contains('\n') {
             lines.push(line);
         } else {
-            lines.push(Line::of(Tone::Dim, format!("  {}:", next.what)));
-            lines.extend(command(&next.command, page.width));
+            lines.extend(page.below(&next.what, &command, 2));
         }
     }
     lines
-}
-
-/// A command that is longer than a line, broken between its words so that a shell still reads it as one.
-fn command(command: &str, width: usize) -> Vec<Line> {
-    const INDENT: usize = 6;
-    let room = width.saturating_sub(INDENT + 2);
-    let (mut quoted, mut escaped) = (false, false);
-    let words = command.split(|c| {
-        quoted ^= c == '\'' && !escaped;
-        escaped = c == '\\' && !quoted && !escaped;
-        c == ' ' && !quoted
-    });
-    let mut parts: Vec<String> = Vec::new();
-    for word in words {
-        match parts.last_mut() {
-            Some(part) if part.width() + 1 + word.width() <= room => {
-                part.push(' ');
-                part.push_str(word);
-            }
-            _ => parts.push(word.to_owned()),
-        }
-    }
-    let last = parts.len().saturating_sub(1);
-    let line = |(n, part): (usize, String)| {
-        let more = if n < last { " \\" } else { "" };
-        let line = Line::of(Tone::Plain, " ".repeat(INDENT)).with(Tone::Accent, format!("{part}{more}"));
-        // Nothing helps a single word that is longer than a line.
-        line.broken(width, INDENT)
-    };
-    parts.into_iter().enumerate().flat_map(line).collect()
 }
 
 /// `FAILED at 02:51:37: …`, at once and at the end.
@@ -149,15 +117,26 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
         pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
     }
     lines.extend(page.flow(pieces, 2, 6));
-    let commands = answers(&page.tree, question);
-    let mut pieces: Vec<Line> = commands
-        .into_iter()
-        .map(|n| Line::of(Tone::Dim, format!("{}: ", n.what)).with(Tone::Accent, n.command))
-        .collect();
-    if let Some(first) = pieces.first_mut() {
-        first.spans.insert(0, crate::Span { text: "      ".into(), tone: Tone::Plain });
+    // As many on a line as fit; one that is longer than a line stands alone.
+    let mut beside: Vec<Line> = Vec::new();
+    let flow = |beside: &mut Vec<Line>| {
+        let mut pieces = std::mem::take(beside);
+        if let Some(first) = pieces.first_mut() {
+            first.spans.insert(0, crate::Span { text: "      ".into(), tone: Tone::Plain });
+        }
+        page.flow(pieces, 3, 6)
+    };
+    for next in answers(&page.tree, question) {
+        let command = page.command(&next.command);
+        let line = Line::of(Tone::Dim, format!("{}: ", next.what)).with(Tone::Accent, &command);
+        if 6 + line.width() <= page.width && !command.contains('\n') {
+            beside.push(line);
+        } else {
+            lines.extend(flow(&mut beside));
+            lines.extend(page.below(&next.what, &command, 6));
+        }
     }
-    lines.extend(page.flow(pieces, 3, 6));
+    lines.extend(flow(&mut beside));
     lines
 }
 
@@ -183,9 +162,15 @@ fn waiting(page: &Page<'_>) -> Vec<Line> {
     if let Some(left) = time_left(page, first) {
         pieces.push(Line::of(Tone::Dim, format!("at most {} more", moment::running(left))));
     }
-    let next = summary::logs(tree.run.id(), &first.path);
-    pieces.push(Line::of(Tone::Dim, "logs: ").with(Tone::Accent, next));
-    page.flow(pieces, 4, 4)
+    let logs = page.command(&summary::logs(tree.run.id(), &first.path));
+    let line = Line::of(Tone::Dim, "logs: ").with(Tone::Accent, &logs);
+    if 4 + line.width() <= page.width && !logs.contains('\n') {
+        pieces.push(line);
+        return page.flow(pieces, 4, 4);
+    }
+    let mut lines = page.flow(pieces, 4, 4);
+    lines.extend(page.below("logs", &logs, 4));
+    lines
 }
 
 /// How it ended.

@@ -25,8 +25,7 @@ pub(super) fn head(page: &Page<'_>) -> Vec<Line> {
     }
     let mut lines = page.flow(pieces, 2, 2);
     if run.interrupted(page.now) {
-        // It may say what to type.
-        lines.extend(Line::of(Tone::Warn, format!("  {}", interrupted(page))).broken(page.width, 4));
+        lines.extend(page.text_with_commands(&interrupted(page)));
     } else if let Some((by, at)) = run.paused.as_ref().filter(|_| run.finished.is_none()) {
         let since = moment::time_of_day(at.wall_ms, &page.style.zone);
         lines.push(Line::of(Tone::Warn, format!("  paused by {} at {since}: nothing new starts", by.name)));

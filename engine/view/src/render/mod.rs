@@ -9,7 +9,7 @@ mod steps;
 
 use jiff::tz::TimeZone;
 
-use crate::{Line, Now, Question, Run, Tone, Tree};
+use crate::{Line, Now, Question, Run, Tone, Tree, shell, with_state};
 
 pub(crate) use detail::{detail, failure_lines, given};
 pub use detail::{mark, trend};
@@ -24,11 +24,13 @@ pub struct Style {
     /// At most this many lines: groups fold, what is done shares lines, and what is left out is said so. `None`: as
     /// many as it takes, folded only when long.
     pub max_lines: Option<usize>,
+    /// The journal's folder, where the reader named it by an option: the commands that are shown name it too.
+    pub state: Option<String>,
 }
 
 impl Default for Style {
     fn default() -> Style {
-        Style { ascii: false, zone: TimeZone::UTC, max_lines: None }
+        Style { ascii: false, zone: TimeZone::UTC, max_lines: None, state: None }
     }
 }
 
@@ -82,8 +84,13 @@ pub fn render(run: &Run, now: Now, width: usize, style: &Style) -> Vec<Line> {
         let top = top.min(max / 2);
         let missing = (lines.len() + 1 - max.max(1)).min(lines.len() - top);
         let dots = if style.ascii { "..." } else { "…" };
-        let note = format!("  {dots} {missing} lines more: ");
-        let note = Line::of(Tone::Warn, note).with(Tone::Accent, format!("runbook show {}", run.id()));
+        let show = page.command(&format!("runbook show {}", run.id()));
+        let note = Line::of(Tone::Warn, format!("  {dots} {missing} lines more: ")).with(Tone::Accent, show);
+        // Half a command is none.
+        let note = match note.width() <= width {
+            true => note,
+            false => Line::of(Tone::Warn, format!("  {dots} {missing} lines more")),
+        };
         lines.splice(top..top + missing, [note]);
     }
     lines.into_iter().map(|line| line.cut(width, style.ascii)).collect()
@@ -105,6 +112,36 @@ impl Page<'_> {
     /// An arrow, a dash: the sign, or its ASCII stand-in.
     pub(crate) fn sign(&self, sign: &'static str, ascii: &'static str) -> &'static str {
         if self.style.ascii { ascii } else { sign }
+    }
+
+    /// A command as the reader has to type it.
+    pub(crate) fn command(&self, command: &str) -> String {
+        shell::located(command, self.style.state.as_deref())
+    }
+
+    /// What a command does, and the command, below each other: where they do not stand on one line.
+    pub(crate) fn below(&self, what: &str, command: &str, indent: usize) -> Vec<Line> {
+        let mut lines = vec![Line::of(Tone::Dim, format!("{}{what}:", " ".repeat(indent)))];
+        let command = shell::lines(command, indent + 4, self.width);
+        lines.extend(command.into_iter().map(|line| Line::of(Tone::Accent, line)));
+        lines
+    }
+
+    /// A warning that may say what to type: a command in it stays on one line if it can.
+    pub(crate) fn text_with_commands(&self, text: &str) -> Vec<Line> {
+        let mut pieces = vec![Line::of(Tone::Plain, " ")];
+        let text = with_state(text, self.style.state.as_deref());
+        for (n, part) in text.split("runbook ").enumerate() {
+            let (command, words) = part.split_once(';').map_or((part, ""), |(command, rest)| (command, rest));
+            let (command, words) = match n {
+                0 => (None, part),
+                _ if words.is_empty() => (Some(format!("runbook {command}")), ""),
+                _ => (Some(format!("runbook {command};")), words),
+            };
+            pieces.extend(command.map(|command| Line::of(Tone::Accent, command.trim_end())));
+            pieces.extend(words.split_whitespace().map(|word| Line::of(Tone::Warn, word)));
+        }
+        self.flow(pieces, 1, 4)
     }
 
     /// Pieces one after the other, as many on a line as fit, later lines indented.

@@ -36,14 +36,16 @@ pub(super) fn rollback(page: &Page<'_>) -> Vec<Line> {
 
 fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
     let tree = &page.tree;
-    let mut line = Line::of(Tone::Accent, "ROLLBACK");
+    // Without a rollback only what failed in items, as some may, is undone.
+    let items = tree.rollback == Rollback::None;
+    let mut line = Line::of(Tone::Accent, if items { "ITEMS THAT FAILED" } else { "ROLLBACK" });
     let policy = &tree.run.outline.rollback;
     match &tree.run.rollback_requested {
         Some((by, to, _)) => {
             let to = to.as_ref().map_or_else(String::new, |t| format!(", down to {}", t.path));
             line.push(Tone::Plain, format!("  asked for by {}{to}", by.name));
         }
-        None if !policy.is_empty() => line.push(Tone::Plain, format!("  policy {policy}")),
+        None if !policy.is_empty() && !items => line.push(Tone::Plain, format!("  policy {policy}")),
         None => {}
     }
     let count = |wanted: &[Undoing]| touched.iter().filter(|n| wanted.contains(&n.undoing)).count();
@@ -70,7 +72,8 @@ fn headline(page: &Page<'_>, touched: &[&Node<'_>]) -> Line {
     }
     let left = count(&[Undoing::Left]);
     if left > 0 && !matches!(tree.rollback, Rollback::Asked | Rollback::Declined) {
-        line.push(Tone::Warn, format!(", {left} left"));
+        let first = all == 0 && asked == 0 && matches!(tree.rollback, Rollback::None | Rollback::Running);
+        line.push(Tone::Warn, format!("{} {left} left", if first { " " } else { "," }));
     }
     let stuck = count(&[Undoing::Failed, Undoing::Refused]);
     if stuck > 0 {

@@ -94,6 +94,7 @@ pub(super) fn is_next(node: &Node<'_>) -> bool {
     node.status == Status::Preparing
         && !node.is_human()
         && node.began.is_none()
+        && node.held.is_none()
         && node.task.is_none_or(|t| t.gate.is_none() && t.attempts.is_empty())
 }
 

@@ -158,7 +158,7 @@ fn failures(out: &mut String, report: &Report<'_>) {
 }
 
 fn rollback(out: &mut String, report: &Report<'_>) {
-    if report.tree.rollback == Rollback::None {
+    if !report.tells_of_undoing() {
         return;
     }
     let s = &report.summary;

@@ -20,11 +20,12 @@ pub fn json(report: &Report<'_>) -> Value {
     map.insert("headline".into(), report.headline().into());
     map.insert("decisions".into(), decisions.collect());
     let timeline = report.timeline.said.iter().map(|said| {
+        let command = said.command.as_ref().map_or_else(String::new, |command| format!(": {command}"));
         json!({
             "time": moment::rfc3339(said.at.wall_ms),
             "elapsed_ms": said.at.elapsed_ms,
             "path": Some(&said.about).filter(|a| !a.is_empty()),
-            "text": said.text,
+            "text": format!("{}{command}", said.text),
             "weight": match said.weight {
                 Weight::Detail => "detail",
                 Weight::Step => "step",

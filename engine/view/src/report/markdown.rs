@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, evidence};
-use crate::{Brought, Node, Rollback, Weight, mark, moment, timeline};
+use crate::{Brought, Node, Weight, mark, moment, timeline};
 
 /// The report as Markdown (with tables, as most hosts render them).
 pub fn markdown(report: &Report<'_>) -> String {
@@ -127,7 +127,7 @@ fn decisions(out: &mut String, report: &Report<'_>) {
 
 fn rollback(out: &mut String, report: &Report<'_>) {
     let s = &report.summary;
-    if report.tree.rollback == Rollback::None {
+    if !report.tells_of_undoing() {
         return;
     }
     let _ = writeln!(out, "## {}\n", crate::exit::capital(&crate::exit::rolled_back(&report.tree)));

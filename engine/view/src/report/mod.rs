@@ -133,6 +133,13 @@ impl<'a> Report<'a> {
         if self.summary.undone.is_empty() { "Outputs" } else { "Outputs before the rollback" }
     }
 
+    /// Whether there was a rollback, or an item that failed, as some may, was undone.
+    pub(crate) fn tells_of_undoing(&self) -> bool {
+        self.tree.rollback != Rollback::None
+            || !self.summary.undone.is_empty()
+            || !self.summary.left.is_empty()
+    }
+
     /// Facts about the run, in the order they are shown.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let run = self.run;

@@ -38,6 +38,7 @@ impl Run {
                 unattended,
                 request,
                 max_parallel,
+                answers_file,
                 ..
             } => {
                 self.created = Some(Created {
@@ -47,7 +48,7 @@ impl Run {
                     plan: plan.clone(),
                     environment: environment.clone(),
                     inputs: inputs.clone(),
-                    options: options(request, *max_parallel),
+                    options: options(request, *max_parallel, answers_file.as_deref()),
                     requester: requester.clone(),
                     semantics: *semantics,
                     version: version.clone(),
@@ -58,6 +59,7 @@ impl Run {
             Body::ExecutorStarted { pid, host, resumed, gap_ms } => {
                 // Who takes a run that was made for it (`--detach`) resumes nothing that began.
                 let began = !matches!(self.executor, Executor::None);
+                self.held.clear();
                 self.executor = Executor::Running { pid: *pid, host: host.clone(), since: at };
                 if *resumed {
                     self.resumes += u32::from(began);
@@ -123,7 +125,8 @@ impl Run {
                 let state = self.started(task, *attempt, *incarnation, at);
                 (state.params, state.title) = (params.clone(), title.clone());
             }
-            Body::Spawned { .. } | Body::ProgramAccepted { .. } => {}
+            Body::Spawned { .. } => {}
+            Body::ProgramAccepted { .. } => self.held.clear(),
             Body::Ended { task, attempt, result, outputs, masked, note, warning, failure, .. } => {
                 let rules = self.rules(task.node);
                 let state = self.touch(task);
@@ -245,6 +248,7 @@ impl Run {
     /// The task's state, made at its first record; finds out which item a new frame belongs to.
     fn touch(&mut self, task: &Task) -> &mut TaskState {
         let key = Key::of(task);
+        self.held.remove(&key);
         if key.frame != 0 && !self.frames.contains_key(&key.frame) {
             self.place_frame(task);
         }
@@ -504,21 +508,24 @@ impl Run {
 }
 
 /// What `exec` was given besides the file and the environment, as it would be given again.
-fn options(request: &Value, max_parallel: Option<u32>) -> Vec<String> {
+fn options(request: &Value, max_parallel: Option<u32>, answers: Option<&str>) -> Vec<String> {
     let mut options = Vec::new();
     for given in request["inputs"].as_array().into_iter().flatten() {
         let Some(name) = given["name"].as_str() else { continue };
-        // As text where it was typed; what came from a file is JSON, which is read the same.
+        let file = given["origin"].as_str().and_then(|origin| origin.strip_prefix("-i "));
+        let file = file.filter(|typed| typed.strip_prefix(name).is_some_and(|rest| rest.starts_with("=@")));
+        // As text where it was typed; what else there is, is JSON, which is read the same.
         let value = match (&given["value"]["text"], &given["value"]["json"]) {
             (Value::String(text), _) | (_, Value::String(text)) => text.clone(),
             (_, json) => json.to_string(),
         };
-        options.extend(["-i".to_owned(), format!("{name}={value}")]);
+        options.extend(["-i".to_owned(), file.map_or_else(|| format!("{name}={value}"), str::to_owned)]);
     }
     options.extend((request["strict"] == true).then(|| "--strict".to_owned()));
     if let Some(n) = max_parallel {
         options.extend(["--max-parallel".to_owned(), n.to_string()]);
     }
+    options.extend(answers.into_iter().flat_map(|file| ["--answers".to_owned(), file.to_owned()]));
     options
 }
 

@@ -39,6 +39,8 @@ pub struct Run {
     /// A lock that another run holds: this one waits for it, or was ended by that.
     pub lock_held: Option<LockHeld>,
     pub tasks: BTreeMap<Key, TaskState>,
+    /// Steps that wait because a program was changed. Not recorded: who executes the run says so.
+    pub held: BTreeMap<Key, Held>,
     /// Frames that a `for_each` opened: which, and the item's index; `None` between two batches.
     pub frames: BTreeMap<u32, (Key, Option<usize>)>,
     /// Waits that are over but for a look of their guards.
@@ -119,6 +121,15 @@ pub struct LockHeld {
     pub at: Stamp,
 }
 
+/// A step that waits because one of its programs is not what was planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Which, and what it is now.
+    pub why: String,
+    /// By what somebody may say that the change is meant; `None` where that cannot be said.
+    pub digest: Option<String>,
+}
+
 impl LockHeld {
     /// `lock deploy/shop is held by run k7f3q (golive by ana)`.
     pub fn words(&self) -> String {
@@ -127,7 +138,7 @@ impl LockHeld {
 
     /// The same, with whether its run is under way at the reader's moment.
     pub fn words_at(&self, now: crate::Now) -> String {
-        let left = if now.holder_unattended { ", unfinished: nobody executes it" } else { "" };
+        let left = now.holder.map_or("", crate::Holder::words);
         format!("{}{left}", self.words())
     }
 }
@@ -159,6 +170,7 @@ impl Run {
             locks: Vec::new(),
             lock_held: None,
             tasks: BTreeMap::new(),
+            held: BTreeMap::new(),
             frames: BTreeMap::new(),
             overtime: BTreeSet::new(),
             questions: Vec::new(),
@@ -217,6 +229,11 @@ impl Run {
         if let Some(state) = self.tasks.get_mut(&Key::of(task)) {
             state.progress = Some(text.to_owned());
         }
+    }
+
+    /// A step waits for its program; so it does until something is recorded of it, or of what the program may be.
+    pub fn hold(&mut self, task: &runbook_wire::Task, held: Held) {
+        self.held.insert(Key::of(task), held);
     }
 
     /// The task's state; `None` before its first record.

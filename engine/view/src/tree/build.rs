@@ -46,6 +46,7 @@ impl<'a> Build<'a> {
         let path = task.map_or_else(|| join(parent, &entry.segment), |t| t.path.clone());
         let mut node = leaf(key, entry, path);
         node.task = task;
+        node.held = run.held.get(&key);
         node.began = task.and_then(|t| t.began);
         node.ended = task.and_then(|t| t.ended);
         node.status = task.map_or(Status::Waiting, |t| status(t.phase, node.is_human()));
@@ -124,6 +125,7 @@ fn leaf<'a>(key: Key, entry: &'a Entry, path: String) -> Node<'a> {
         item: None,
         whole: None,
         task: None,
+        held: None,
         path,
         status: Status::Waiting,
         undoing: Undoing::Nothing,

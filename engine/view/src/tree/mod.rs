@@ -10,10 +10,11 @@ mod undoing;
 
 pub(crate) use reach::dependents;
 pub(crate) use settle::batch_sizes;
+pub(crate) use undoing::has_effect;
 
 use runbook_wire::{About, Entry, EntryKind};
 
-use crate::{Key, Question, Run, Stamp, TaskState};
+use crate::{Held, Key, Question, Run, Stamp, TaskState};
 
 /// A run, step by step.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Node<'a> {
     pub whole: Option<&'a str>,
     /// `None` for items, and before the first record.
     pub task: Option<&'a TaskState>,
+    /// It waits because a program was changed.
+    pub held: Option<&'a Held>,
     pub path: String,
     pub status: Status,
     pub undoing: Undoing,

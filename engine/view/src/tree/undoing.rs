@@ -24,10 +24,14 @@ pub(super) fn settle(tree: &mut Tree<'_>) {
 fn undo(run: &Run, node: &mut Node<'_>, rollback: Rollback) {
     node.undoing = of(node, rollback);
     if node.undoing == Undoing::Kept {
-        node.stays_because = decided(run, node.key);
+        node.stays_because = decided(run, node.key).or_else(|| declined(run, rollback));
     }
+    let each = node.is_each() && !node.failing;
     for child in node.first.iter_mut().chain(&mut node.children).chain(&mut node.between) {
-        undo(run, child, rollback);
+        // An item that failed, as some may, is undone at once, though nothing else is.
+        let alone = rollback == Rollback::None && each && child.failing;
+        let at_once = if run.finished.is_some() { Rollback::Complete } else { Rollback::Running };
+        undo(run, child, if alone { at_once } else { rollback });
     }
     let open = |q: &&crate::Question| q.settled.is_none() && q.subject().map(Key::of) == Some(node.key);
     let asked =
@@ -53,6 +57,20 @@ fn decided(run: &Run, key: Key) -> Option<String> {
             && g.answer == Answer::Keep
     };
     run.answers.iter().rev().find(about).map(|g| format!("decided by {}", g.by.name))
+}
+
+/// Who or what decided that nothing is undone.
+fn declined(run: &Run, rollback: Rollback) -> Option<String> {
+    if rollback != Rollback::Declined {
+        return None;
+    }
+    let keep = |g: &&crate::Given| matches!(g.about, About::Rollback(None)) && g.answer == Answer::Keep;
+    match run.answers.iter().rev().find(keep) {
+        Some(given) => Some(format!("decided by {}", given.by.name)),
+        None => {
+            (run.outline.rollback == "none").then(|| "the runbook says `on_failure.rollback: none`".into())
+        }
+    }
 }
 
 /// Everything in and under this node that stands so, now stands otherwise.
@@ -117,7 +135,7 @@ fn by_group(node: &mut Node<'_>) {
 }
 
 /// Whether it may have left something behind.
-fn has_effect(node: &Node<'_>) -> bool {
+pub(crate) fn has_effect(node: &Node<'_>) -> bool {
     if node.item.is_some() {
         return false;
     }

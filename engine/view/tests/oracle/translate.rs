@@ -264,6 +264,7 @@ impl Translator {
                 request: serde_json::Value::Null,
                 max_parallel: None,
                 answers: None,
+                answers_file: None,
             },
             Fact::Resumed { gap } => {
                 wire::Body::ExecutorStarted { pid: 1, host: String::new(), resumed: true, gap_ms: gap }

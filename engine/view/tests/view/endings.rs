@@ -5,7 +5,7 @@ use runbook_view::{
     report::{Report, junit, markdown},
     standing,
 };
-use runbook_wire::{Body, EntryKind, Grade, Probe, Promise, Result, Role, Timer};
+use runbook_wire::{About, Answer, Body, EntryKind, Grade, Probe, Promise, Result, Role, Timer, Via};
 
 use crate::{
     record::timeline,
@@ -31,7 +31,7 @@ fn writes(promises: &[(&str, Promise)], rollback: &str) -> Scene {
     }
     let task = s.task(0, check);
     s.start(&task).ended(&task, 1, Result::Failed, "check", "status = 503");
-    for node in nodes.iter().rev() {
+    for node in nodes.iter().rev().filter(|_| rollback != "declined") {
         let entry = &s.outline.entries[*node as usize];
         if let Some(undo) = entry.undo.first().copied() {
             let path = format!("{}.undo", entry.segment);
@@ -291,4 +291,105 @@ fn time_that_passes_after_everything_inside_is_over_failed_nothing() {
     let timeline = timeline(&s);
     assert!(!timeline.said.iter().any(|l| l.text.contains("failed")), "{:#?}", timeline.said);
     assert_eq!(Run::replay(s.outline.clone(), &s.records).elapsed_ms(Now::at(START)), 1_000);
+}
+
+fn all_reports(s: &Scene) -> [String; 3] {
+    let timeline = timeline(s);
+    let report = Report::of(&timeline, s.now(), jiff::tz::TimeZone::UTC);
+    [markdown(&report), runbook_view::report::html(&report), runbook_view::report::json(&report).to_string()]
+}
+
+#[test]
+fn what_the_runbook_or_somebody_kept_stays_too_and_says_why() {
+    let kept = || {
+        let mut s = writes(&[("v", Promise::Missing), ("u", own())], "declined");
+        s.records.pop();
+        s
+    };
+    let (mut by_policy, mut by_person) = (kept(), kept());
+    by_policy.outline.rollback = "none".into();
+    let about = About::Rollback(None);
+    by_person.asked(about.clone(), "Roll back?", &[], None).answered(
+        about,
+        Answer::Keep,
+        "ana",
+        Via::Command,
+    );
+    let policy = "the runbook says `on_failure.rollback: none`";
+    for (mut s, why) in [(by_policy, policy), (by_person, "decided by ana")] {
+        s.finished("failed", "declined", 21);
+        assert_eq!(standing_of(&s), "failed, not rolled back, 2 writes stay");
+        let screen = s.screen(200, None);
+        assert!(
+            screen.contains(&format!("2 left: v (says nothing of how it is undone), u ({why})")),
+            "{screen}"
+        );
+        let [markdown, html, json] = all_reports(&s);
+        assert!(markdown.contains("## Not rolled back, 2 writes stay"), "{markdown}");
+        assert!(html.contains("Not rolled back, 2 writes stay"), "{html}");
+        assert!(json.contains("\"writes_stay\":2"), "{json}");
+    }
+}
+
+#[test]
+fn of_a_group_that_is_not_undone_every_write_is_counted_and_what_only_reads_is_not() {
+    let mut s = Scene::new("groups");
+    let group = s.step("g", EntryKind::Group, "", "pure").promise(Promise::None("they stay".into())).node;
+    let inner: Vec<u32> = [("x", "write"), ("y", "write"), ("r", "read")]
+        .into_iter()
+        .map(|(name, effect)| s.child(group, Role::Body, name, EntryKind::Action, "run", effect).node)
+        .collect();
+    for node in &inner[..2] {
+        s.outline.entries[*node as usize].promise = Promise::Missing;
+    }
+    let check = s.read("c", "http.check");
+    s.begin("k7f3q", "production", "ana");
+    let task = s.task(0, group);
+    s.enter(&task);
+    for (node, path) in inner.iter().zip(["g.x", "g.y", "g.r"]) {
+        let task = s.task_at(0, *node, path);
+        s.ran(&task, 5);
+    }
+    let task = s.task(0, check);
+    s.start(&task).ended(&task, 1, Result::Failed, "check", "status = 503");
+    s.finished("failed", "nothing_to_undo", 20);
+    assert_eq!(standing_of(&s), "failed, 2 writes stay");
+    assert!(
+        s.screen(200, None).contains("2 left: g.x (they stay), g.y (they stay)"),
+        "{}",
+        s.screen(200, None)
+    );
+}
+
+#[test]
+fn what_an_item_that_is_put_up_with_has_written_and_nothing_undoes_is_named() {
+    let mut s = Scene::new("items");
+    let each = s.step("e", EntryKind::ForEach, "2 items", "pure").policy(|p| p.max_failures = 1).node;
+    let body = s.child(each, Role::Body, "", EntryKind::Group, "", "pure").node;
+    let w = s.child(body, Role::Body, "w", EntryKind::Action, "run", "write");
+    let w = w.promise(Promise::None("it stays".into())).node;
+    let f = s.child(body, Role::Body, "f", EntryKind::Action, "run", "read").node;
+    s.begin("k7f3q", "production", "ana");
+    let task = s.task(0, each);
+    s.push(Body::Items { task, attempt: 1, keys: vec!["x".into(), "y".into()], items: vec![] });
+    for (frame, item) in [(1, "x"), (2, "y")] {
+        let task = s.task_at(frame, body, &format!("e[{item}]"));
+        s.enter(&task);
+        let task = s.task_at(frame, w, &format!("e[{item}].w"));
+        s.ran(&task, 5);
+        let task = s.task_at(frame, f, &format!("e[{item}].f"));
+        match item {
+            "x" => s.ran(&task, 5),
+            _ => s.start(&task).ended(&task, 1, Result::Failed, "exit:1", "exit code 1"),
+        };
+    }
+    s.finished("succeeded_with_failures", "none", 3);
+    assert_eq!(standing_of(&s), "succeeded with failures, 1 write stays");
+    let screen = s.screen(200, None);
+    assert!(screen.contains("1 left: e[y].w (it stays)"), "{screen}");
+    assert!(screen.contains("ITEMS THAT FAILED  1 left\n") && !screen.contains("ROLLBACK"), "{screen}");
+    let [markdown, html, json] = all_reports(&s);
+    assert!(markdown.contains("- `e[y].w`: it stays") && !markdown.contains("`e[x].w`: it"), "{markdown}");
+    assert!(html.contains("<code>e[y].w</code></th><td>it stays"), "{html}");
+    assert!(json.contains("\"writes_stay\":1"), "{json}");
 }

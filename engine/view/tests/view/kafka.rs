@@ -114,8 +114,9 @@ fn a_narrow_screen_says_the_same() {
           until prometheus.check
       waiting: broker[kafka4].restart.in_sync_again
         at most 29m58s more
-        logs: runbook logs k7f3q
-        'broker[kafka4].restart.in_sync_again'
+        logs:
+            runbook logs k7f3q \
+            'broker[kafka4].restart.in_sync_again'
     "#);
 }
 

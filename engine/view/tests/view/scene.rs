@@ -151,6 +151,7 @@ impl Scene {
             request: Value::Null,
             max_parallel: None,
             answers: None,
+            answers_file: None,
         });
         self.push(Body::ExecutorStarted { pid: 4711, host: "bastion".into(), resumed: false, gap_ms: 0 })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_view::{Now, Style, Tree, ask, exit_code, next, report::Report, report::markdown};
+use runbook_view::{Holder, Now, Style, Tree, ask, exit_code, next, report::Report, report::markdown};
 use runbook_wire::{About, Answer, Body, EntryKind, Grade, Probe, Result, Role, Via};
 use serde_json::{Value, json};
 
@@ -69,12 +69,23 @@ fn a_command_that_is_longer_than_a_line_is_still_one_for_a_shell() {
 #[test]
 fn a_lock_whose_holder_nobody_executes_is_said_to_be_so_with_the_way_out_first() {
     let s = locked();
-    let now = Now { holder_unattended: true, ..s.now() };
-    let commands = commands(&s, now);
-    assert_eq!(commands[..2], ["runbook cancel b7k2m", "runbook resume b7k2m"], "{commands:?}");
-    let screen = text(&runbook_view::render(&s.run(), now, 200, &Style::default()));
-    assert!(screen.contains("(golive by bo), unfinished: nobody executes it."), "{screen}");
-    assert!(!s.screen(200, None).contains("nobody executes"));
+    let standing = |cancels, asks| Now { holder: Some(Holder { cancels, asks }), ..s.now() };
+    for (cancels, asks, first) in [
+        (true, false, &["runbook cancel b7k2m", "runbook resume b7k2m", "runbook show b7k2m"][..]),
+        (true, true, &["runbook cancel b7k2m", "runbook show b7k2m"]),
+        (false, true, &["runbook show b7k2m"]),
+        (false, false, &["runbook resume b7k2m", "runbook show b7k2m"]),
+    ] {
+        let commands = commands(&s, standing(cancels, asks));
+        assert_eq!(commands[..first.len()], *first, "{commands:?}");
+        assert_eq!(commands.len(), first.len() + 2, "{commands:?}");
+    }
+    let screen = |now| text(&runbook_view::render(&s.run(), now, 200, &Style::default()));
+    let unattended = screen(standing(true, false));
+    assert!(unattended.contains("(golive by bo), unfinished: nobody executes it."), "{unattended}");
+    let asks = screen(standing(false, true));
+    assert!(asks.contains("(golive by bo), unfinished: it waits for a person."), "{asks}");
+    assert!(!s.screen(200, None).contains("unfinished"));
 }
 
 #[test]

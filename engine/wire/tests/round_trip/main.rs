@@ -120,13 +120,13 @@ fn run_body() -> BoxedStrategy<Body> {
         (
             (text(), text(), text(), text(), of(text())),
             (map(), person(), any::<u64>(), any::<u32>(), text(), any::<bool>()),
-            (text(), value(), of(any::<u32>()), of(text()))
+            (text(), value(), of(any::<u32>()), of(text()), of(text()))
         )
             .prop_map(
                 |(
                     (run, runbook, file, plan, environment),
                     (inputs, requester, seed, semantics, version, unattended),
-                    (root, request, max_parallel, answers),
+                    (root, request, max_parallel, answers, answers_file),
                 )| {
                     Body::RunCreated {
                         run,
@@ -144,6 +144,7 @@ fn run_body() -> BoxedStrategy<Body> {
                         request,
                         max_parallel,
                         answers,
+                        answers_file,
                     }
                 }
             ),
