@@ -52,7 +52,7 @@ fn a_run_is_run_again_with_everything_that_it_was_given() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     let screen = as_on_screen(&screen);
-    let first = bed.hinted(&screen.command("what holds the lock")).expect(0);
+    let first = bed.hinted(&screen.command("what it waits for")).expect(0);
     bed.hinted(&as_on_screen(&first).command("approve")).expect(0);
     bed.hinted(&screen.command("run it again")).expect(24);
     let events = bed.runbook(&["show", "--events", "-o", "json", "--state", state]).expect(0).json_lines();

@@ -264,7 +264,7 @@ async fn a_step_whose_undo_could_not_read_what_it_needs_does_not_start() {
     run: echo switched
     rollback:
       - {run: echo tell, effect: read}
-      - {run: echo back, effect: read, env: {TO: '${{ steps.before.outputs.colour }}'}}
+      - {run: echo back, env: {TO: '${{ steps.before.outputs.colour }}'}}
 ",
     )
     .await;
