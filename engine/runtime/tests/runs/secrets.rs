@@ -272,7 +272,7 @@ async fn a_step_whose_undo_could_not_read_what_it_needs_does_not_start() {
     executor resumed=false
     before started
     before done {"colour":"***"}
-    switch notdone invalid: its undo could not run: output `colour` of `before` cannot be used: a secret was hidden in it, so that it is not what was returned (main.yaml:13:67)
+    switch notdone invalid: its undo could not run: output `colour` of `before` cannot be used: a secret was hidden in it, so that it is not what was returned (main.yaml:13:53)
     finished failed nothing_to_undo 20 {}
     "#);
 }
