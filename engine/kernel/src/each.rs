@@ -8,7 +8,7 @@ use crate::kernel::Kernel;
 use crate::program::{Batch, BatchSize, Each, FrameRole, Kind, ScopeId};
 use crate::rollback::Mode;
 use crate::scope::{ScopeIx, ScopeRun};
-use crate::task::{Cause, Task, TaskIx};
+use crate::task::{Cause, End, Task, TaskIx};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EachRun {
@@ -184,6 +184,29 @@ impl Kernel {
             None => self.frames[frame].item = ItemState::Done,
         }
         self.item_left(task);
+    }
+
+    /// Whether everything in a scope that was to stop had run to its end all the same.
+    pub(crate) fn came_through(&self, scope: ScopeIx) -> bool {
+        let mut todo = vec![scope];
+        while let Some(scope) = todo.pop() {
+            for task in self.members(scope) {
+                match self.tasks[task].ended() {
+                    Some(End::Done | End::Skipped | End::Failed) => {}
+                    Some(End::Stopped) if self.tasks[task].is_composite() && !self.lacks_items(task) => {
+                        todo.extend(self.bodies(task));
+                    }
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Of a `for_each`: not all its items were begun.
+    fn lacks_items(&self, task: TaskIx) -> bool {
+        let end = |run: &EachRun| run.batches.last().map_or(0, |batch| batch.end);
+        self.tasks[task].each().is_some_and(|run| (run.frames.len() as u32) < end(run))
     }
 
     fn item_left(&mut self, task: TaskIx) {

@@ -101,10 +101,15 @@ impl Kernel {
     fn is_chosen(&self, task: TaskIx, index: u32, which: Which) -> bool {
         let Some(run) = self.tasks[task].each() else { return false };
         let Some(frame) = run.frames.get(index as usize) else { return false };
-        match (self.frames[*frame].item, which) {
+        let frame = &self.frames[*frame];
+        match (frame.item, which) {
             (ItemState::Undone, _) | (_, Which::None) => false,
             (_, Which::All) => true,
-            (ItemState::Failed | ItemState::Stopped, Which::Broken { .. }) => true,
+            (ItemState::Failed, Which::Broken { .. }) => true,
+            // What ran beside a failure may have come to its end all the same.
+            (ItemState::Stopped, Which::Broken { from }) => {
+                index >= from || !frame.body.is_some_and(|body| self.came_through(body))
+            }
             (_, Which::Broken { from }) => index >= from,
         }
     }

@@ -229,7 +229,8 @@ impl Kernel {
     }
 
     fn undone(&self) -> Undone {
-        let mut all = Undone { missing: self.run.missing, ..Undone::default() };
+        // What was done up to a point of no return stays by itself.
+        let mut all = Undone { missing: self.run.missing, kept: self.pivot_crossed(), ..Undone::default() };
         for (at, task) in self.tasks.iter().skip(1) {
             let scope = &self.scopes[task.scope];
             if scope.lane != Lane::Forward || scope.covered {

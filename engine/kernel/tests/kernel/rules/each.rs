@@ -3,7 +3,7 @@
 use runbook_kernel::{Batch, BatchSize, EachUndo, Forward, FrameRole, Rollback};
 
 use super::ended;
-use crate::build::{book, each, read, write};
+use crate::build::{book, each, group, read, write};
 use crate::script::{Script, tell};
 
 fn batch(size: BatchSize, max_parallel: u32, max_failures: u32) -> Batch {
@@ -147,6 +147,27 @@ fn only_the_failed_items_are_undone_and_somebody_decides_about_the_others() {
         ",
     );
     ended(&undo, Forward::Failed, Rollback::Complete);
+}
+
+/// They ran beside the one that failed, and came to their end: one before it, one after it.
+#[test]
+fn items_that_are_done_are_no_failed_ones_though_they_ran_beside_one() {
+    let step = ([write("a")], "");
+    let inside = [group("g", [write("a")])];
+    for (inside, entered) in [step, (inside, "g[0] entered; g[1] entered; g[2] entered;")] {
+        let whole = each("e", 3, inside).each(|each| each.undo = EachUndo::Failed);
+        tell(
+            book([whole]),
+            &format!(
+                "
+                began; e items 3; {entered} a[0] started; a[1] started; a[2] started  -> *
+                a[0] done; a[1] failed              -> *
+                a[2] done                           -> prepare ~a[1]
+                ~a[1] started; ~a[1] done           -> perform ~a[1], ask rollback e
+                "
+            ),
+        );
+    }
 }
 
 #[test]

@@ -32,6 +32,19 @@ fn after_it_nothing_is_undone_by_itself() {
     assert_eq!(run.kernel.may_roll_back(Some(pivot)), Ok(()));
 }
 
+/// Nothing before it has an undo either: that is not as if nothing had been done.
+#[test]
+fn what_it_did_stays_also_where_nothing_else_could_be_undone() {
+    let pivot = || bare("p").left().with(|node| node.pivot = true);
+    for end in ["p done; c started; c failed", "p failed"] {
+        let run = tell(
+            book([pivot(), read("c")]).on_failure(policy(RollbackPolicy::Auto).after_pivot(After::None)),
+            &format!("began; p started; {end}  -> *\nfinished"),
+        );
+        ended(&run, Forward::Failed, Rollback::Declined);
+    }
+}
+
 #[test]
 fn it_is_crossed_when_its_attempt_has_started() {
     let run = tell(
