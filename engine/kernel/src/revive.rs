@@ -76,10 +76,11 @@ impl Kernel {
         let node = self.chart.node(row.id.node);
         let looks = matches!(node.effect, Effect::Pure | Effect::Read) && !row.is_composite();
         match row.state {
+            // What was put up with is over, and things rest on that: also where it was undone before a retry that did not come.
+            State::Ended(End::Failed) => self.tolerated(task),
             _ if row.undo == Undoing::Done => false,
             State::Ended(End::Done) => !(looks_again && looks),
             State::Ended(End::Skipped) => true,
-            State::Ended(End::Failed) => self.tolerated(task),
             _ => false,
         }
     }

@@ -388,8 +388,9 @@ fn left(task: TaskId, kernel: &Kernel, program: &Program) -> bool {
     }
     // What is around it stands for it.
     let around = above(task, kernel, program);
-    let undos = std::iter::once(&task).chain(&around).map(|task| program.nodes[task.node.0 as usize].undo);
-    matches!(undos.filter(|undo| *undo != Undo::Nothing).last(), None | Some(Undo::Left))
+    let mut undos =
+        std::iter::once(&task).chain(&around).map(|task| program.nodes[task.node.0 as usize].undo);
+    matches!(undos.rfind(|undo| *undo != Undo::Nothing), None | Some(Undo::Left))
 }
 
 /// Left as it is by declaration, by policy, or by a person.

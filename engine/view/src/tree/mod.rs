@@ -396,9 +396,9 @@ impl<'a> Node<'a> {
     /// What became of it stands when its scope goes on again.
     pub(crate) fn stays(&self) -> bool {
         match self.status {
+            Status::Failed | Status::NotDone => self.tolerated(),
             _ if self.undoing == Undoing::Undone => false,
             Status::Done | Status::DoneWithFailures | Status::Skipped => true,
-            Status::Failed | Status::NotDone => self.tolerated(),
             _ => false,
         }
     }

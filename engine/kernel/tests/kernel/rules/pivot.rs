@@ -249,3 +249,22 @@ fn a_group_that_is_gone_on_with_runs_its_finally_again() {
         ",
     );
 }
+
+/// Also where it had been undone for a retry that did not come.
+#[test]
+fn what_was_put_up_with_before_it_is_not_tried_again() {
+    let tolerated =
+        group("g", [write("a"), read("b")]).retry(2, 0).with(|node| node.continue_on_error = true);
+    let pivot = bare("p").left().with(|node| node.pivot = true);
+    tell(
+        book([tolerated, write("c"), pivot, read("d")]),
+        "
+        began; g entered; a started; a done; b started  -> *
+        b failed             -> prepare ~a
+        ~a started; ~a done  -> perform ~a, prepare g#2
+        g failed             -> prepare c
+        c started; c done; p started; p done; d started; d failed  -> *
+        pivot: retry         -> withdraw after pivot, prepare d#2
+        ",
+    );
+}
