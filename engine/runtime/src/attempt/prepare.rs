@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use super::{Answer, Attempts, Log, Ready, Unready, check, keepable, outcome, render, to_json, undo};
 use crate::cancel::Cancel;
 use crate::facts::index;
+use crate::mask::Mask;
 use crate::resolve::{View, WithItem};
 
 /// How long `prepare` may look around, where the plan sets no time for an attempt.
@@ -185,6 +186,7 @@ impl Attempts {
             if let Some(closed) = gates.closed(&name, attempt) {
                 return closed;
             }
+            let prepared = prepared.and_then(|prepared| without_secrets(prepared, &mask));
             match prepared.and_then(|prepared| fits(&call.params, &prepared)) {
                 Ok((params, prepared)) => Body::Started {
                     task: name,
@@ -269,6 +271,19 @@ impl Attempts {
         shown.values_mut().for_each(|value| drop(self.shared.mask.json(value)));
         Ok(shown)
     }
+}
+
+/// What an undo needs is recorded as it is: masked, it would put back something else.
+fn without_secrets(prepared: Value, mask: &Mask) -> Result<Value, Unready> {
+    let places = mask.json(&mut prepared.to_json());
+    let Some(place) = places.first() else { return Ok(prepared) };
+    let place = place.to_string();
+    let at = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
+    Err(Unready {
+        kind: FailureKind::Invalid,
+        message: format!("a secret is in what is there now{at}: its undo would need it, and a secret is not recorded"),
+        hint: Some("change it with a script that has a `rollback` of its own; or give a secret that is a common word another content".into()),
+    })
 }
 
 fn fits(params: &Map, prepared: &Value) -> Result<(BTreeMap<String, Json>, Json), Unready> {

@@ -56,7 +56,7 @@ async fn told(stage: &Stage, steps: &str) -> (Ran, Vec<String>) {
     let make = Declaration::new("stage.make").writes(Idempotence::No);
     registry.add(Say(make.output("said", Type::string(), "What it made.")));
     registry.add(Say(Declaration::new("stage.say").output("said", Type::string(), "What it says.")));
-    let world = World::new(registry).file(
+    let world = World::new(registry).file("live.conf", "colour = green\n").file(
         "main.yaml",
         &format!(
             "
@@ -310,4 +310,28 @@ async fn an_undo_that_cannot_read_its_own_output_is_announced_and_never_acts_on_
     finished failed incomplete 22 {}
     "#);
     assert_eq!(stage.done(), ["do first"], "what it stood on is left as well");
+}
+
+/// The undo of a file puts back what was recorded, and a secret is not recorded: so there would be none.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_changed_whose_undo_would_need_a_secret() {
+    let stage = Stage::default();
+    let ran = run(
+        &stage,
+        "
+  - {id: new, uses: file.write, with: {path: next.conf, content: 'colour = blue'}}
+  - {id: live, uses: file.write, with: {path: live.conf, content: 'colour = blue'}}
+",
+    )
+    .await;
+    insta::assert_snapshot!(lines(&ran.records), @r#"
+    executor resumed=false
+    new started
+    new done {"bytes":13,"changed":true}
+    live notdone invalid: a secret is in what is there now (at `text`): its undo would need it, and a secret is not recorded
+    new.undo started
+    new.undo done
+    finished failed complete 20 {}
+    "#);
+    assert!(!format!("{:?}", ran.records).contains("colour = green"));
 }
