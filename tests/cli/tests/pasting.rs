@@ -52,7 +52,7 @@ fn a_run_is_run_again_with_everything_that_it_was_given() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     let screen = as_on_screen(&screen);
-    let first = bed.hinted(&screen.command("what holds the lock")).expect(0);
+    let first = bed.hinted(&screen.command("what it waits for")).expect(0);
     bed.hinted(&as_on_screen(&first).command("approve")).expect(0);
     bed.hinted(&screen.command("run it again")).expect(24);
     let events = bed.runbook(&["show", "--events", "-o", "json", "--state", state]).expect(0).json_lines();
@@ -123,4 +123,17 @@ fn an_error_names_the_folder_that_the_command_was_given() {
     assert!(!usual.stderr.contains("--state"), "{}", usual.stderr);
     let usual = bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert!(!usual.stderr.contains("--state"), "{}", usual.stderr);
+}
+
+#[test]
+fn a_reason_that_says_what_to_type_names_the_folder_too() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo changed > tool.sh', effect: read}\n  - {id: b, argv: [sh, tool.sh], effect: read}\n",
+    );
+    bed.write("tool.sh", "true");
+    let state = bed.project().join("other");
+    let ran = bed.runbook(&["exec", "a.yaml", "--state", state.to_str().unwrap_or_default()]).expect(24);
+    let commands: Vec<&str> = ran.stderr.split("runbook ").skip(1).collect();
+    assert!(commands.len() > 3, "{}", ran.stderr);
+    assert!(commands.iter().all(|command| command.starts_with("--state ")), "{}", ran.stderr);
 }
