@@ -124,3 +124,16 @@ fn an_error_names_the_folder_that_the_command_was_given() {
     let usual = bed.runbook(&["exec", "a.yaml"]).expect(0);
     assert!(!usual.stderr.contains("--state"), "{}", usual.stderr);
 }
+
+#[test]
+fn a_reason_that_says_what_to_type_names_the_folder_too() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo changed > tool.sh', effect: read}\n  - {id: b, argv: [sh, tool.sh], effect: read}\n",
+    );
+    bed.write("tool.sh", "true");
+    let state = bed.project().join("other");
+    let ran = bed.runbook(&["exec", "a.yaml", "--state", state.to_str().unwrap_or_default()]).expect(24);
+    let commands: Vec<&str> = ran.stderr.split("runbook ").skip(1).collect();
+    assert!(commands.len() > 3, "{}", ran.stderr);
+    assert!(commands.iter().all(|command| command.starts_with("--state ")), "{}", ran.stderr);
+}
