@@ -270,6 +270,9 @@ pub(crate) fn conversion_hint(from: &Type, to: &Type) -> Option<&'static str> {
         (Type::String { .. }, Type::Integer { .. }) => Some("`… | int` makes a number of it."),
         (Type::String { .. }, Type::Number { .. }) => Some("`… | float` makes a number of it."),
         (_, Type::Boolean) => Some("Compare it with something."),
+        (Type::List(_) | Type::Map { .. }, _) if may_be(&Type::string(), to) => {
+            Some("`… | tojson` makes text of it.")
+        }
         _ => None,
     }
 }
