@@ -226,7 +226,12 @@ pub(crate) fn value_fault(code: Code, span: Span, message: String, wanted: &Type
                 format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str()),
             )
         }
-        None => (message, format!("Such as `{}`.", example(wanted))),
+        None => match wanted {
+            Type::String { pattern: Some(_), .. } => {
+                (message, "Write a text that this regular expression matches.".into())
+            }
+            _ => (message, format!("Such as `{}`.", example(wanted))),
+        },
     };
     Diagnostic::error(code, span, message).hint(hint)
 }

@@ -185,3 +185,8 @@ fn a_fault_under_an_alias_is_said_once() {
       = How often in all is `max_attempts`.
     "#);
 }
+
+#[test]
+fn hints_name_each_key_once_and_every_way() {
+    assert_snapshot!(said_of_steps("- prompt: {message: a, type: string, foo: 1}\n- {run: x, rollback: foo}\n- {run: x, not_done: {run: y}}\n"), @"");
+}
