@@ -555,5 +555,29 @@ steps:
   - {id: m, uses: set, with: {l: [1]}}
   - {run: 'true', effect: read, env: {L: \"${{ [1, 2] }}\"}}
 ";
-    insta::assert_snapshot!(Project::new(body).faults(), @"");
+    insta::assert_snapshot!(Project::new(body).faults(), @r"
+    main:5:12 E415 there is no step type `nope.check` ⟨nope.check⟩
+        `runbook steps` lists those that there are.
+    main:6:12 E415 there is no step type `loook` ⟨loook⟩
+        Did you mean `look`?
+    main:8:47 E321 `L` wants text or a secret, or a whole number, or `true` or `false`, and this gives a list of any value ⟨[1, 2]⟩
+        `… | tojson` makes text of it.
+    ");
+}
+
+#[test]
+fn what_the_file_says_of_an_effect_is_claimed_and_what_a_batch_leaves_out_is_the_wholes() {
+    let body = "
+steps:
+  - {id: a, run: 'true', effect: read}
+  - {id: b, run: 'true', effect: notify}
+  - {id: c, run: 'true', rollback: {run: 'true'}}
+  - {id: d, uses: tell, with: {text: x}}
+  - {id: e, for_each: {items: [1, 2, 3], max_failures: 2, batches: [{size: 1, max_failures: 0}, rest]}, uses: look}
+";
+    let entries = Project::new(body).plan().outline.entries;
+    let words = |id: &str| entries.iter().find(|entry| entry.segment == id).unwrap().effect_words();
+    assert_eq!(["a", "b", "c", "d"].map(words), ["read (claimed)", "notify (claimed)", "write", "notify"]);
+    let each = entries.iter().find(|entry| !entry.policy.batches.is_empty()).unwrap();
+    assert_eq!(each.policy.batch_failures, [0, 2]);
 }
