@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, flock};
+
+use crate::store::StoreError;
 
 /// Which file a path names: its device and inode. Two that are the same are one file, as long as it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,28 @@ impl Folder {
     /// SQLite's write-ahead log.
     pub(crate) fn wal(&self) -> PathBuf {
         self.root.join("journal.db-wal")
+    }
+
+    /// Whether there is a database.
+    ///
+    /// # Errors
+    /// If this user may not look into the folder.
+    pub(crate) fn is_made(&self) -> Result<bool, StoreError> {
+        Ok(self.database().try_exists()?)
+    }
+
+    /// What the file system says about a database that SQLite could not open: SQLite itself does not say why.
+    pub(crate) fn cause(&self, error: StoreError) -> StoreError {
+        if !matches!(error, StoreError::Io(_)) {
+            return error;
+        }
+        let database = File::options().read(true).write(true).open(self.database()).map(drop);
+        // SQLite keeps two more files beside it.
+        let beside = || Ok(rustix::fs::access(&self.root, Access::WRITE_OK | Access::EXEC_OK)?);
+        match database.and_then(|()| beside()) {
+            Ok(()) => error,
+            Err(cause) => cause.into(),
+        }
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

@@ -82,9 +82,11 @@ impl Journal {
     /// # Errors
     /// If it is of a newer version, damaged, not a journal, or not accessible.
     pub fn open(folder: &Path) -> Result<Journal, OpenError> {
-        let store = |error: StoreError| OpenError::Store { folder: folder.to_owned(), error };
-        let place = Folder::new(folder).map_err(|e| store(e.into()))?;
-        if !place.database().exists() {
+        let place = Folder::new(folder)
+            .map_err(|e| OpenError::Store { folder: folder.to_owned(), error: e.into() })?;
+        let store =
+            |error: StoreError| OpenError::Store { folder: folder.to_owned(), error: place.cause(error) };
+        if !place.is_made().map_err(store)? {
             place.make().map_err(|e| store(e.into()))?;
             // With the team's permissions, which SQLite gives to the files beside it too.
             place.open_file(&place.database()).map_err(|e| store(e.into()))?;
@@ -119,9 +121,11 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`]; also if there is none, or it is of an older version.
     pub fn open_read_only(folder: &Path) -> Result<Journal, OpenError> {
-        let store = |error: StoreError| OpenError::Store { folder: folder.to_owned(), error };
-        let place = Folder::new(folder).map_err(|e| store(e.into()))?;
-        if !place.database().exists() {
+        let place = Folder::new(folder)
+            .map_err(|e| OpenError::Store { folder: folder.to_owned(), error: e.into() })?;
+        let store =
+            |error: StoreError| OpenError::Store { folder: folder.to_owned(), error: place.cause(error) };
+        if !place.is_made().map_err(store)? {
             return Err(OpenError::Missing(folder.to_owned()));
         }
         let connection = schema::connect(&place.database(), false).map_err(store)?;

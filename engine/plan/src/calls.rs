@@ -30,6 +30,11 @@ impl Planner<'_> {
             }
             let mut known = runbook_step::Map::new();
             let mut open = BTreeSet::new();
+            // An input that the caller gives wrongly, or not at all, has been reported there.
+            let missing = self.inputs[number].specs.iter().map(|spec| spec.name.clone());
+            let missing: Vec<String> =
+                missing.filter(|name| given.iter().all(|(other, _)| other != name)).collect();
+            self.inputs[number].broken.extend(missing);
             for (name, template) in &given {
                 let Some(spec) = self.inputs[number].spec(name) else { continue };
                 match self.value_before_the_run(template, spec) {

@@ -49,13 +49,21 @@ impl Planner<'_> {
             return;
         }
         self.check_reason(step);
-        let changes = matches!(effect, Effect::Write | Effect::Notify);
-        if !changes && let Some((key, span)) = undo_key(step) {
-            let message = format!(
-                "`{}` changes nothing, so there is nothing that `{key}` could mean",
-                declaration.name
-            );
-            let hint = "Leave it out. If the step does change something, its `effect` is not `read`.";
+        if effect != Effect::Write
+            && let Some((key, span)) = undo_key(step)
+        {
+            let (does, hint) = match effect {
+                Effect::Notify => (
+                    "tells somebody, which is never undone",
+                    "Leave it out. If what it does must be undone, it is a write.",
+                ),
+                _ => (
+                    "changes nothing",
+                    "Leave it out. If the step does change something, its `effect` is not `read`.",
+                ),
+            };
+            let message =
+                format!("`{}` {does}, so there is nothing that `{key}` could mean", declaration.name);
             self.report.push(Diagnostic::error(codes::NOTHING_TO_UNDO, span, message).hint(hint));
         }
         if let Some(pivot) = step.pivot.as_ref().filter(|pivot| pivot.value && effect != Effect::Write) {

@@ -80,6 +80,13 @@ impl Planner<'_> {
         value.as_int().and_then(|ms| u64::try_from(ms).ok())
     }
 
+    /// A length of time that is more than none, in milliseconds, fixed before the run: one in which something is to
+    /// happen, or after which it happens again.
+    pub(crate) fn period(&self, data: &Spanned<Data>, place: Place, what: &str) -> Option<u64> {
+        let value = self.fixed(data, place, &Type::positive_duration(), what)?;
+        value.as_int().and_then(|ms| u64::try_from(ms).ok())
+    }
+
     /// A whole number, fixed before the run.
     pub(crate) fn count(&self, data: &Spanned<Data>, place: Place, what: &str, least: i64) -> Option<u32> {
         let ty = Type::Integer { min: Some(least), max: Some(i64::from(u32::MAX)) };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use runbook_kernel::NodeId;
 use runbook_step::{Choice, Declaration, Type, Value};
 use runbook_syntax::ast::{Action, ActionUse, Data, Step, TypeDecl};
-use runbook_syntax::{Diagnostic, Span, Spanned, alternatives, codes as syntax_codes, did_you_mean};
+use runbook_syntax::{Diagnostic, Span, Spanned, alternatives, codes as syntax_codes, did_you_mean, nearest};
 
 use crate::arena::{Doc, What, step_type};
 use crate::codes;
@@ -238,8 +238,16 @@ impl Planner<'_> {
     }
 
     fn unknown_step_type(&self, name: &str, span: Span) {
-        let names = self.registry.declarations().map(|declaration| declaration.name);
-        let hint = did_you_mean(name, names).unwrap_or_else(|| "`runbook steps` lists them.".into());
+        // `tcp.check` is near to any `….check` by its letters, and means another thing.
+        let family = |name: &'_ str| name.split_once('.').map_or("", |(family, _)| family).to_owned();
+        let mine = family(name);
+        let related = |other: &&str| {
+            let other = family(other);
+            other == mine || nearest(&mine, [other.as_str()]).is_some()
+        };
+        let names = self.registry.declarations().map(|declaration| declaration.name).filter(related);
+        let hint =
+            did_you_mean(name, names).unwrap_or_else(|| "`runbook steps` lists those that there are.".into());
         let message = format!("there is no step type `{name}`");
         self.report.push(Diagnostic::error(codes::UNKNOWN_STEP_TYPE, span, message).hint(hint));
     }

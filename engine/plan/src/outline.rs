@@ -187,11 +187,11 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether that it only reads is the file's word alone.
+    /// Whether that it does not write is the file's word alone.
     fn is_claimed(&self, step: &Step) -> bool {
         let StepKind::Action(action) = &step.kind else { return false };
         let found = self.registry.get(crate::arena::step_type(action));
-        step.effect.as_ref().is_some_and(|effect| effect.value == "read")
+        step.effect.as_ref().is_some_and(|effect| matches!(effect.value.as_str(), "read" | "notify"))
             && found.is_some_and(|found| found.declaration().effect == Declared::Declared)
     }
 

@@ -84,19 +84,26 @@ impl<'p, 'a> Pins<'p, 'a> {
         let mut at = span;
         template.for_each_expression(&mut |expression| at = expression.span);
         let site = self.planner.graph.arena.module(module);
-        let open = match self.value(template) {
-            Known::Value(Value::Str(path)) => return self.named(site.folder(), &path, at),
-            Known::Value(_) => return,
-            Known::Open => true,
-            Known::InTheRun => false,
+        let patterns = match site.doc {
+            Doc::Runbook(runbook) => &runbook.files[..],
+            Doc::Environment(_) => &[],
         };
-        let listed = matches!(site.doc, Doc::Runbook(runbook) if !runbook.files.is_empty());
-        if !listed && !open {
-            let message =
-                "which file this names is only known in the run, so it cannot be stored with the plan";
-            let hint = "Say under `files` of the runbook what it may be: `files: [\"k8s/*.yaml\"]`.";
-            self.planner.report.push(Diagnostic::error(codes::PATH_NOT_LISTED, at, message).hint(hint));
-        }
+        let message = match self.value(template) {
+            Known::Value(Value::Str(path)) => {
+                let computed = !matches!(template, Template::Const(_));
+                let listed = |file: String| is_listed(site.folder(), patterns, &file);
+                if !computed || join(site.folder(), &path).is_none_or(listed) {
+                    return self.named(site.folder(), &path, at);
+                }
+                format!("this path is computed, and no pattern under `files` matches `{path}`")
+            }
+            Known::InTheRun if patterns.is_empty() => {
+                "which file this names is only known in the run, so it cannot be stored with the plan".into()
+            }
+            Known::Value(_) | Known::Open | Known::InTheRun => return,
+        };
+        let hint = "Say under `files` of the runbook what it may be: `files: [\"k8s/*.yaml\"]`.";
+        self.planner.report.push(Diagnostic::error(codes::PATH_NOT_LISTED, at, message).hint(hint));
     }
 
     /// A file that must be there.
@@ -284,4 +291,9 @@ impl<'p, 'a> Pins<'p, 'a> {
                 ));
         }
     }
+}
+
+/// Whether one of the patterns of a runbook in this folder matches a file, which is relative to the root.
+fn is_listed(folder: &str, patterns: &[Spanned<String>], file: &str) -> bool {
+    patterns.iter().any(|pattern| join(folder, &pattern.value).is_some_and(|pattern| matches(&pattern, file)))
 }

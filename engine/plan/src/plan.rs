@@ -95,6 +95,7 @@ fn planned(
         .filter_map(|(name, data)| Some((name.value.clone(), planner.free_template(data, root)?)))
         .collect();
     let locks = planner.locks();
+    planner.check_heads(&drafts);
     let pins = Pins::collect(&planner, loader, &mut drafts).files;
     presume_complete(&drafts, report);
     if report.errors() > 0 {
@@ -236,13 +237,29 @@ fn env_pass(arena: &Arena<'_>) -> Vec<String> {
 }
 
 impl Planner<'_> {
-    /// The locks of all runbooks, by name; of several for one name the first.
+    /// The locks of all runbooks, by name; of several for one name the caller's.
     fn locks(&self) -> Vec<LockSpec> {
         let mut locks: BTreeMap<String, LockSpec> = BTreeMap::new();
         for (number, site) in self.graph.arena.modules.iter().enumerate() {
             let Doc::Runbook(runbook) = site.doc else { continue };
             let place = Place { module: ModuleId(number as u32), at: At::Start };
-            for lock in runbook.locks.iter().filter_map(|lock| self.lock(lock, place)) {
+            let mut own: Vec<(LockSpec, &LockDecl)> = Vec::new();
+            for decl in &runbook.locks {
+                let Some(lock) = self.lock(decl, place) else { continue };
+                match own.iter().find(|(other, _)| other.name == lock.name) {
+                    Some((other, first)) if *other != lock => {
+                        let message = format!("the lock `{}` is to be taken in two ways", lock.name);
+                        let fault = Diagnostic::error(codes::WITHOUT_EFFECT, decl.name.span, message);
+                        self.report.push(
+                            fault
+                                .hint("It is taken once: keep one of the two.")
+                                .also(first.name.span, "the first"),
+                        );
+                    }
+                    _ => own.push((lock, decl)),
+                }
+            }
+            for (lock, _) in own {
                 locks.entry(lock.name.clone()).or_insert(lock);
             }
         }
@@ -251,11 +268,18 @@ impl Planner<'_> {
 
     fn lock(&self, decl: &LockDecl, place: Place) -> Option<LockSpec> {
         let name = self.fixed(&decl.name, place, &runbook_step::Type::string(), "the name of a lock");
+        let if_held = decl.if_held.as_ref().map_or_else(|| "fail".into(), |policy| policy.value.clone());
         let timeout = match &decl.timeout {
-            Some(timeout) => self.duration(timeout, place, "`timeout`"),
+            Some(timeout) => {
+                if if_held != "wait" {
+                    let message = "`timeout` has no effect here: only `if_held: wait` waits for a lock";
+                    let fault = Diagnostic::error(codes::WITHOUT_EFFECT, timeout.span, message);
+                    self.report.push(fault.hint("Leave it out, or say `if_held: wait`."));
+                }
+                self.period(timeout, place, "`timeout`")
+            }
             None => Some(LOCK_TIMEOUT),
         };
-        let if_held = decl.if_held.as_ref().map_or_else(|| "fail".into(), |policy| policy.value.clone());
         match name? {
             Value::Str(name) => Some(LockSpec { name, if_held, timeout: timeout? }),
             _ => None,

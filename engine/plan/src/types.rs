@@ -226,7 +226,12 @@ pub(crate) fn value_fault(code: Code, span: Span, message: String, wanted: &Type
                 format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str()),
             )
         }
-        None => (message, format!("Such as `{}`.", example(wanted))),
+        None => match wanted {
+            Type::String { pattern: Some(_), .. } => {
+                (message, "Write a text that this regular expression matches.".into())
+            }
+            _ => (message, format!("Such as `{}`.", example(wanted))),
+        },
     };
     Diagnostic::error(code, span, message).hint(hint)
 }
@@ -270,6 +275,9 @@ pub(crate) fn conversion_hint(from: &Type, to: &Type) -> Option<&'static str> {
         (Type::String { .. }, Type::Integer { .. }) => Some("`… | int` makes a number of it."),
         (Type::String { .. }, Type::Number { .. }) => Some("`… | float` makes a number of it."),
         (_, Type::Boolean) => Some("Compare it with something."),
+        (Type::List(_) | Type::Map { .. }, _) if may_be(&Type::string(), to) => {
+            Some("`… | tojson` makes text of it.")
+        }
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ mod wording;
 use std::collections::HashMap;
 
 use crate::shape::{Key, Names, Place, Shape};
-use crate::suggestion::{alternatives, did_you_mean, nearest};
+use crate::suggestion::{did_you_mean, nearest};
 use crate::tree::{Node, Value};
 use crate::{Diagnostic, FileId, Span, codes, report::Report};
 
@@ -29,10 +29,18 @@ impl Check<'_> {
         self.too_large(node);
         match (shape, &mut node.value) {
             (_, Value::Broken) => return,
-            (Shape::Either(shapes), value) => match shapes.iter().find(|shape| same_form(shape, value)) {
-                Some(shape) => return self.node(node, shape, what),
-                None => self.wrong(node, shape, what),
-            },
+            (either @ Shape::Either(shapes), value) => {
+                match shapes.iter().find(|shape| same_form(shape, value)) {
+                    Some(Shape::OneOf(words)) if matches!(value, Value::Text(text) if !words.contains(&text.as_ref())) =>
+                    {
+                        // More than a word may stand here too, so the words alone are half of the answer.
+                        let remedy = || wording::remedy(either, &node.value);
+                        self.unknown_word(node, words, remedy, what);
+                    }
+                    Some(shape) => return self.node(node, shape, what),
+                    None => self.wrong(node, shape, what),
+                }
+            }
             (Shape::Map(place), Value::Map(_)) => return self.map(node, place),
             (Shape::Entries(names, shape), Value::Map(_)) => return self.entries(node, *names, shape, what),
             (Shape::List(item) | Shape::Some(item), Value::List(items)) => {
@@ -104,17 +112,7 @@ impl Check<'_> {
                 self.report.add(fault);
             }
             Shape::OneOf(words) => {
-                let fault = || {
-                    let hint = did_you_mean(text, words.iter().copied())
-                        .unwrap_or_else(|| format!("Write {}.", alternatives(words.iter().copied())));
-                    Diagnostic::error(
-                        codes::UNKNOWN_VALUE,
-                        span,
-                        format!("{what} cannot be `{}`", wording::shorten(text)),
-                    )
-                    .hint(hint)
-                };
-                self.report.add(fault);
+                self.unknown_word(node, words, || wording::remedy(shape, &node.value), what);
             }
             _ => self.wrong(node, shape, what),
         }
@@ -380,6 +378,18 @@ impl Check<'_> {
             self.report.add(fault);
             node.value = Value::Broken;
         }
+    }
+
+    /// A word that is none of those that are allowed.
+    fn unknown_word(&mut self, node: &Node<'_>, words: &[&str], remedy: impl FnOnce() -> String, what: &str) {
+        let span = self.span(node);
+        let Value::Text(text) = &node.value else { return };
+        let fault = || {
+            let hint = did_you_mean(text, words.iter().copied()).unwrap_or_else(remedy);
+            let message = format!("{what} cannot be `{}`", wording::shorten(text));
+            Diagnostic::error(codes::UNKNOWN_VALUE, span, message).hint(hint)
+        };
+        self.report.add(fault);
     }
 
     fn wrong(&mut self, node: &Node<'_>, shape: &Shape, what: &str) {

@@ -58,7 +58,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The effect in words: also whether that it only reads is the file's word alone.
+    /// The effect in words: also whether that it does not write is the file's word alone.
     pub fn effect_words(&self) -> String {
         format!("{}{}", self.effect, if self.policy.claimed { " (claimed)" } else { "" })
     }
@@ -141,7 +141,7 @@ pub struct Policy {
     pub left_out: bool,
     /// What decides which program it runs and is only known in the run, so that no program is pinned: a phrase.
     pub unpinned: Option<String>,
-    /// The file says `effect: read` of a step type that may do anything, and nothing checks that.
+    /// The file says `effect: read` or `notify` of a step type that may do anything, and nothing checks that.
     pub claimed: bool,
     /// A group's own `on_failure.rollback`; of a `for_each`, which items it undoes (`all`, `batch`, `failed`).
     pub rollback: Option<String>,

@@ -1,11 +1,14 @@
 //! How a program ended, as an outcome.
 
 use runbook_step::{
-    Call, Cancelled, Context, Failure, FailureKind, Map, Outcome, ProcessError, ProcessExit, Success, Type,
-    TypeError, Value,
+    Call, Cancelled, Context, Failure, FailureKind, LogStream, Map, Outcome, ProcessError, ProcessExit,
+    Success, Type, TypeError, Value,
 };
 
 use super::wants_json;
+
+/// So many outputs that nobody declared are named.
+const MOST_NOTES: usize = 10;
 
 /// What became of it.
 pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>, ctx: &dyn Context) -> Outcome {
@@ -47,6 +50,7 @@ pub(super) fn outcome(call: &Call, ended: Result<ProcessExit, ProcessError>, ctx
 
 fn succeeded(call: &Call, exit: &ProcessExit, ctx: &dyn Context) -> Outcome {
     let (mut outputs, faults) = declared_outputs(call, exit, ctx);
+    note_undeclared(call, exit, ctx);
     outputs.insert("exit_code".into(), 0.into());
     if faults.is_empty() {
         return Outcome::Done(Success { outputs, ..Success::default() });
@@ -89,6 +93,17 @@ fn declared_outputs(call: &Call, exit: &ProcessExit, ctx: &dyn Context) -> (Map,
         }
     }
     (outputs, faults)
+}
+
+/// What it returned and the step does not declare is dropped, which the log says. JSON on standard output is often
+/// somebody else's, and not all of it is meant.
+fn note_undeclared(call: &Call, exit: &ProcessExit, ctx: &dyn Context) {
+    let Some(returned) = exit.outputs.as_ref().ok().filter(|_| !wants_json(call)) else { return };
+    for name in returned.keys().filter(|name| !call.declared.contains_key(*name)).take(MOST_NOTES) {
+        let note =
+            format!("the output `{name}` is not declared under `outputs` of the step, so it is dropped");
+        ctx.log(LogStream::Note, &note);
+    }
 }
 
 /// A value as the program gave it.

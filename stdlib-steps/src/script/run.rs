@@ -30,8 +30,9 @@ step_type! {
     ///
     /// **Outputs** are declared under `outputs:` with their types, and returned by writing `name=value` lines (or
     /// `name<<END` … `END` for several lines) to the file `$RUNBOOK_OUTPUT`; with `stdout: json`, standard output is one
-    /// JSON object with a field for each. A declared output that is missing or of another type fails the step. A whole
-    /// number beyond 64 signed bits comes back as text, so that no digit is lost.
+    /// JSON object with a field for each. A declared output that is missing or of another type fails the step; one that is
+    /// written to the file and not declared is dropped, and the step's log names it. Of a name that is written twice the
+    /// last value counts. A whole number beyond 64 signed bits comes back as text, so that no digit is lost.
     ///
     /// **How it ends.** Exit code 0 is success, any other is a failure whose effect may be partially there
     /// (`exit:N` in `retry.only`). A script that was ended by a signal, by its timeout or by a cancel is in doubt:

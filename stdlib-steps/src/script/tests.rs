@@ -179,3 +179,20 @@ fn a_number_longer_than_ours_comes_back_with_all_its_digits_or_not_at_all() {
     failed error: it ended well, but its output `id` is wrong: wanted a whole number, got the text `18446744073709551615`; it has more digits than a number here can have {"exit_code":0}
     "#);
 }
+
+#[test]
+fn what_is_returned_and_not_declared_is_named_in_the_log() {
+    let notes = |params, declared: &[(&str, Type)]| {
+        let exit = ProcessExit { stdout: "{\"n\": 3}".into(), ..writes(&[("n", "3"), ("extra", "1")]) };
+        let fake = Fake::new().on_process(move |_| Ok(exit.clone()));
+        ended(&script(params, declared), &fake);
+        fake.seen().logs.into_iter().map(|(_, line)| line).collect::<Vec<_>>()
+    };
+    let note = |name: &str| {
+        format!("the output `{name}` is not declared under `outputs` of the step, so it is dropped")
+    };
+    assert_eq!(notes(serde_json::json!({"script": "x"}), &[("n", Type::integer())]), [note("extra")]);
+    assert_eq!(notes(serde_json::json!({"script": "x"}), &[]), [note("extra"), note("n")]);
+    let json = serde_json::json!({"script": "x", "stdout": "json"});
+    assert_eq!(notes(json, &[("n", Type::integer())]), [""; 0], "JSON is often somebody else's");
+}

@@ -108,3 +108,22 @@ fn a_reader_cannot_write() {
     assert!(reader.create("m7f3q", plan(), ignore).is_err());
     assert_eq!(reader.run("k7f3q").unwrap().unwrap().last_seq, 1);
 }
+
+#[test]
+fn a_database_that_cannot_be_opened_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("journal.db")).unwrap();
+    let told = |error: OpenError| error.to_string().replace(&folder.path().display().to_string(), "FOLDER");
+    let wanted = "FOLDER: the journal could not be read or written: Is a directory (os error 21)";
+    assert_eq!(told(Journal::open(folder.path()).unwrap_err()), wanted);
+    assert_eq!(told(Journal::open_read_only(folder.path()).unwrap_err()), wanted);
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_not_one_without_a_journal() {
+    let parent = tempfile::tempdir().unwrap();
+    let loops = parent.path().join("loops");
+    std::os::unix::fs::symlink(&loops, &loops).unwrap();
+    let error = Journal::open_read_only(&loops).unwrap_err();
+    assert!(matches!(&error, OpenError::Store { error: StoreError::Io(_), .. }), "{error}");
+}

@@ -6,7 +6,6 @@ use runbook_syntax::ast::{Action, RollbackDecl, Step, VerifyDecl};
 use runbook_syntax::{Diagnostic, Span};
 
 use super::Draft;
-use super::policy::interval;
 use crate::arena::step_type;
 use crate::codes;
 use crate::effects;
@@ -34,7 +33,7 @@ impl Planner<'_> {
         }
         let start = Place { at: At::Start, ..place };
         draft.plan.timeout = match &step.timeout {
-            Some(timeout) => self.duration(timeout, start, "`timeout`"),
+            Some(timeout) => self.period(timeout, start, "`timeout`"),
             None => self.default_timeout(place),
         };
         let Some(found) = self.registry.get(step_type(action)) else { return };
@@ -102,13 +101,13 @@ impl Planner<'_> {
     pub(super) fn verify_of_file(&self, id: NodeId, verify: &VerifyDecl, draft: &mut Draft) {
         let place = Place { at: At::After(id), ..self.place(id) };
         let start = Place { at: At::Start, ..place };
-        let every = verify.every.as_ref().and_then(|every| self.duration(every, start, "`every`"));
+        let every = verify.every.as_ref().and_then(|every| self.period(every, start, "`every`"));
         let within = verify.within.as_ref().and_then(|within| self.duration(within, start, "`within`"));
         draft.plan.verify = self.check(&verify.check, place, Some(id), "verify");
         draft.plan.verify_not_done =
             verify.not_done.as_ref().and_then(|check| self.check(check, place, Some(id), "not_done"));
         draft.kernel.verify = Some(Verify {
-            every: interval(every.unwrap_or(VERIFY_EVERY)),
+            every: every.unwrap_or(VERIFY_EVERY),
             within: within.unwrap_or(VERIFY_WITHIN),
             // That the effect cannot be seen does not say that it is not on its way.
             proves_absence: false,

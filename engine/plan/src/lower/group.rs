@@ -85,7 +85,7 @@ impl Planner<'_> {
     fn group_keys(&self, id: NodeId, step: &Step, draft: &mut Draft) {
         if let Some(timeout) = &step.timeout {
             let start = Place { at: At::Start, ..self.place(id) };
-            draft.kernel.timeout = self.duration(timeout, start, "`timeout`");
+            draft.kernel.timeout = self.period(timeout, start, "`timeout`");
         }
         if let Some(verify) = &step.verify {
             self.verify_of_file(id, verify, draft);

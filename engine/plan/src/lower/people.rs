@@ -24,7 +24,7 @@ impl Planner<'_> {
         let count = decl.count.as_ref().and_then(|count| self.count(count, start, "`count`", 1)).unwrap_or(1);
         let exclude_requester = decl.exclude_requester.as_ref().is_some_and(|yes| yes.value);
         let from = self.people(approval, count, exclude_requester);
-        let valid_for = decl.valid_for.as_ref().and_then(|time| self.duration(time, start, "`valid_for`"));
+        let valid_for = decl.valid_for.as_ref().and_then(|time| self.period(time, start, "`valid_for`"));
         let show = decl
             .show
             .iter()
@@ -172,7 +172,7 @@ impl Planner<'_> {
     }
 
     fn patience(&self, timeout: &Option<Spanned<Data>>, start: Place) -> Option<Ms> {
-        let given = timeout.as_ref().and_then(|timeout| self.duration(timeout, start, "`timeout`"));
+        let given = timeout.as_ref().and_then(|timeout| self.period(timeout, start, "`timeout`"));
         Some(given.unwrap_or(TIMEOUT))
     }
 }

@@ -1,11 +1,11 @@
 //! How often, how long, and under which checks a step runs.
 
 use runbook_kernel::{Guard, Ms, NodeId, Retry, RetryOnly};
-use runbook_syntax::ast::{Retry as RetryDecl, Step, StepKind};
+use runbook_syntax::ast::{AfterPivotDecl, Retry as RetryDecl, Step, StepKind};
 use runbook_syntax::{Diagnostic, Spanned};
 
 use super::Draft;
-use crate::arena::What;
+use crate::arena::{Doc, What};
 use crate::codes;
 use crate::model::{Invocation, ModuleId};
 use crate::planner::Planner;
@@ -31,16 +31,16 @@ impl Planner<'_> {
             None => {}
         }
         if let Some(deadline) = &step.deadline {
-            draft.kernel.deadline = self.duration(deadline, start, "`deadline`");
+            draft.kernel.deadline = self.period(deadline, start, "`deadline`");
         }
         for guard in &step.guard {
-            let every = guard.every.as_ref().and_then(|every| self.duration(every, start, "`every`"));
+            let every = guard.every.as_ref().and_then(|every| self.period(every, start, "`every`"));
             let failures =
                 guard.failures.as_ref().and_then(|failures| self.count(failures, start, "`failures`", 1));
-            draft.kernel.guards.push(Guard {
-                every: interval(every.unwrap_or(GUARD_EVERY)),
-                failures: failures.unwrap_or(1),
-            });
+            draft
+                .kernel
+                .guards
+                .push(Guard { every: every.unwrap_or(GUARD_EVERY), failures: failures.unwrap_or(1) });
             draft.plan.guards.extend(self.check(&guard.check, place, Some(id), "guard"));
         }
     }
@@ -128,7 +128,7 @@ impl Planner<'_> {
         let (module, timeout) = self
             .defaults(place.module)
             .find_map(|(module, defaults)| Some((module, defaults.timeout.as_ref()?)))?;
-        self.duration(timeout, start(module), "`timeout`")
+        self.period(timeout, start(module), "`timeout`")
     }
 
     /// The `assert_target` that bind a write: its own, its groups', its runbooks' and the environment's, outermost
@@ -162,10 +162,44 @@ impl Planner<'_> {
         found.into_iter().rev().flatten().collect()
     }
 
+    /// What the heads of files say of all steps: every check is looked at, whether or not it binds anything, and what
+    /// comes to nothing is a key without effect. An environment's checks go with every runbook, one that only reads
+    /// too.
+    pub(crate) fn check_heads(&self, drafts: &[Draft]) {
+        let modules = &self.graph.arena.modules;
+        for number in 0..modules.len() {
+            self.module_asserts(ModuleId(number as u32));
+        }
+        // A step that could not be planned may be what they are for.
+        if self.report.errors() > 0 {
+            return;
+        }
+        let runbooks = modules.iter().filter_map(|site| match site.doc {
+            Doc::Runbook(runbook) => Some(runbook),
+            Doc::Environment(_) => None,
+        });
+        for check in runbooks.clone().filter_map(|runbook| runbook.assert_target.first()) {
+            let binds = |draft: &Draft| draft.plan.asserts.iter().any(|bound| bound.span == check.span);
+            if !drafts.iter().any(binds) {
+                self.useless("assert_target", check.span, "it binds what writes, and no step here does");
+            }
+        }
+        let after_pivot =
+            runbooks.take(1).filter_map(|runbook| runbook.on_failure.as_ref()?.after_pivot.as_ref()).next();
+        let span = match after_pivot {
+            Some(AfterPivotDecl::Policy(policy)) => Some(policy.span),
+            Some(AfterPivotDecl::Steps(steps)) => steps.first().map(|step| step.span),
+            None => None,
+        };
+        if let Some(span) = span.filter(|_| !drafts.iter().any(|draft| draft.kernel.pivot)) {
+            self.useless("after_pivot", span, "no step here is a `pivot`, a point of no return");
+        }
+    }
+
     fn module_asserts(&self, module: ModuleId) -> Vec<Invocation> {
         let checks = match self.graph.arena.module(module).doc {
-            crate::arena::Doc::Runbook(runbook) => &runbook.assert_target,
-            crate::arena::Doc::Environment(environment) => &environment.assert_target,
+            Doc::Runbook(runbook) => &runbook.assert_target,
+            Doc::Environment(environment) => &environment.assert_target,
         };
         let place = Place { module, at: At::Start };
         checks.iter().filter_map(|check| self.check(check, place, None, "assert_target")).collect()
@@ -175,9 +209,4 @@ impl Planner<'_> {
 /// A number, if it is one that there can be.
 fn between<T: std::str::FromStr + PartialOrd>(text: &str, range: std::ops::RangeInclusive<T>) -> Option<T> {
     text.parse().ok().filter(|number| range.contains(number))
-}
-
-/// A probe every 0 milliseconds would leave no time for anything else.
-pub(super) fn interval(every: Ms) -> Ms {
-    every.max(1)
 }

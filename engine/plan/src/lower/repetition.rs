@@ -74,6 +74,11 @@ impl Planner<'_> {
                 _ => EachUndo::All,
             },
         });
+        if let Some(first) = each.between.first().filter(|_| each.batches.is_empty()) {
+            let message = "`between` has no effect here: without `batches` all items are one batch";
+            let hint = "Say what it stands between: `batches: [1]` is one item after the other, with this in between.";
+            self.report.push(Diagnostic::error(codes::WITHOUT_EFFECT, first.span, message).hint(hint));
+        }
         self.free_names(each, place);
         let list = Type::list(Type::Any);
         let wanted = Wanted { ty: &list, what: "`items`", always: self.always(id) };
@@ -130,7 +135,7 @@ impl Planner<'_> {
         }
     }
 
-    /// `most`: how many failures the whole puts up with.
+    /// `most`: how many failures the whole puts up with, and a batch that says nothing.
     fn batches(&self, batches: &[BatchDecl], start: Place, most: u32) -> Vec<Batch> {
         let mut built = Vec::new();
         let last = batches.len().saturating_sub(1);
@@ -144,7 +149,7 @@ impl Planner<'_> {
                 let fault = Diagnostic::error(codes::BATCHES, batch.size.span, message);
                 self.report.push(fault.hint("Move it to the end of `batches`."));
             }
-            let max_failures = count(&batch.max_failures, "`max_failures`", 0).unwrap_or(0);
+            let max_failures = count(&batch.max_failures, "`max_failures`", 0).unwrap_or(most);
             if let Some(span) =
                 batch.max_failures.as_ref().map(|data| data.span).filter(|_| max_failures > most)
             {

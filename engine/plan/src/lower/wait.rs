@@ -5,7 +5,6 @@ use runbook_syntax::Spanned;
 use runbook_syntax::ast::{Step, Wait};
 
 use super::Draft;
-use super::policy::interval;
 use crate::model::Work;
 use crate::planner::Planner;
 use crate::scope::{At, Place};
@@ -18,8 +17,7 @@ impl Planner<'_> {
     pub(super) fn wait_node(&self, id: NodeId, step: &Step, wait: &Spanned<Wait>, draft: &mut Draft) {
         let place = self.place(id);
         let start = Place { at: At::Start, ..place };
-        let duration =
-            |data: &Option<_>, what| data.as_ref().and_then(|data| self.duration(data, start, what));
+        let period = |data: &Option<_>, what| data.as_ref().and_then(|data| self.period(data, start, what));
         match &wait.value {
             Wait::For(time) => {
                 draft.kernel.kind = Kind::WaitFor(self.duration(time, start, "`for`").unwrap_or(0));
@@ -38,9 +36,9 @@ impl Planner<'_> {
             Wait::Until { check, every, hold, timeout } => {
                 draft.kernel.effect = Effect::Read;
                 draft.kernel.kind = Kind::WaitUntil(Poll {
-                    every: interval(duration(every, "`every`").unwrap_or(EVERY)),
-                    hold: duration(hold, "`hold`").unwrap_or(0),
-                    timeout: duration(timeout, "`timeout`").unwrap_or(TIMEOUT),
+                    every: period(every, "`every`").unwrap_or(EVERY),
+                    hold: hold.as_ref().and_then(|hold| self.duration(hold, start, "`hold`")).unwrap_or(0),
+                    timeout: period(timeout, "`timeout`").unwrap_or(TIMEOUT),
                 });
                 if let Some(check) = self.check(check, place, Some(id), "until") {
                     draft.plan.work = Work::WaitUntil(check);

@@ -225,6 +225,8 @@ steps:
         Such as `1`.
     main:13:72 E323 `max_failures` is fixed before the run, and `steps.a.status` is not known then ⟨steps.a.status⟩
         Only `inputs` and `environment` may stand here.
+    main:15:48 E506 `between` has no effect here: without `batches` all items are one batch ⟨{⟩
+        Say what it stands between: `batches: [1]` is one item after the other, with this in between.
     main:15:48 E512 between two batches there are only checks, waits and gates ⟨{⟩
         A step that writes goes into the `for_each`. If it only looks, say `effect: read`.
     main:17:72 E401 `item` means nothing here ⟨item⟩
@@ -327,8 +329,6 @@ outputs: {live: \"${{ steps.inner.outputs.colour }}\"}
         A `call` names a runbook.
     main:15:19 E603 the runbook calls itself ⟨main.yaml⟩
         It would never end. To repeat steps, use `for_each` or `retry`.
-    sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
-        Give the input a value that does not depend on a step.
     sub/one:7:23 E323 `for` is fixed before the run, and the caller only knows `inputs.soak` in the run ⟨inputs.soak⟩
         Give the input a value that does not depend on a step.
     sub/one:8:32 E403 there is no step `look` ⟨steps.look.outputs.colour⟩
@@ -435,6 +435,8 @@ steps:
         .file("tool", "#!/bin/sh")
         .file("deep/check", "#!/bin/sh");
     insta::assert_snapshot!(project.faults(), @r#"
+    main:8:54 E604 this path is computed, and no pattern under `files` matches `deep/b.txt` ⟨inputs.name⟩
+        Say under `files` of the runbook what it may be: `files: ["k8s/*.yaml"]`.
     main:9:49 E604 which file this names is only known in the run, so it cannot be stored with the plan ⟨steps.look.outputs.colour⟩
         Say under `files` of the runbook what it may be: `files: ["k8s/*.yaml"]`.
     main:10:44 E602 `../up.txt` leaves the project ⟨../up.txt⟩
@@ -569,4 +571,40 @@ steps:
     j: 
     k: six.py
     ");
+}
+
+#[test]
+fn hints_say_what_helps() {
+    let body = "
+steps:
+  - {uses: nope.check}
+  - {uses: loook}
+  - {id: m, uses: set, with: {l: [1]}}
+  - {run: 'true', effect: read, env: {L: \"${{ [1, 2] }}\"}}
+";
+    insta::assert_snapshot!(Project::new(body).faults(), @r"
+    main:5:12 E415 there is no step type `nope.check` ⟨nope.check⟩
+        `runbook steps` lists those that there are.
+    main:6:12 E415 there is no step type `loook` ⟨loook⟩
+        Did you mean `look`?
+    main:8:47 E321 `L` wants text or a secret, or a whole number, or `true` or `false`, and this gives a list of any value ⟨[1, 2]⟩
+        `… | tojson` makes text of it.
+    ");
+}
+
+#[test]
+fn what_the_file_says_of_an_effect_is_claimed_and_what_a_batch_leaves_out_is_the_wholes() {
+    let body = "
+steps:
+  - {id: a, run: 'true', effect: read}
+  - {id: b, run: 'true', effect: notify}
+  - {id: c, run: 'true', rollback: {run: 'true'}}
+  - {id: d, uses: tell, with: {text: x}}
+  - {id: e, for_each: {items: [1, 2, 3], max_failures: 2, batches: [{size: 1, max_failures: 0}, rest]}, uses: look}
+";
+    let entries = Project::new(body).plan().outline.entries;
+    let words = |id: &str| entries.iter().find(|entry| entry.segment == id).unwrap().effect_words();
+    assert_eq!(["a", "b", "c", "d"].map(words), ["read (claimed)", "notify (claimed)", "write", "notify"]);
+    let each = entries.iter().find(|entry| !entry.policy.batches.is_empty()).unwrap();
+    assert_eq!(each.policy.batch_failures, [0, 2]);
 }

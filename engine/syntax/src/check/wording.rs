@@ -24,7 +24,12 @@ pub(super) fn no_kind(place: &'static Place, companion: Option<(String, &str)>, 
 
 /// The keys of a place, if they are few enough to be read.
 pub(super) fn known_keys(place: &'static Place) -> String {
-    let names: Vec<&str> = place.all_keys().filter(|key| key.enforced).map(|key| key.name).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for key in place.all_keys().filter(|key| key.enforced) {
+        if !names.contains(&key.name) {
+            names.push(key.name);
+        }
+    }
     match names.len() {
         0..=12 => format!("It may have {}.", alternatives(names)),
         _ => format!("`runbook schema` describes every key of a {}; leave this one out.", place.name),
@@ -129,8 +134,18 @@ pub(super) fn remedy(shape: &Shape, value: &Value<'_>) -> String {
     match (shape, value) {
         (Shape::Either(shapes), _) => {
             // What is nearest to what stands there: a list where a list may stand.
-            let same = shapes.iter().find(|shape| super::same_form(shape, value));
-            same.or(shapes.first()).map_or_else(|| describe(shape), |shape| remedy(shape, value))
+            let same = shapes.iter().find(|shape| super::same_form(shape, value)).or(shapes.first());
+            let map = shapes
+                .iter()
+                .find_map(|shape| if let Shape::Map(place) = shape { Some(place) } else { None });
+            match (same, map) {
+                // A word that is none of those may as well stand for what takes more than a word.
+                (Some(word @ Shape::OneOf(_)), Some(place)) => {
+                    format!("{} Or such as `{}`.", remedy(word, value), place.example)
+                }
+                (Some(same), _) => remedy(same, value),
+                (None, _) => describe(shape),
+            }
         }
         (Shape::Duration, Value::Int(number)) => {
             format!("Say the unit: `{number}s`, `{number}m`, `{number}ms`.")

@@ -15,6 +15,8 @@ pub(super) const STEP_WORDS: &[Foreign] = &[
     foreign("dependencies", "needs", "What must be done first is `needs`."),
     foreign("after", "needs", "What must be done first is `needs`."),
     foreign("requires", "needs", "What must be done first is `needs`."),
+    foreign("not_done", "verify", "It stands in `verify`: `verify: {uses: …, not_done: {uses: …}}`."),
+    foreign("within", "verify", "It stands in `verify`: `verify: {uses: …, within: 30s}`."),
     foreign(
         "register",
         "outputs",

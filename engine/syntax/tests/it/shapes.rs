@@ -185,3 +185,15 @@ fn a_fault_under_an_alias_is_said_once() {
       = How often in all is `max_attempts`.
     "#);
 }
+
+#[test]
+fn hints_name_each_key_once_and_every_way() {
+    assert_snapshot!(said_of_steps("- prompt: {message: a, type: string, foo: 1}\n- {run: x, rollback: foo}\n- {run: x, not_done: {run: y}}\n"), @"
+    E201 4:38 [foo] unknown key `foo` in this prompt
+      = It may have `message`, `type`, `timeout`, `pattern`, `min`, `max`, `one_of`, `of`, `fields` or `extra`.
+    E205 5:22 [foo] `rollback` cannot be `foo`
+      = Write `none`. Or such as `rollback: {run: echo undone}`.
+    E201 6:12 [not_done] unknown key `not_done` in this step
+      = It stands in `verify`: `verify: {uses: …, not_done: {uses: …}}`.
+    ");
+}
