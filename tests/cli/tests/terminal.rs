@@ -34,16 +34,16 @@ fn what_was_typed_for_one_question_is_no_answer_to_the_next() {
 #[test]
 fn a_checklist_item_is_ticked_as_it_stands_on_the_screen() {
     let bed = Bed::with_steps(
-        "  - {id: ready, checklist: {timeout: 1h, items: [{id: dns, text: DNS is lowered, evidence: a ticket}, {id: mail, text: Mail is sent}]}}\n",
+        "  - {id: ready, checklist: {timeout: 1h, items: [{id: switch, text: DNS is lowered, evidence: a ticket}, {id: mail, text: Mail is sent, owner: bo}]}}\n",
     );
     let mut screen = exec(&bed);
-    screen.until("? ready: DNS is lowered");
+    screen.until("? ready: DNS is lowered (evidence: a ticket)");
     screen.until("[yes EVIDENCE | no [why]]");
     screen.press("yes OPS-1");
     screen.until("> yes OPS-1");
     let run = bed.newest_run();
-    bed.runbook(&["answer", &run, "ready", "--tick", "dns", "--evidence", "OPS-2"]).expect(0);
-    screen.until("? ready: Mail is sent");
+    bed.runbook(&["answer", &run, "ready", "--tick", "switch", "--evidence", "OPS-2"]).expect(0);
+    screen.until("? ready: Mail is sent (bo)");
     screen.press("yes\r");
     assert_eq!(screen.end().1, 0);
     let said = bed.runbook(&["report", &run]).expect(0).stdout;
@@ -132,10 +132,10 @@ fn what_is_decided_on_is_shown_whole_and_a_cut_is_said() {
         values.join(", ")
     ));
     let mut screen = exec(&bed);
-    // Once above the tree, in the order of their names.
+    // Once above the tree, in the order of the file.
     screen.until("value_1: shown 1.");
-    screen.until("value_22: shown 22.");
     screen.until("value_9: shown 9.");
+    screen.until("value_22: shown 22.");
     screen.until("00:00:0");
     screen.until(" lines more: runbook show ");
     screen.until("[approve [comment] | reject WHY]");
@@ -155,7 +155,7 @@ fn a_point_of_no_return_is_passed_backwards_by_name_only() {
     bed.runbook(&["rollback", &run, "--confirm", "tset"]).expect(2);
     let mut screen = bed.on_terminal(&["rollback", &run]);
     screen.until("The runbook's name, to go on:");
-    screen.press("y\r");
+    screen.press("yes\r");
     assert_eq!(screen.end().1, 2);
     assert_eq!(bed.read("reverted"), None);
     let mut screen = bed.on_terminal(&["rollback", &run]);
@@ -174,7 +174,7 @@ fn the_only_unfinished_run_is_cancelled_once_somebody_has_seen_which() {
     assert!(refused.stderr.contains(&format!("runbook cancel {run}")), "{}", refused.stderr);
     let mut screen = bed.on_terminal(&["cancel"]);
     screen.until(&format!("Cancel run {run}"));
-    screen.press("y\r");
+    screen.press("yes\r");
     assert_eq!(screen.end().1, 20);
 }
 

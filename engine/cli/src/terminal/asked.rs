@@ -37,10 +37,8 @@ impl Asked {
             let mut choices = choices(&tree, &question);
             let item = choices.first().and_then(|choice| item(choice).map(str::to_owned));
             choices.retain(|choice| item.as_deref() == self::item(choice));
-            let text = match item.as_ref().and_then(|item| question.show.get(item)) {
-                Some(text) => text.as_str().map_or_else(|| text.to_string(), str::to_owned),
-                None => question.text.clone(),
-            };
+            let shown = item.and_then(|item| question.shown(run).into_iter().find(|(name, _)| *name == item));
+            let text = shown.map_or_else(|| question.text.clone(), |(_, text)| text);
             (!choices.is_empty()).then(|| Asked::Question(Box::new(Put { question, text, choices })))
         };
         tree.open_questions().iter().find_map(put)

@@ -4,7 +4,7 @@ use runbook_wire::{Answer, EntryKind, Probe, Via};
 
 use super::{Page, steps::NEXT};
 use crate::{
-    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line, line::wrap, moment, run::subject,
+    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, choices, line, line::wrap, moment, run::subject,
     summary,
 };
 
@@ -185,7 +185,9 @@ fn answered(page: &Page<'_>, node: &Node<'_>) -> Option<String> {
     });
     let mut names: Vec<String> = names.collect();
     names.dedup();
-    (!names.is_empty()).then(|| format!("by {}", names.join(", ")))
+    let open = choices::left_open(page.tree.run, node);
+    let open = if open.is_empty() { String::new() } else { format!("; left open: {} (optional)", open.join(", ")) };
+    (!names.is_empty()).then(|| format!("by {}{open}", names.join(", ")))
 }
 
 /// Answers to this node's question that count.

@@ -135,9 +135,9 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
     let mut lines = page.flow(pieces, 1, 4);
     let ticked = choices::ticked(page.tree.run, question);
-    for (name, value) in &question.show {
-        let done = if ticked.contains(&name) { "  (done)" } else { "" };
-        let text = format!("{name}: {}{done}", crate::value::short(value));
+    for (name, shown) in question.shown(page.tree.run) {
+        let done = if ticked.contains(&&name) { "  (done)" } else { "" };
+        let text = format!("{name}: {shown}{done}");
         lines.extend(
             wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
         );

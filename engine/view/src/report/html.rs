@@ -288,8 +288,8 @@ fn decisions(out: &mut String, report: &Report<'_>) {
         );
         if !q.show.is_empty() {
             body.push_str("<dl>");
-            for (name, value) in &q.show {
-                let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(&crate::short(value)));
+            for (name, shown) in q.shown(report.run) {
+                let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", escape(&name), escape(&shown));
             }
             body.push_str("</dl>");
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, Question, Run, TaskState,
-    attempt::Rules, task::Attempt,
+    attempt::Rules, subject, task::Attempt,
 };
 use crate::{Node, Stamp, Tree, Undoing};
 
@@ -179,10 +179,15 @@ impl Run {
                     state.unsettled = true;
                     state.settle(Phase::InDoubt, at);
                 }
+                let order = subject(about).and_then(|task| self.outline.entries.get(task.node as usize));
+                let order = order.map_or(&[][..], |entry| &entry.policy.shown);
+                let mut show: Vec<_> = show.clone().into_iter().collect();
+                // What the outline does not name comes last.
+                show.sort_by_key(|(name, _)| order.iter().position(|o| o == name).unwrap_or(order.len()));
                 self.questions.push(Question {
                     about: about.clone(),
                     text: question.clone(),
-                    show: show.clone(),
+                    show,
                     deadline_ms: *deadline_wall_ms,
                     asked: at,
                     settled: None,
