@@ -44,7 +44,7 @@ fn a_checklist_item_is_ticked_as_it_stands_on_the_screen() {
     let run = bed.newest_run();
     bed.runbook(&["answer", &run, "ready", "--tick", "switch", "--evidence", "OPS-2"]).expect(0);
     screen.until("? ready: Mail is sent (bo)");
-    screen.press("yes\r");
+    screen.press("y\r");
     assert_eq!(screen.end().1, 0);
     let said = bed.runbook(&["report", &run]).expect(0).stdout;
     assert!(said.contains("OPS-2") && !said.contains("OPS-1"), "{said}");
@@ -155,7 +155,7 @@ fn a_point_of_no_return_is_passed_backwards_by_name_only() {
     bed.runbook(&["rollback", &run, "--confirm", "tset"]).expect(2);
     let mut screen = bed.on_terminal(&["rollback", &run]);
     screen.until("The runbook's name, to go on:");
-    screen.press("yes\r");
+    screen.press("y\r");
     assert_eq!(screen.end().1, 2);
     assert_eq!(bed.read("reverted"), None);
     let mut screen = bed.on_terminal(&["rollback", &run]);
@@ -174,7 +174,7 @@ fn the_only_unfinished_run_is_cancelled_once_somebody_has_seen_which() {
     assert!(refused.stderr.contains(&format!("runbook cancel {run}")), "{}", refused.stderr);
     let mut screen = bed.on_terminal(&["cancel"]);
     screen.until(&format!("Cancel run {run}"));
-    screen.press("yes\r");
+    screen.press("y\r");
     assert_eq!(screen.end().1, 20);
 }
 
@@ -210,4 +210,41 @@ fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
     let (said, code) = screen.end();
     assert_eq!(code, 0, "{said}");
     assert_eq!(bed.events(&bed.newest_run())[0]["inputs"]["version"], "v1");
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines_without_escapes_and_is_asked_all_the_same() {
+    let bed = Bed::with_steps(GATES);
+    let mut screen = bed.on_terminal_like("dumb", (24, 80), &["exec", "a.yaml"]);
+    screen.until("? staging_ok: Staging");
+    screen.press("perhaps\r");
+    screen.until("that is not one of: approve [comment] | reject WHY");
+    screen.press("approve\r");
+    screen.until("? production_ok: Production");
+    screen.press("approve\r");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains('\x1b'), "{said:?}");
+}
+
+#[test]
+fn a_terminal_that_does_not_know_its_size_is_taken_for_an_ordinary_one() {
+    let bed = Bed::with_steps("  - {id: a_step_with_a_long_name_that_needs_its_room, run: 'true', effect: read}\n");
+    let (said, code) = bed.on_terminal_like("xterm", (0, 0), &["exec", "a.yaml"]).end();
+    assert_eq!(code, 0, "{said}");
+    let command = format!("runbook report {}", bed.newest_run());
+    assert!(said.contains(&command) && said.contains("a_step_with_a_long_name_that_needs_its_room"), "{said}");
+}
+
+#[test]
+fn keys_that_answer_nothing_leave_nothing_on_the_screen() {
+    let bed = Bed::with_steps(&format!("  - {{id: a, {HELD}}}\n"));
+    let mut screen = exec(&bed);
+    screen.until("waiting: a");
+    screen.press("hello\r");
+    screen.until("waiting: a");
+    bed.write("go", "");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0);
+    assert!(!said.contains("hello"), "{said}");
 }

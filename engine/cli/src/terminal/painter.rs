@@ -36,6 +36,8 @@ pub(super) struct Painter {
     sent: Option<Asked>,
     interrupt: Interrupt,
     reason: Option<String>,
+    /// What was typed last is no answer, and what would be one; until something else is typed.
+    unclear: Option<String>,
 }
 
 /// What an INT has led to.
@@ -52,8 +54,9 @@ impl Painter {
     pub(super) fn new(mut setting: Setting, replies: Queue, heard: Arc<AtomicBool>) -> Painter {
         let history = std::mem::take(&mut setting.history);
         let run = Run::replay(std::mem::take(&mut setting.outline), &history);
-        let keyboard = Keyboard::default();
+        let mut keyboard = Keyboard::new(setting.mode == Mode::Live);
         if setting.acts.is_some() {
+            keyboard.hold();
             keyboard.listen(replies.clone());
         }
         Painter {
@@ -68,6 +71,7 @@ impl Painter {
             sent: None,
             interrupt: Interrupt::Calm,
             reason: None,
+            unclear: None,
         }
     }
 
@@ -106,6 +110,7 @@ impl Painter {
                 self.sent = None;
             }
             Shown::Keys { era, keys } => {
+                self.unclear = None;
                 if let Some(line) = self.keyboard.press(era, &keys) {
                     self.typed(&line);
                 }
@@ -144,12 +149,18 @@ impl Painter {
     }
 
     fn draw(&mut self) {
-        if self.setting.mode != Mode::Live {
-            return;
+        match self.setting.mode {
+            Mode::Live => self.put(),
+            Mode::Lines => return self.put_in_lines(),
+            Mode::Json => return,
         }
-        self.put();
+        if self.setting.acts.is_some() {
+            self.keyboard.hold();
+        }
         let (height, width) = terminal_size();
-        let below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
+        let mut below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
+        let unclear = self.unclear.iter().filter(|_| self.asking.is_some());
+        below.extend(unclear.flat_map(|text| Line::of(Tone::Warn, format!("  {text}")).broken(width, 2)));
         let room = height.saturating_sub(below.len() + 1).max(1);
         let style = Style { max_lines: Some(room), ..self.style.clone() };
         let mut lines = runbook_view::render(&self.run, self.now(), width, &style);
@@ -158,11 +169,26 @@ impl Painter {
         self.region.draw(&lines, typed.as_deref(), self.setting.colour);
     }
 
+    /// The same on a terminal that cannot be redrawn: what the question is stands above, and a line of keys is an answer.
+    fn put_in_lines(&mut self) {
+        let asked = self.due();
+        match (&self.asking, &asked) {
+            (Some(before), Some(now)) if before.same(now) => {}
+            (_, Some(now)) => {
+                self.keyboard.begin();
+                output::line_to_stderr(&format!("? {}  [{}]", now.text(), now.choices()));
+            }
+            (Some(_), None) => self.keyboard.forget(),
+            (None, None) => {}
+        }
+        self.asking = asked;
+    }
+
     /// Puts what is to be asked now, if that is not what stands there already.
     fn put(&mut self) {
         let asked = self.due();
         match (&self.asking, &asked) {
-            (Some(before), Some(now)) if before.same(now) => self.keyboard.hold(),
+            (Some(before), Some(now)) if before.same(now) => {}
             (_, Some(Asked::Question(put))) => {
                 self.keyboard.begin();
                 let (height, width) = terminal_size();
@@ -173,7 +199,7 @@ impl Painter {
                 }
             }
             (_, Some(Asked::Interrupt)) => self.keyboard.begin(),
-            (Some(_), None) => self.keyboard.end(),
+            (Some(_), None) => self.keyboard.forget(),
             (None, None) => {}
         }
         self.asking = asked;
@@ -256,7 +282,11 @@ impl Painter {
     }
 
     fn unclear(&mut self, asked: &Asked) {
-        self.say(Tone::Warn, &format!("that is not one of: {}", asked.choices()));
+        let text = format!("that is not one of: {}", asked.choices());
+        match self.setting.mode {
+            Mode::Live => self.unclear = Some(text),
+            Mode::Lines | Mode::Json => self.say(Tone::Warn, &text),
+        }
     }
 
     fn send(&self, acts: &Acts, request: Request) {
@@ -311,6 +341,5 @@ fn tail(text: &str, columns: usize) -> &str {
 
 /// Rows and columns of the terminal behind stderr.
 fn terminal_size() -> (usize, usize) {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map_or((24, 100), |size| (usize::from(size.ws_row).max(5), usize::from(size.ws_col).max(20)))
+    output::terminal_size().unwrap_or((24, 100))
 }
