@@ -30,16 +30,6 @@ pub fn event(run: &str, record: &Record) -> Value {
     event
 }
 
-/// A run in one object, for `runs -o json`.
-pub fn brief(run: &Run, now: Now) -> Value {
-    let tree = Tree::of(run);
-    let mut brief = head(run, &tree, now);
-    if let Value::Object(map) = &mut brief {
-        map.insert("counts".into(), counts(&Summary::of(&tree)));
-    }
-    brief
-}
-
 /// Everything about a run, for `show -o json`.
 pub fn show(run: &Run, now: Now) -> Value {
     let tree = Tree::of(run);
@@ -67,7 +57,7 @@ pub fn show(run: &Run, now: Now) -> Value {
             .map(|b| json!({"path": b.path, "state": b.undoing.code(), "reason": b.text})).collect::<Vec<_>>(),
         "needed_no_undo": summary.needed_none,
         "failures": summary.failures.iter().map(failed).collect::<Vec<_>>(),
-        "questions": tree.open_questions().into_iter().map(|q| question(&tree, q)).collect::<Vec<_>>(),
+        "questions": tree.open_questions().into_iter().map(|q| question(&tree, q, now)).collect::<Vec<_>>(),
         "answers": run.answers.iter().map(given).collect::<Vec<_>>(),
         "required_outputs": required(&tree).iter().map(output).collect::<Vec<_>>(),
         "next": next(&tree, now).iter().map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
@@ -188,7 +178,9 @@ fn failed(f: &Failed) -> Value {
     })
 }
 
-fn question(tree: &Tree<'_>, q: &Question) -> Value {
+fn question(tree: &Tree<'_>, q: &Question, now: Now) -> Value {
+    let expired = q.expired(tree.run, now);
+    let answers = if expired { Vec::new() } else { crate::answers(tree, q) };
     json!({
         "about": kind(&q.about),
         "path": q.subject().map(|t| &t.path),
@@ -198,7 +190,8 @@ fn question(tree: &Tree<'_>, q: &Question) -> Value {
         "asked": time(Some(q.asked)),
         "deadline": q.deadline_ms.map(moment::rfc3339),
         "who": summary::who(tree, q),
-        "answers": crate::answers(tree, q).iter()
+        "expired": expired,
+        "answers": answers.iter()
             .map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
     })
 }

@@ -2,7 +2,7 @@
 
 use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
-use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, tree};
+use crate::{Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, exit, tree};
 
 /// Counts and lists over a run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -258,7 +258,7 @@ fn promised(node: &Node<'_>) -> String {
 pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
-    let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
+    let mut next: Vec<Next> = exit::answerable(tree, now).into_iter().flat_map(|q| answers(tree, q)).collect();
     if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
     }
@@ -281,7 +281,7 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         }
     }
     if run.finished.is_some() {
-        if let Some(failed) = first_failure(tree) {
+        if let Some(failed) = first_failure(tree).filter(|failed| has_log(tree, &failed.path)) {
             next.push(one("its output", logs(id, &failed.path)));
         }
         for stuck in stuck_undos(tree) {
@@ -300,12 +300,25 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     next
 }
 
+/// Whether the step at this path writes a log: a gate, a wait and a group do not.
+fn has_log(tree: &Tree<'_>, path: &str) -> bool {
+    let mut found = false;
+    let mut look = |n: &Node<'_>| found |= n.path == path && !n.is_scope() && n.entry.kind == EntryKind::Action;
+    tree.walk(&mut |node| {
+        look(node);
+        node.undo.iter().for_each(|undo| undo.walk(&mut look));
+    });
+    tree.revert.iter().for_each(|node| node.walk(&mut look));
+    found
+}
+
 /// Paths of the undo steps that failed.
 fn stuck_undos(tree: &Tree<'_>) -> Vec<String> {
     let mut paths = Vec::new();
     tree.walk(&mut |node| {
         let failed = |n: &&Node<'_>| matches!(n.status, Status::Failed | Status::NotDone | Status::InDoubt);
-        paths.extend(node.undo.iter().filter(failed).map(|n| n.path.clone()));
+        let logged = node.undo.iter().filter(failed).filter(|n| n.entry.kind == EntryKind::Action);
+        paths.extend(logged.map(|n| n.path.clone()));
     });
     paths
 }

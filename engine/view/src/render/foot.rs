@@ -142,14 +142,18 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
             wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
         );
     }
+    let expired = question.expired(page.tree.run, page.now);
     let mut pieces = vec![Line::of(Tone::Dim, format!("      who: {}", summary::who(&page.tree, question)))];
     if let Some(deadline) = question.deadline_ms {
         let at = moment::time_of_day(deadline, &page.style.zone);
         let left = moment::relative(deadline, page.now.wall_ms);
-        pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
+        pieces.push(match expired {
+            true => Line::of(Tone::Fail, format!("expired at {at} ({left}): whoever goes on with the run ends it so")),
+            false => Line::of(Tone::Dim, format!("until {at} ({left})")),
+        });
     }
     lines.extend(page.flow(pieces, 2, 6));
-    let commands = answers(&page.tree, question);
+    let commands = if expired { Vec::new() } else { answers(&page.tree, question) };
     let mut pieces: Vec<Line> = commands
         .into_iter()
         .map(|n| Line::of(Tone::Dim, format!("{}: ", n.what)).with(Tone::Accent, n.command))

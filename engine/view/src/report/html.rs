@@ -294,8 +294,11 @@ fn decisions(out: &mut String, report: &Report<'_>) {
             body.push_str("</dl>");
         }
         body.push_str("<ul class=\"answers\">");
-        if decision.answers.is_empty() {
+        if decision.answers.is_empty() && report.commands(q).is_empty() {
             body.push_str("<li>Nobody answered.</li>");
+        }
+        for next in report.commands(q) {
+            let _ = write!(body, "<li>{}: <code>{}</code></li>", escape(&next.what), escape(&next.command));
         }
         for given in decision.answers {
             let at = moment::date_time(given.at.wall_ms, &report.zone);

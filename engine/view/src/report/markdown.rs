@@ -115,6 +115,9 @@ fn decisions(out: &mut String, report: &Report<'_>) {
         for (name, shown) in decision.question.shown(report.run) {
             let _ = writeln!(out, "  - shown: {} = {}", text(&name), text(&shown));
         }
+        for next in report.commands(decision.question) {
+            let _ = writeln!(out, "  - {}: {}", text(&next.what), code(&next.command));
+        }
         for given in decision.answers {
             let at = moment::date_time(given.at.wall_ms, &report.zone);
             let comment = given.comment.as_ref().map_or_else(String::new, |c| format!(": {}", text(c)));

@@ -4,7 +4,7 @@ use runbook_wire::{About, Answer, EntryKind, Person, Policy, Task, Via};
 use serde_json::Value;
 
 use super::{Key, Run};
-use crate::Stamp;
+use crate::{Now, Stamp};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,11 @@ impl Question {
     /// The task that it is about; `None` for the whole run.
     pub fn subject(&self) -> Option<&Task> {
         subject(&self.about)
+    }
+
+    /// Whether its time is over and nobody executes the run: it is settled as soon as somebody goes on with that.
+    pub fn expired(&self, run: &Run, now: Now) -> bool {
+        run.interrupted(now) && self.deadline_ms.is_some_and(|deadline| deadline <= now.wall_ms)
     }
 
     pub(crate) fn is_about(&self, about: &About) -> bool {
