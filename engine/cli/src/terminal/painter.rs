@@ -16,6 +16,7 @@ use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
+use crate::error::CommandError;
 use crate::{history, host, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
@@ -38,6 +39,8 @@ pub(super) struct Painter {
     reason: Option<String>,
     /// What was typed last is no answer, and what would be one; until something else is typed.
     unclear: Option<String>,
+    /// It was said that stdout does not take events.
+    told: bool,
 }
 
 /// What an INT has led to.
@@ -72,6 +75,7 @@ impl Painter {
             interrupt: Interrupt::Calm,
             reason: None,
             unclear: None,
+            told: false,
         }
     }
 
@@ -134,9 +138,27 @@ impl Painter {
         if self.setting.mode == Mode::Json {
             let event = runbook_view::json::event(self.run.id(), record).to_string();
             // A reader that went away ends who only watches. It does not stop a run.
-            return output::data_line(&event).is_ok() || self.setting.drives;
+            return match output::data_line(&event) {
+                Ok(()) => true,
+                Err(error) => {
+                    self.unwritten(&error);
+                    self.setting.drives
+                }
+            };
         }
         true
+    }
+
+    /// Events could not be written, and not because their reader has gone: said once.
+    fn unwritten(&mut self, error: &CommandError) {
+        if error.is_reader_gone() || std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let id = self.run.id();
+        self.say(
+            Tone::Warn,
+            &format!("warning: {}: events are missing there; all of them: runbook show {id} --events -o json", error.message),
+        );
     }
 
     /// A line that stays, above the live tree.
