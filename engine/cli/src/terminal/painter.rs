@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use runbook_journal::Journal;
 use runbook_view::{Executor, Line, Now, Rollback, Run, Style, Tone, Tree};
-use runbook_wire::{Message, Record, Request, Via};
+use runbook_wire::{Body, Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
 
 use super::asked::{Asked, Way, way};
@@ -134,6 +134,9 @@ impl Painter {
             for line in runbook_view::lines(&self.run, record, &self.style) {
                 output::line_to_stderr(&style::text(&line, self.setting.colour));
             }
+            if matches!(record.body, Body::LockAwaited { .. }) {
+                self.say_who_holds();
+            }
         }
         if self.setting.mode == Mode::Json {
             let event = runbook_view::json::event(self.run.id(), record).to_string();
@@ -147,6 +150,20 @@ impl Painter {
             };
         }
         true
+    }
+
+    /// How the run stands that holds the lock which is waited for, and what makes it let go: from the beginning, since
+    /// nothing else is said until it does.
+    fn say_who_holds(&self) {
+        let Some(held) = &self.run.lock_held else { return };
+        let now = self.now();
+        let next = runbook_view::next(&Tree::of(&self.run), now);
+        let mut lines = vec![Line::of(Tone::Warn, held.words_at(now))];
+        let command = |n: &runbook_view::Next| {
+            Line::of(Tone::Dim, format!("  {}: ", n.what)).with(Tone::Accent, &n.command)
+        };
+        lines.extend(next.iter().map(command));
+        output::line_to_stderr(self.text(&lines).trim_end());
     }
 
     /// Events could not be written, and not because their reader has gone: said once.
