@@ -128,9 +128,8 @@ impl SourceCode for Named<'_> {
         let start = inner.span().offset();
         // It begins where a label does, or where a line does. The library counts bytes, and an editor characters.
         let label = self.starts.iter().find(|(here, _)| *here == start);
-        let column = label.map_or(1, |(_, there)| {
-            self.sources.position(Span::new(self.file, *there..*there)).column
-        });
+        let column =
+            label.map_or(1, |(_, there)| self.sources.position(Span::new(self.file, *there..*there)).column);
         Ok(Box::new(MietteSpanContents::new_named(
             source.name.clone(),
             inner.data(),
@@ -213,7 +212,8 @@ fn cut<'t>(text: &'t str, marks: &mut [Mark]) -> Cow<'t, str> {
     for whole in text.split_inclusive('\n') {
         let line = whole.trim_end_matches(['\n', '\r']);
         let inside = |start: usize| start >= begin && start < begin + whole.len();
-        let first = there.iter().filter(|start| inside(**start)).map(|start| start - begin).min().unwrap_or(0);
+        let first =
+            there.iter().filter(|start| inside(**start)).map(|start| start - begin).min().unwrap_or(0);
         let (from, to) = match line.len() {
             0..=LINE => (0, line.len()),
             _ => {

@@ -61,9 +61,7 @@ fn coloured(global: &Global, terminal: bool) -> bool {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto => {
-            terminal
-                && !dumb()
-                && project::environment_variable("NO_COLOR").is_none_or(|v| v.is_empty())
+            terminal && !dumb() && project::environment_variable("NO_COLOR").is_none_or(|v| v.is_empty())
         }
     }
 }

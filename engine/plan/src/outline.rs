@@ -329,7 +329,8 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
             let proven = items.iter().filter(|item| item.evidence.is_some());
             policy.evidence = proven.map(|item| item.id.clone()).collect();
             policy.shown = items.iter().map(|item| item.id.clone()).collect();
-            let by_id = |item: &ChecklistItemSpec, words: &Option<String>| Some((item.id.clone(), words.clone()?));
+            let by_id =
+                |item: &ChecklistItemSpec, words: &Option<String>| Some((item.id.clone(), words.clone()?));
             policy.owners = items.iter().filter_map(|item| by_id(item, &item.owner)).collect();
             policy.wanted = items.iter().filter_map(|item| by_id(item, &item.evidence)).collect();
             for owner in items.iter().filter_map(|item| item.owner.as_ref()) {

@@ -473,7 +473,8 @@ impl<'o> Dispatcher<'o> {
                     break;
                 }
                 if let Err(refusal) = self.obey(&message) {
-                    let step = crate::facts::task_of(about).map_or_else(String::new, |task| format!("{}: ", self.view().name(task).path));
+                    let step = crate::facts::task_of(about)
+                        .map_or_else(String::new, |task| format!("{}: ", self.view().name(task).path));
                     self.observer.warning(&format!("answers file: {step}{}", refusal.message));
                 }
             }

@@ -1,6 +1,6 @@
 //! JSON for programs. Field names are stable: fields are only added while `version` is 1 (see `docs/guides/json.md`).
 
-use runbook_wire::{About, Record};
+use runbook_wire::{About, EntryKind, Record};
 use serde_json::{Value, json};
 
 use crate::{
@@ -187,6 +187,7 @@ fn question(tree: &Tree<'_>, q: &Question, now: Now) -> Value {
         "question": q.text,
         "show": readable(q.show.iter().map(|(name, value)| (name, value))),
         "shown": q.show.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "items": items(tree, q),
         "asked": time(Some(q.asked)),
         "deadline": q.deadline_ms.map(moment::rfc3339),
         "who": summary::who(tree, q),
@@ -194,6 +195,19 @@ fn question(tree: &Tree<'_>, q: &Question, now: Now) -> Value {
         "answers": answers.iter()
             .map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
     })
+}
+
+/// Of a checklist: its items, in the order of the file.
+fn items(tree: &Tree<'_>, q: &Question) -> Option<Vec<Value>> {
+    let entry = q.subject().and_then(|task| tree.run.outline.entries.get(task.node as usize))?;
+    let policy = (entry.kind == EntryKind::Checklist).then_some(&entry.policy)?;
+    let item = |(id, text): &(String, Value)| {
+        json!({
+            "id": id, "text": value::readable(text), "owner": policy.owners.get(id),
+            "required": policy.items.contains(id), "evidence": policy.wanted.get(id),
+        })
+    };
+    Some(q.show.iter().map(item).collect())
 }
 
 pub(crate) fn given(g: &Given) -> Value {

@@ -258,7 +258,8 @@ fn promised(node: &Node<'_>) -> String {
 pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
-    let mut next: Vec<Next> = exit::answerable(tree, now).into_iter().flat_map(|q| answers(tree, q)).collect();
+    let mut next: Vec<Next> =
+        exit::answerable(tree, now).into_iter().flat_map(|q| answers(tree, q)).collect();
     if run.finished.is_none() && (run.interrupted(now) || run.paused.is_some()) {
         next.push(one("go on", format!("runbook resume {id}")));
     }
@@ -303,7 +304,8 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
 /// Whether the step at this path writes a log: a gate, a wait and a group do not.
 fn has_log(tree: &Tree<'_>, path: &str) -> bool {
     let mut found = false;
-    let mut look = |n: &Node<'_>| found |= n.path == path && !n.is_scope() && n.entry.kind == EntryKind::Action;
+    let mut look =
+        |n: &Node<'_>| found |= n.path == path && !n.is_scope() && n.entry.kind == EntryKind::Action;
     tree.walk(&mut |node| {
         look(node);
         node.undo.iter().for_each(|undo| undo.walk(&mut look));

@@ -304,7 +304,10 @@ fn who_waits_for_a_lock_is_told_from_the_beginning_what_makes_it_free() {
         let head = format!("name: {name}\nsummary: A test.\nlocks: [{lock}]\n");
         runbook(steps).replace("name: test\nsummary: A test.\n", &head)
     };
-    bed.write("a.yaml", &text("first", "  - {id: ok, approval: {message: Go?, timeout: 1h}}\n", "{name: shop}"));
+    bed.write(
+        "a.yaml",
+        &text("first", "  - {id: ok, approval: {message: Go?, timeout: 1h}}\n", "{name: shop}"),
+    );
     let wait = "{name: shop, if_held: wait, timeout: 1m}";
     bed.write("b.yaml", &text("second", "  - {id: b, run: 'true', effect: read}\n", wait));
     bed.runbook(&["exec", "a.yaml"]).expect(24);

@@ -130,7 +130,8 @@ fn of_answers_at_the_same_moment_one_counts_and_the_others_are_told() {
 
 #[test]
 fn answers_that_do_not_read_are_refused_before_the_run_and_one_that_does_not_fit_names_its_step() {
-    let bed = Bed::with_steps("  - {id: how, prompt: {message: How many?, type: integer, min: 3, timeout: 1h}}\n");
+    let bed =
+        Bed::with_steps("  - {id: how, prompt: {message: How many?, type: integer, min: 3, timeout: 1h}}\n");
     for (text, place) in [("how: 5\nq: [5\n", "answers.yaml:"), ("- how\n", "answers.yaml:1")] {
         bed.write("answers.yaml", text);
         let ran = bed.runbook(&["exec", "a.yaml", "--answers", "answers.yaml"]).expect(2);

@@ -214,8 +214,14 @@ fn an_input_that_does_not_fit_is_asked_for_again_on_an_empty_line() {
 
 #[test]
 fn a_dumb_terminal_gets_lines_without_escapes_and_is_asked_all_the_same() {
-    let bed = Bed::with_steps(GATES);
+    let bed = Bed::new();
+    let inputs = "inputs: {count: {type: integer, prompt: How many?}}\nsteps:\n";
+    bed.write("a.yaml", &runbook(GATES).replace("steps:\n", inputs));
     let mut screen = bed.on_terminal_like("dumb", (24, 80), &["exec", "a.yaml"]);
+    screen.until("? How many?");
+    screen.press("many\r");
+    screen.until("? How many?");
+    screen.press("3\r");
     screen.until("? staging_ok: Staging");
     screen.press("perhaps\r");
     screen.until("that is not one of: approve [comment] | reject WHY");
@@ -229,11 +235,15 @@ fn a_dumb_terminal_gets_lines_without_escapes_and_is_asked_all_the_same() {
 
 #[test]
 fn a_terminal_that_does_not_know_its_size_is_taken_for_an_ordinary_one() {
-    let bed = Bed::with_steps("  - {id: a_step_with_a_long_name_that_needs_its_room, run: 'true', effect: read}\n");
+    let bed =
+        Bed::with_steps("  - {id: a_step_with_a_long_name_that_needs_its_room, run: 'true', effect: read}\n");
     let (said, code) = bed.on_terminal_like("xterm", (0, 0), &["exec", "a.yaml"]).end();
     assert_eq!(code, 0, "{said}");
     let command = format!("runbook report {}", bed.newest_run());
-    assert!(said.contains(&command) && said.contains("a_step_with_a_long_name_that_needs_its_room"), "{said}");
+    assert!(
+        said.contains(&command) && said.contains("a_step_with_a_long_name_that_needs_its_room"),
+        "{said}"
+    );
 }
 
 #[test]

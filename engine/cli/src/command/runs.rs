@@ -123,7 +123,9 @@ fn json(run: &RunSummary) -> serde_json::Value {
         RunStatus::Running(_) => ("running", None),
         RunStatus::Stopped { .. } => ("stopped", None),
         RunStatus::Interrupted => ("interrupted", None),
-        RunStatus::Finished { forward, rollback, exit_code } => ("finished", Some((forward, rollback, exit_code))),
+        RunStatus::Finished { forward, rollback, exit_code } => {
+            ("finished", Some((forward, rollback, exit_code)))
+        }
     };
     serde_json::json!({
         "version": 1, "type": "run", "run": run.id, "runbook": run.runbook, "file": run.file, "plan": run.plan,

@@ -174,7 +174,10 @@ impl Painter {
         let id = self.run.id();
         self.say(
             Tone::Warn,
-            &format!("warning: {}: events are missing there; all of them: runbook show {id} --events -o json", error.message),
+            &format!(
+                "warning: {}: events are missing there; all of them: runbook show {id} --events -o json",
+                error.message
+            ),
         );
     }
 

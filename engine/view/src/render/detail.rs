@@ -4,8 +4,8 @@ use runbook_wire::{Answer, EntryKind, Probe, Via};
 
 use super::{Page, steps::NEXT};
 use crate::{
-    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, choices, line, line::wrap, moment, run::subject,
-    summary,
+    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, choices, line, line::wrap, moment,
+    run::subject, summary,
 };
 
 /// The mark of a status, and its tone.
@@ -186,7 +186,8 @@ fn answered(page: &Page<'_>, node: &Node<'_>) -> Option<String> {
     let mut names: Vec<String> = names.collect();
     names.dedup();
     let open = choices::left_open(page.tree.run, node);
-    let open = if open.is_empty() { String::new() } else { format!("; left open: {} (optional)", open.join(", ")) };
+    let open =
+        if open.is_empty() { String::new() } else { format!("; left open: {} (optional)", open.join(", ")) };
     (!names.is_empty()).then(|| format!("by {}{open}", names.join(", ")))
 }
 

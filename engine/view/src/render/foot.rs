@@ -148,7 +148,10 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
         let at = moment::time_of_day(deadline, &page.style.zone);
         let left = moment::relative(deadline, page.now.wall_ms);
         pieces.push(match expired {
-            true => Line::of(Tone::Fail, format!("expired at {at} ({left}): whoever goes on with the run ends it so")),
+            true => Line::of(
+                Tone::Fail,
+                format!("expired at {at} ({left}): whoever goes on with the run ends it so"),
+            ),
             false => Line::of(Tone::Dim, format!("until {at} ({left})")),
         });
     }

@@ -91,7 +91,6 @@ fn no_log_is_named_of_what_writes_none() {
     let about = About::Human(gate.clone());
     s.start(&gate).asked(about.clone(), "Go?", &[], None);
     s.answered(about, Answer::Reject, "bo", Via::Command).finished("failed", "nothing_to_undo", 25);
-    let commands: Vec<String> =
-        next(&Tree::of(&s.run()), s.now()).into_iter().map(|n| n.command).collect();
+    let commands: Vec<String> = next(&Tree::of(&s.run()), s.now()).into_iter().map(|n| n.command).collect();
     assert_eq!(commands, ["runbook report k7f3q"]);
 }

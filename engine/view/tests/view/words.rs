@@ -112,6 +112,11 @@ fn a_checklist_says_that_anybody_may_tick_who_owns_its_items_and_which_are_done(
         refuse: runbook answer k7f3q ready --refuse ITEM
     ");
     assert!(s.screen(100, None).contains("waits for anybody (owner: ana)"), "{}", s.screen(100, None));
+    let shown = runbook_view::json::show(&run, s.now());
+    assert_eq!(shown["questions"][0]["shown"], json!(["page", "mail", "dns"]));
+    let page = json!({"id": "page", "text": "a page", "owner": null, "required": true, "evidence": "a link"});
+    assert_eq!(shown["questions"][0]["items"][0], page);
+    assert_eq!(shown["questions"][0]["items"][1]["required"], false);
     let item = Answer::Item { item: "page".into(), done: true, evidence: Some("a link".into()) };
     s.answered(about, item, "root", Via::Command);
     let screen = s.screen(100, None);
