@@ -134,7 +134,7 @@ fn what_is_decided_on_is_shown_whole_and_a_cut_is_said() {
     let mut screen = exec(&bed);
     // Once above the tree, in the order of the file.
     screen.until("value_1: shown 1.");
-    screen.until("value_9: shown 9.");
+    screen.until("value_9: shown 9.\r\n      value_10: shown 10.");
     screen.until("value_22: shown 22.");
     screen.until("00:00:0");
     screen.until(" lines more: runbook show ");
