@@ -160,3 +160,10 @@ fn a_detached_run_is_told_to_a_program_as_json() {
     assert_eq!((&told[0]["version"], &told[0]["type"]), (&1.into(), &"detached".into()));
     bed.runbook(&["watch", told[0]["run"].as_str().unwrap()]).expect(0);
 }
+
+#[test]
+fn the_sandbox_is_told_to_a_program_as_versioned_json() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let status = bed.runbook(&["sandbox", "status", "-o", "json"]).expect(0).json_lines();
+    assert_eq!(status[0]["version"], 1);
+}
