@@ -1,5 +1,7 @@
 //! Diagnostics as a person reads them: the source, a caret, a hint; or as JSON.
 
+use std::borrow::Cow;
+
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
@@ -104,11 +106,14 @@ struct Report<'a> {
     elsewhere: Vec<String>,
 }
 
-/// A source with its name, borrowed: a file of nonsense has many diagnostics.
+/// A source with its name, borrowed: a file of nonsense has many diagnostics. Lines that no screen holds are cut.
 #[derive(Debug)]
 struct Named<'a> {
     sources: &'a Sources,
     file: FileId,
+    text: Cow<'a, str>,
+    /// Where each label begins in `text`, and where in the source.
+    starts: Vec<(usize, usize)>,
 }
 
 impl SourceCode for Named<'_> {
@@ -119,10 +124,12 @@ impl SourceCode for Named<'_> {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let source = self.sources.file(self.file);
-        let inner = source.text.read_span(span, before, after)?;
+        let inner = self.text.read_span(span, before, after)?;
         let start = inner.span().offset();
-        // The library counts bytes, and an editor characters.
-        let column = self.sources.position(Span::new(self.file, start..start)).column;
+        // It begins where a label does, or where a line does. The library counts bytes, and an editor characters.
+        let label = self.starts.iter().find(|(here, _)| *here == start);
+        let column =
+            label.map_or(1, |(_, there)| self.sources.position(Span::new(self.file, *there..*there)).column);
         Ok(Box::new(MietteSpanContents::new_named(
             source.name.clone(),
             inner.data(),
@@ -138,11 +145,11 @@ impl<'a> Report<'a> {
     fn new(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Self {
         let file = diagnostic.primary.span.file;
         let source = sources.file(file);
-        let mut labels = vec![label(&diagnostic.primary, true, &source.text)];
+        let mut marks = vec![Mark::of(&diagnostic.primary, true, &source.text)];
         let mut elsewhere = Vec::new();
         for other in &diagnostic.secondary {
             if other.span.file == file {
-                labels.push(label(other, false, &source.text));
+                marks.push(Mark::of(other, false, &source.text));
             } else {
                 let at = sources.position(other.span);
                 elsewhere.push(format!(
@@ -154,22 +161,81 @@ impl<'a> Report<'a> {
                 ));
             }
         }
-        Report { diagnostic, source: Named { sources, file }, labels, elsewhere }
+        let there: Vec<usize> = marks.iter().map(|mark| mark.start).collect();
+        let text = cut(&source.text, &mut marks);
+        let starts = marks.iter().map(|mark| mark.start).zip(there).collect();
+        let labels = marks.into_iter().map(Mark::label).collect();
+        Report { diagnostic, source: Named { sources, file, text, starts }, labels, elsewhere }
     }
 }
 
-/// A label, cut at the end of its first line: a caret under a whole block hides what it points at.
-fn label(label: &Label, primary: bool, text: &str) -> LabeledSpan {
-    let start = text.floor_char_boundary(label.span.start as usize);
-    let end = text.floor_char_boundary((label.span.end as usize).max(start));
-    let line_end = text[start..end].find('\n').map_or(end, |at| start + at);
-    let span = SourceSpan::from(start..line_end);
-    let words = Some(label.text.clone()).filter(|text| !text.is_empty());
-    if primary {
-        LabeledSpan::new_primary_with_span(words, span)
-    } else {
-        LabeledSpan::new_with_span(words, span)
+/// What a caret points at, in bytes.
+#[derive(Debug)]
+struct Mark {
+    start: usize,
+    len: usize,
+    words: Option<String>,
+    primary: bool,
+}
+
+impl Mark {
+    /// A label, cut at the end of its first line: a caret under a whole block hides what it points at.
+    fn of(label: &Label, primary: bool, text: &str) -> Mark {
+        let start = text.floor_char_boundary(label.span.start as usize);
+        let end = text.floor_char_boundary((label.span.end as usize).max(start));
+        let len = text[start..end].find('\n').unwrap_or(end - start);
+        let words = Some(label.text.clone()).filter(|text| !text.is_empty());
+        Mark { start, len, words, primary }
     }
+
+    fn label(self) -> LabeledSpan {
+        let span = SourceSpan::from(self.start..self.start + self.len);
+        match self.primary {
+            true => LabeledSpan::new_primary_with_span(self.words, span),
+            false => LabeledSpan::new_with_span(self.words, span),
+        }
+    }
+}
+
+/// A line of more bytes than this is shown in part: from so many before what is pointed at.
+const LINE: usize = 240;
+const BEFORE: usize = 80;
+
+/// The text with its long lines cut to what is around the marks, which move along.
+fn cut<'t>(text: &'t str, marks: &mut [Mark]) -> Cow<'t, str> {
+    if text.lines().all(|line| line.len() <= LINE) {
+        return Cow::Borrowed(text);
+    }
+    let there: Vec<usize> = marks.iter().map(|mark| mark.start).collect();
+    let mut short = String::new();
+    let mut begin = 0;
+    for whole in text.split_inclusive('\n') {
+        let line = whole.trim_end_matches(['\n', '\r']);
+        let inside = |start: usize| start >= begin && start < begin + whole.len();
+        let first =
+            there.iter().filter(|start| inside(**start)).map(|start| start - begin).min().unwrap_or(0);
+        let (from, to) = match line.len() {
+            0..=LINE => (0, line.len()),
+            _ => {
+                let from = line.floor_char_boundary(first.saturating_sub(BEFORE));
+                (from, line.floor_char_boundary(from + LINE))
+            }
+        };
+        short.push_str(if from > 0 { "…" } else { "" });
+        for (mark, start) in marks.iter_mut().zip(&there).filter(|(_, start)| inside(**start)) {
+            let at = (start - begin).clamp(from, to);
+            mark.len = mark.len.min(to - at);
+            mark.start = short.len() + at - from;
+        }
+        short.push_str(&line[from..to]);
+        short.push_str(if to < line.len() { "…" } else { "" });
+        short.push_str(&whole[line.len()..]);
+        begin += whole.len();
+    }
+    for (mark, _) in marks.iter_mut().zip(&there).filter(|(_, start)| **start >= begin) {
+        mark.start = short.len();
+    }
+    Cow::Owned(short)
 }
 
 impl std::fmt::Display for Report<'_> {
@@ -204,5 +270,30 @@ impl miette::Diagnostic for Report<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(start: usize, len: usize) -> Mark {
+        Mark { start, len, words: None, primary: true }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_to_what_is_around_its_mark() {
+        let text = format!("a: 1\n{}ü: x{}\nb: 2\n", "-".repeat(5_000), "+".repeat(9_000));
+        let at = text.find('ü').unwrap();
+        let last = text.find("b: 2").unwrap();
+        let mut marks = [mark(at, 2), mark(last, 1), mark(text.len(), 0), mark(at, 9_000)];
+        let short = cut(&text, &mut marks);
+        assert!(short.len() < 300, "{short}");
+        assert_eq!(short.lines().count(), 3);
+        assert!(short[marks[0].start..].starts_with("ü: x+"), "{short}");
+        assert!(short[marks[1].start..].starts_with("b: 2"), "{short}");
+        assert_eq!(marks[2].start, short.len());
+        assert!(short[marks[3].start + marks[3].len..].starts_with('…'), "{short}");
+        assert!(matches!(cut("a: 1\n", &mut [mark(0, 1)]), Cow::Borrowed(_)));
     }
 }

@@ -10,7 +10,7 @@ use runbook_view::Held;
 use runbook_wire::{Message, Record, Request, Task};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Global;
+use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
 use crate::terminal::{Acts, Mode, Queue, Screen, Setting, Shown};
 use crate::{history, host, output, project};
@@ -68,7 +68,13 @@ pub(crate) fn new_detached(
     let create = async { Ok::<_, CommandError>(Execution::create(host, plan, new).await?.run().to_owned()) };
     let run = in_runtime(create)?;
     detach(&run, global)?;
-    output::data_line(&run)?;
+    match global.output {
+        Format::Json => {
+            let made = serde_json::json!({"version": 1, "type": "detached", "run": run});
+            output::data_line(&made.to_string())?;
+        }
+        Format::Text => output::data_line(&run)?,
+    }
     output::next_to_stderr(&format!("detached; follow it with: runbook watch {run}"), global);
     Ok(Exit::SUCCESS)
 }

@@ -38,6 +38,11 @@ impl CommandError {
         CommandError { exit: Exit::SUCCESS, message: String::new(), hint: None }
     }
 
+    /// Whether it is [`CommandError::reader_gone`].
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.message.is_empty()
+    }
+
     /// With another exit code.
     pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;

@@ -17,6 +17,9 @@ pub(crate) fn missing(planned: &Planned) -> Vec<&InputSpec> {
 /// Asks for one input. The plan checks its type afterwards, with the same words as for `-i`.
 pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
     let question = input.prompt.clone().unwrap_or_else(|| format!("{}?", input.name));
+    if !output::moves_cursor() {
+        return ask_in_lines(input, &question);
+    }
     let help = input.summary.as_deref();
     let answer = match &input.ty {
         Type::String { one_of, .. } if !one_of.is_empty() => {
@@ -46,4 +49,26 @@ pub(crate) fn ask(input: &InputSpec) -> Result<String, CommandError> {
         }
         other => CommandError::unexpected(other.to_string()),
     })
+}
+
+/// The same on a terminal that shows text and no more.
+fn ask_in_lines(input: &InputSpec, question: &str) -> Result<String, CommandError> {
+    let choices = match &input.ty {
+        Type::String { one_of, .. } if !one_of.is_empty() => format!("  [{}]", one_of.join(" | ")),
+        Type::Boolean => "  [true | false]".to_owned(),
+        _ => String::new(),
+    };
+    loop {
+        output::line_to_stderr(&format!("? {question}{choices}"));
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        if read.map_err(|error| CommandError::unexpected(format!("stdin: {error}")))? == 0 {
+            return Err(CommandError::usage(format!("no value for {}; nothing was run", input.name)));
+        }
+        let typed = line.trim_end_matches(['\n', '\r']);
+        match runbook_plan::may_be_given(&input.ty, typed) {
+            Err(error) => output::line_to_stderr(&error),
+            Ok(()) => return Ok(typed.to_owned()),
+        }
+    }
 }

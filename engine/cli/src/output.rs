@@ -6,6 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::args::{Colour, Global};
 use crate::error::CommandError;
+use crate::project;
 
 /// Writes data to stdout.
 ///
@@ -72,14 +73,34 @@ fn coloured(global: &Global, terminal: bool) -> bool {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto => {
-            terminal && crate::project::environment_variable("NO_COLOR").is_none_or(|v| v.is_empty())
+            terminal && !dumb() && project::environment_variable("NO_COLOR").is_none_or(|v| v.is_empty())
         }
     }
 }
 
 /// Columns of the terminal behind stderr, or 100.
 pub(crate) fn width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(100, |size| usize::from(size.ws_col).max(20))
+    terminal_size().map_or(100, |(_, columns)| columns)
+}
+
+/// Rows and columns of the terminal behind stderr; one that does not know its size is taken for 24 of 80. `None`: there
+/// is no terminal.
+pub(crate) fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    Some(match (size.ws_row, size.ws_col) {
+        (0, _) | (_, 0) => (24, 80),
+        (rows, columns) => (usize::from(rows).max(5), usize::from(columns).max(20)),
+    })
+}
+
+/// Whether stderr is a terminal that can move its cursor, as `TERM` says.
+pub(crate) fn moves_cursor() -> bool {
+    std::io::stderr().is_terminal() && !dumb()
+}
+
+/// A terminal that shows text and no more, or that nobody says anything about.
+fn dumb() -> bool {
+    project::environment_variable("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// The reader's moment.

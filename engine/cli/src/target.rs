@@ -189,7 +189,7 @@ fn from_file(name: &str, path: &str) -> Result<serde_json::Value, CommandError> 
 }
 
 /// What a piped runbook is called in messages and in the record.
-const PIPED: &str = "stdin.yaml";
+const PIPED: &str = "<stdin>";
 
 /// A file on the command line, found.
 struct Opened {

@@ -33,7 +33,8 @@ impl Library {
     pub(crate) fn read(request: &Request, loader: &dyn Loader, report: &Report) -> Library {
         let mut library = Library::default();
         library.read_runbook(&request.file, &mut Vec::new(), None, loader, report);
-        if let Some(environment) = &request.environment {
+        // One that is to be run itself was read, and refused.
+        if let Some(environment) = request.environment.as_ref().filter(|e| e.path != request.file) {
             library.read_environment(&environment.path, loader, report);
         }
         for given in &request.inputs {

@@ -10,7 +10,7 @@ use runbook_wire::{Entry, EntryKind, Outline, Place, Policy, Promise};
 use crate::arena::{Arena, Body, What};
 use crate::effects::of;
 use crate::lower::{Draft, effect_name};
-use crate::model::{Template, Work};
+use crate::model::{ChecklistItemSpec, Template, Work};
 use crate::planner::Planner;
 
 impl Planner<'_> {
@@ -320,11 +320,19 @@ fn policy(draft: &Draft, step: Option<&Step>) -> Policy {
         _ => {}
     }
     match &draft.plan.work {
-        Work::Approval(approval) => policy.who.clone_from(&approval.from_text),
+        Work::Approval(approval) => {
+            policy.who.clone_from(&approval.from_text);
+            policy.shown = approval.show.iter().map(|(name, _)| name.clone()).collect();
+        }
         Work::Checklist(items) => {
             policy.items = items.iter().filter(|item| item.required).map(|item| item.id.clone()).collect();
             let proven = items.iter().filter(|item| item.evidence.is_some());
             policy.evidence = proven.map(|item| item.id.clone()).collect();
+            policy.shown = items.iter().map(|item| item.id.clone()).collect();
+            let by_id =
+                |item: &ChecklistItemSpec, words: &Option<String>| Some((item.id.clone(), words.clone()?));
+            policy.owners = items.iter().filter_map(|item| by_id(item, &item.owner)).collect();
+            policy.wanted = items.iter().filter_map(|item| by_id(item, &item.evidence)).collect();
             for owner in items.iter().filter_map(|item| item.owner.as_ref()) {
                 if !policy.who.contains(owner) {
                     policy.who.push(owner.clone());

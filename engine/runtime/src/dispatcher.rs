@@ -38,6 +38,7 @@ use crate::resolve::View;
 use crate::timers::Timers;
 use answers::Answers;
 pub(crate) use answers::Sheet;
+pub use answers::{AnswersError, read_answers};
 use end::Stop;
 use held::Held;
 use jobs::{JobId, Jobs};
@@ -392,7 +393,9 @@ impl<'o> Dispatcher<'o> {
                     break;
                 }
                 if let Err(refusal) = self.obey(&message) {
-                    self.observer.warning(&format!("answers file: {}", refusal.message));
+                    let step = crate::facts::task_of(about)
+                        .map_or_else(String::new, |task| format!("{}: ", self.view().name(task).path));
+                    self.observer.warning(&format!("answers file: {step}{}", refusal.message));
                 }
             }
         }

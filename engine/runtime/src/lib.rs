@@ -38,6 +38,7 @@ mod timers;
 pub use clock::Clock;
 pub use control::{Control, Refusal};
 pub use detach::detach;
+pub use dispatcher::{AnswersError, read_answers};
 pub use execution::{Execution, ExecutionError, Exit, NewRun, Outcome};
 pub use host::Host;
 pub use observer::{LogLine, Observer, Unobserved};

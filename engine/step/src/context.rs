@@ -237,7 +237,7 @@ pub enum HttpError {
     #[error("{message}")]
     Timeout { message: String, sent: bool },
     /// The attempt was cancelled before a whole answer came (`sent` says whether anything had left).
-    #[error("cancelled before an answer came")]
+    #[error("{} before an answer came", match why { Cancelled::Timeout => "its time was over", Cancelled::Run => "cancelled" })]
     Cancelled { why: Cancelled, sent: bool },
     /// An answer came, after so many redirects, and its body is longer than allowed.
     #[error("status {status}, but the body is longer than {limit} bytes")]

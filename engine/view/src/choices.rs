@@ -100,7 +100,7 @@ fn human(tree: &Tree<'_>, question: &Question, place: &str) -> Vec<Choice> {
         EntryKind::Window => Vec::new(),
         EntryKind::Checklist => {
             let ticked = ticked(tree.run, question);
-            let open = question.show.keys().filter(|item| !ticked.contains(item));
+            let open = question.show.iter().map(|(item, _)| item).filter(|item| !ticked.contains(item));
             open.flat_map(|item| {
                 let wanted = entry.policy.evidence.contains(item);
                 let with = if wanted { With::MustBe("evidence") } else { With::MayBe("evidence") };
@@ -184,4 +184,16 @@ pub(crate) fn ticked<'r>(run: &'r Run, question: &Question) -> Vec<&'r String> {
         }
     }
     ticked
+}
+
+/// Items of a checklist that is done of which nobody said anything: they were optional.
+pub(crate) fn left_open<'r>(run: &'r Run, node: &Node<'_>) -> Vec<&'r str> {
+    let asked = run.questions.iter().rev().find(|q| q.subject().map(Key::of) == Some(node.key));
+    let checklist = |_: &&Question| node.entry.kind == EntryKind::Checklist && node.status == Status::Done;
+    let Some(question) = asked.filter(checklist) else { return Vec::new() };
+    let said = |id: &str| {
+        let mut given = run.answers.iter().filter(|g| !g.void && question.is_about(&g.about));
+        given.any(|g| matches!(&g.answer, Answer::Item { item, .. } if item == id))
+    };
+    question.show.iter().map(|(item, _)| item.as_str()).filter(|item| !said(item)).collect()
 }

@@ -51,14 +51,29 @@ pub(crate) fn capital(text: &str) -> String {
     text
 }
 
+/// Whether nobody executes the run because it waits for somebody's answer: its executor left it in good order.
+pub(crate) fn waits(tree: &Tree<'_>, now: Now) -> bool {
+    let left = matches!(tree.run.executor, Executor::Stopped { .. });
+    left && tree.run.interrupted(now) && !answerable(tree, now).is_empty()
+}
+
+/// Open questions that can still be answered: not those whose time is over and whose run somebody has to go on with.
+pub(crate) fn answerable<'a>(tree: &Tree<'a>, now: Now) -> Vec<&'a crate::Question> {
+    tree.open_questions().into_iter().filter(|question| !question.expired(tree.run, now)).collect()
+}
+
 /// How a run ended, or stands, as one phrase: `failed, rolled back`. What goes on is `interrupted` where nobody executes
 /// the run.
 pub fn standing(tree: &Tree<'_>, now: Now) -> String {
     let interrupted = tree.run.interrupted(now);
+    let waits = waits(tree, now);
     let forward = match tree.forward {
         Forward::NotBegun => "not begun",
+        Forward::Running if waits => "waiting for a person",
         Forward::Running if interrupted => "interrupted",
         Forward::Running => "running",
+        // Whoever goes on with it finds that out.
+        Forward::WaitingForPerson if interrupted && answerable(tree, now).is_empty() => "expired",
         Forward::WaitingForPerson => "waiting for a person",
         Forward::InDoubt => "in doubt",
         Forward::Failed => "failed",
@@ -74,6 +89,7 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
             0 => return forward.to_owned(),
             count => summary::how_many_stay(count),
         },
+        Rollback::Pending | Rollback::Running if waits => "rollback waiting for a person".to_owned(),
         Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
         _ => rolled_back(tree),
     };

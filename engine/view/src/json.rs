@@ -1,6 +1,6 @@
 //! JSON for programs. Field names are stable: fields are only added while `version` is 1 (see `docs/guides/json.md`).
 
-use runbook_wire::{About, Record};
+use runbook_wire::{About, EntryKind, Record};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,16 +30,6 @@ pub fn event(run: &str, record: &Record) -> Value {
     event
 }
 
-/// A run in one object, for `runs -o json`.
-pub fn brief(run: &Run, now: Now) -> Value {
-    let tree = Tree::of(run);
-    let mut brief = head(run, &tree, now);
-    if let Value::Object(map) = &mut brief {
-        map.insert("counts".into(), counts(&Summary::of(&tree), &tree));
-    }
-    brief
-}
-
 /// Everything about a run, for `show -o json`.
 pub fn show(run: &Run, now: Now) -> Value {
     let tree = Tree::of(run);
@@ -67,7 +57,7 @@ pub fn show(run: &Run, now: Now) -> Value {
             .map(|b| json!({"path": b.path, "state": b.undoing.code(), "reason": b.text})).collect::<Vec<_>>(),
         "needed_no_undo": summary.needed_none,
         "failures": summary.failures.iter().map(failed).collect::<Vec<_>>(),
-        "questions": tree.open_questions().into_iter().map(|q| question(&tree, q)).collect::<Vec<_>>(),
+        "questions": tree.open_questions().into_iter().map(|q| question(&tree, q, now)).collect::<Vec<_>>(),
         "answers": run.answers.iter().map(given).collect::<Vec<_>>(),
         "required_outputs": required(&tree).iter().map(output).collect::<Vec<_>>(),
         "next": next(&tree, now).iter().map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
@@ -189,18 +179,36 @@ fn failed(f: &Failed) -> Value {
     })
 }
 
-fn question(tree: &Tree<'_>, q: &Question) -> Value {
+fn question(tree: &Tree<'_>, q: &Question, now: Now) -> Value {
+    let expired = q.expired(tree.run, now);
+    let answers = if expired { Vec::new() } else { crate::answers(tree, q) };
     json!({
         "about": kind(&q.about),
         "path": q.subject().map(|t| &t.path),
         "question": q.text,
-        "show": readable(&q.show),
+        "show": readable(q.show.iter().map(|(name, value)| (name, value))),
+        "shown": q.show.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "items": items(tree, q),
         "asked": time(Some(q.asked)),
         "deadline": q.deadline_ms.map(moment::rfc3339),
         "who": summary::who(tree, q),
-        "answers": crate::answers(tree, q).iter()
+        "expired": expired,
+        "answers": answers.iter()
             .map(|n| json!({"what": n.what, "command": n.command})).collect::<Vec<_>>(),
     })
+}
+
+/// Of a checklist: its items, in the order of the file.
+fn items(tree: &Tree<'_>, q: &Question) -> Option<Vec<Value>> {
+    let entry = q.subject().and_then(|task| tree.run.outline.entries.get(task.node as usize))?;
+    let policy = (entry.kind == EntryKind::Checklist).then_some(&entry.policy)?;
+    let item = |(id, text): &(String, Value)| {
+        json!({
+            "id": id, "text": value::readable(text), "owner": policy.owners.get(id),
+            "required": policy.items.contains(id), "evidence": policy.wanted.get(id),
+        })
+    };
+    Some(q.show.iter().map(item).collect())
 }
 
 pub(crate) fn given(g: &Given) -> Value {

@@ -215,10 +215,13 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();
+        // Counted along: a line may be as long as the list of all items.
+        let mut used = 0;
         for word in paragraph.split_whitespace() {
             let mut word = word.to_owned();
-            if !line.is_empty() && line.width() + 1 + word.width() > width {
+            if !line.is_empty() && used + 1 + word.width() > width {
                 lines.push(std::mem::take(&mut line));
+                used = 0;
             }
             while word.width() > width {
                 let (mut start, _) = head(&word, width);
@@ -231,8 +234,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
             }
             if !line.is_empty() {
                 line.push(' ');
+                used += 1;
             }
             line.push_str(&word);
+            used += word.width();
         }
         lines.push(clean(line));
     }

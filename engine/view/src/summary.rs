@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use runbook_wire::{Entry, EntryKind, Promise, Result as End, Via};
 
 use crate::{
-    Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, shell::quote, tree,
+    Forward, Node, Now, Question, Rollback, Stamp, Status, Tree, Undoing, answers, exit, shell::quote, tree,
 };
 
 /// Counts and lists over a run.
@@ -296,7 +296,8 @@ fn promised(node: &Node<'_>) -> String {
 pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     let run = tree.run;
     let id = run.id();
-    let mut next: Vec<Next> = tree.open_questions().into_iter().flat_map(|q| answers(tree, q)).collect();
+    let mut next: Vec<Next> =
+        exit::answerable(tree, now).into_iter().flat_map(|q| answers(tree, q)).collect();
     if run.finished.is_none() {
         let accept = |digest: &String| {
             one("if that change is meant", format!("runbook answer {id} - --program {digest}"))
@@ -326,7 +327,7 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
         }
     }
     if run.finished.is_some() {
-        if let Some(failed) = first_failure(tree) {
+        if let Some(failed) = first_failure(tree).filter(|failed| has_log(tree, &failed.path)) {
             next.push(one("its output", logs(id, &failed.path)));
         }
         for stuck in stuck_undos(tree) {
@@ -345,12 +346,26 @@ pub fn next(tree: &Tree<'_>, now: Now) -> Vec<Next> {
     next
 }
 
+/// Whether the step at this path writes a log: a gate, a wait and a group do not.
+fn has_log(tree: &Tree<'_>, path: &str) -> bool {
+    let mut found = false;
+    let mut look =
+        |n: &Node<'_>| found |= n.path == path && !n.is_scope() && n.entry.kind == EntryKind::Action;
+    tree.walk(&mut |node| {
+        look(node);
+        node.undo.iter().for_each(|undo| undo.walk(&mut look));
+    });
+    tree.revert.iter().for_each(|node| node.walk(&mut look));
+    found
+}
+
 /// Paths of the undo steps that failed.
 fn stuck_undos(tree: &Tree<'_>) -> Vec<String> {
     let mut paths = Vec::new();
     tree.walk(&mut |node| {
         let failed = |n: &&Node<'_>| matches!(n.status, Status::Failed | Status::NotDone | Status::InDoubt);
-        paths.extend(node.undo.iter().filter(failed).map(|n| n.path.clone()));
+        let logged = node.undo.iter().filter(failed).filter(|n| n.entry.kind == EntryKind::Action);
+        paths.extend(logged.map(|n| n.path.clone()));
     });
     paths
 }

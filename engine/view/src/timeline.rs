@@ -179,12 +179,14 @@ pub(crate) fn said(run: &Run, record: &Record, zone: &TimeZone) -> Vec<Said> {
                 say(Step, Tone::Warn, &task.path, format!("warning: {warning}"));
             }
         }
-        Body::Asked { about, question, show, deadline_wall_ms } => {
+        Body::Asked { about, question, deadline_wall_ms, .. } => {
             let until = deadline_wall_ms.map(|d| format!(" (until {})", moment::date_time(d, zone)));
             let about = self::about(about);
             say(Step, Tone::Warn, &about, format!("asks: {question}{}", until.unwrap_or_default()));
-            for (name, shown) in show {
-                say(Detail, Tone::Plain, &about, format!("  {name}: {}", value::short(shown)));
+            if let Some(open) = run.questions.last() {
+                for (name, shown) in open.shown(run) {
+                    say(Detail, Tone::Plain, &about, format!("  {name}: {shown}"));
+                }
             }
         }
         Body::Answered { about, .. } => {

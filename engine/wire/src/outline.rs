@@ -127,6 +127,12 @@ pub struct Policy {
     pub items: Vec<String>,
     /// checklist: ids of the items that want evidence.
     pub evidence: Vec<String>,
+    /// approval: the names of what it shows. checklist: the ids of its items. Both in the order of the file.
+    pub shown: Vec<String>,
+    /// checklist: who is responsible for an item, by its id, where the file says so.
+    pub owners: BTreeMap<String, String>,
+    /// checklist: what is wanted as evidence for an item, in the file's words, by its id.
+    pub wanted: BTreeMap<String, String>,
     /// prompt: the answers that it takes, as they are typed; empty: there are too many to list.
     pub choices: Vec<String>,
     /// `for_each`: tolerated failures in all.

@@ -152,7 +152,7 @@ mod tests {
         timeout not within 20s (10 tries): GET http://shop/: connection refused
         timeout not within 20s (3 tries): GET http://shop/: no answer
         cancelled stopped; the last try: GET http://shop/: status = 503, wanted 2xx, saying `down for work`
-        timeout the step's time was over; the last try: GET http://shop/: cancelled before an answer came
+        timeout the step's time was over; the last try: GET http://shop/: its time was over before an answer came
         ");
     }
 

@@ -123,3 +123,25 @@ fn what_is_done_for_each_item_stands_under_the_name_that_it_has() {
       case default
     ");
 }
+
+#[test]
+fn what_is_piped_in_has_places_that_are_no_files() {
+    let bed = Bed::new();
+    bed.write("a.yaml", &runbook("  - {id: a, run: 'true', efect: read}\n"));
+    let mut command = bed.command(&["validate", "-"]);
+    command.stdin(std::fs::File::open(bed.project().join("a.yaml")).unwrap());
+    let ran = runbook_testbed::ran(command);
+    assert!(ran.stderr.contains("<stdin>:6:"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_line_that_no_screen_holds_is_shown_around_its_fault_and_placed_where_it_is() {
+    let bed = Bed::with_steps(&format!(
+        "  - {{id: a, run: 'echo {}', efect: read, name: '{}'}}\n",
+        "x".repeat(3_000),
+        "y".repeat(100_000)
+    ));
+    let said = bed.runbook(&["validate", "a.yaml"]).expect(10).stderr;
+    assert!(said.len() < 3_000 && said.contains("efect: read"), "{said}");
+    assert!(said.contains("a.yaml:6:3027") && said.contains('…'), "{said}");
+}

@@ -358,3 +358,25 @@ fn what_its_deadline_stops_has_failed_and_says_so() {
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0]["message"].as_str().unwrap().starts_with("the deadline passed"), "{failures:?}");
 }
+
+#[test]
+fn who_waits_for_a_lock_is_told_from_the_beginning_what_makes_it_free() {
+    let bed = Bed::new();
+    let text = |name: &str, steps: &str, lock: &str| {
+        let head = format!("name: {name}\nsummary: A test.\nlocks: [{lock}]\n");
+        runbook(steps).replace("name: test\nsummary: A test.\n", &head)
+    };
+    bed.write(
+        "a.yaml",
+        &text("first", "  - {id: ok, approval: {message: Go?, timeout: 1h}}\n", "{name: shop}"),
+    );
+    let wait = "{name: shop, if_held: wait, timeout: 1m}";
+    bed.write("b.yaml", &text("second", "  - {id: b, run: 'true', effect: read}\n", wait));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let first = bed.newest_run();
+    let mut second = bed.start(&["exec", "b.yaml"]);
+    second.stderr_until("unfinished");
+    second.stderr_until(&format!("runbook cancel {first}"));
+    bed.runbook(&["cancel", &first]);
+    second.wait().expect(0);
+}

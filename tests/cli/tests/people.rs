@@ -189,3 +189,18 @@ fn an_answer_lets_the_run_go_on_in_the_background() {
     bed.runbook(&["watch", &run]).expect(0);
     assert_eq!(bed.read("log").unwrap(), "b\n");
 }
+
+#[test]
+fn answers_that_do_not_read_are_refused_before_the_run_and_one_that_does_not_fit_names_its_step() {
+    let bed =
+        Bed::with_steps("  - {id: how, prompt: {message: How many?, type: integer, min: 3, timeout: 1h}}\n");
+    for (text, place) in [("how: 5\nq: [5\n", "answers.yaml:"), ("- how\n", "answers.yaml:1")] {
+        bed.write("answers.yaml", text);
+        let ran = bed.runbook(&["exec", "a.yaml", "--answers", "answers.yaml"]).expect(2);
+        assert!(ran.stderr.contains(place), "{}", ran.stderr);
+    }
+    assert!(bed.runbook(&["runs"]).expect(0).stdout.is_empty(), "no run was made");
+    bed.write("answers.yaml", "how: 1\n");
+    let ran = bed.runbook(&["exec", "a.yaml", "--answers", "answers.yaml"]).expect(24);
+    assert!(ran.stderr.contains("answers file: how: "), "{}", ran.stderr);
+}

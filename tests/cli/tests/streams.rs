@@ -140,3 +140,30 @@ fn a_long_name_shifts_no_column() {
     let column = lines[0].windows(6).position(|word| word.iter().collect::<String>() == "STATUS").unwrap();
     assert_eq!(lines[1][column..].iter().collect::<String>(), "succeeded", "{listed}");
 }
+
+#[test]
+fn events_that_cannot_be_written_are_missed_aloud_and_the_run_goes_on() {
+    let bed = Bed::with_steps("  - {id: a, run: 'touch done', rollback: {run: rm done}}\n");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = bed.command(&["exec", "a.yaml", "-o", "json"]);
+    let ended = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(said.matches("No space left").count(), 1, "{said}");
+    assert!(said.contains("runbook show") && bed.read("done").is_some(), "{said}");
+}
+
+#[test]
+fn a_detached_run_is_told_to_a_program_as_json() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let told = bed.runbook(&["exec", "a.yaml", "--detach", "-o", "json"]).expect(0).json_lines();
+    assert_eq!((&told[0]["version"], &told[0]["type"]), (&1.into(), &"detached".into()));
+    bed.runbook(&["watch", told[0]["run"].as_str().unwrap()]).expect(0);
+}
+
+#[test]
+fn the_sandbox_is_told_to_a_program_as_versioned_json() {
+    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let status = bed.runbook(&["sandbox", "status", "-o", "json"]).expect(0).json_lines();
+    assert_eq!(status[0]["version"], 1);
+}

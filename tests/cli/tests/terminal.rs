@@ -34,17 +34,17 @@ fn what_was_typed_for_one_question_is_no_answer_to_the_next() {
 #[test]
 fn a_checklist_item_is_ticked_as_it_stands_on_the_screen() {
     let bed = Bed::with_steps(
-        "  - {id: ready, checklist: {timeout: 1h, items: [{id: dns, text: DNS is lowered, evidence: a ticket}, {id: mail, text: Mail is sent}]}}\n",
+        "  - {id: ready, checklist: {timeout: 1h, items: [{id: switch, text: DNS is lowered, evidence: a ticket}, {id: mail, text: Mail is sent, owner: bo}]}}\n",
     );
     let mut screen = exec(&bed);
-    screen.until("? ready: DNS is lowered");
+    screen.until("? ready: DNS is lowered (evidence: a ticket)");
     screen.until("[yes EVIDENCE | no [why]]");
     screen.press("yes OPS-1");
     screen.until("> yes OPS-1");
     let run = bed.newest_run();
-    bed.runbook(&["answer", &run, "ready", "--tick", "dns", "--evidence", "OPS-2"]).expect(0);
-    screen.until("? ready: Mail is sent");
-    screen.press("yes\r");
+    bed.runbook(&["answer", &run, "ready", "--tick", "switch", "--evidence", "OPS-2"]).expect(0);
+    screen.until("? ready: Mail is sent (bo)");
+    screen.press("y\r");
     assert_eq!(screen.end().1, 0);
     let said = bed.runbook(&["report", &run]).expect(0).stdout;
     assert!(said.contains("OPS-2") && !said.contains("OPS-1"), "{said}");
@@ -132,10 +132,10 @@ fn what_is_decided_on_is_shown_whole_and_a_cut_is_said() {
         values.join(", ")
     ));
     let mut screen = exec(&bed);
-    // Once above the tree, in the order of their names.
+    // Once above the tree, in the order of the file.
     screen.until("value_1: shown 1.");
+    screen.until("value_9: shown 9.\r\n      value_10: shown 10.");
     screen.until("value_22: shown 22.");
-    screen.until("value_9: shown 9.");
     screen.until("00:00:0");
     screen.until(" lines more: runbook show ");
     screen.until("[approve [comment] | reject WHY]");
@@ -278,4 +278,51 @@ fn the_list_of_runs_is_as_wide_as_what_stands_in_it() {
     let (list, _) = bed.on_terminal(&["runs"]).end();
     assert!(list.lines().all(|line| line.trim_end().chars().count() <= 80), "{list}");
     assert!(list.starts_with("RUN    STARTED  ") && list.contains("  succeeded\r\n"), "{list}");
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines_without_escapes_and_is_asked_all_the_same() {
+    let bed = Bed::new();
+    let inputs = "inputs: {count: {type: integer, prompt: How many?}}\nsteps:\n";
+    bed.write("a.yaml", &runbook(GATES).replace("steps:\n", inputs));
+    let mut screen = bed.on_terminal_like("dumb", (24, 80), &["exec", "a.yaml"]);
+    screen.until("? How many?");
+    screen.press("many\r");
+    screen.until("? How many?");
+    screen.press("3\r");
+    screen.until("? staging_ok: Staging");
+    screen.press("perhaps\r");
+    screen.until("that is not one of: approve [comment] | reject WHY");
+    screen.press("approve\r");
+    screen.until("? production_ok: Production");
+    screen.press("approve\r");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains('\x1b'), "{said:?}");
+}
+
+#[test]
+fn a_terminal_that_does_not_know_its_size_is_taken_for_an_ordinary_one() {
+    let bed =
+        Bed::with_steps("  - {id: a_step_with_a_long_name_that_needs_its_room, run: 'true', effect: read}\n");
+    let (said, code) = bed.on_terminal_like("xterm", (0, 0), &["exec", "a.yaml"]).end();
+    assert_eq!(code, 0, "{said}");
+    let command = format!("runbook report {}", bed.newest_run());
+    assert!(
+        said.contains(&command) && said.contains("a_step_with_a_long_name_that_needs_its_room"),
+        "{said}"
+    );
+}
+
+#[test]
+fn keys_that_answer_nothing_leave_nothing_on_the_screen() {
+    let bed = Bed::with_steps(&format!("  - {{id: a, {HELD}}}\n"));
+    let mut screen = exec(&bed);
+    screen.until("waiting: a");
+    screen.press("hello\r");
+    screen.until("waiting: a");
+    bed.write("go", "");
+    let (said, code) = screen.end();
+    assert_eq!(code, 0);
+    assert!(!said.contains("hello"), "{said}");
 }

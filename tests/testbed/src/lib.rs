@@ -265,6 +265,13 @@ impl Bed {
         OnTerminal::start(Path::new("sh"), self.outfit(command), (24, 80))
     }
 
+    /// Starts a command on a terminal of this `TERM`, colours allowed, and this size.
+    pub fn on_terminal_like(&self, term: &str, size: (u16, u16), args: &[&str]) -> OnTerminal {
+        let mut command = self.command(args);
+        command.env("TERM", term).env("NO_COLOR", "");
+        OnTerminal::start(&binary(), command, size)
+    }
+
     /// The id of the newest run.
     ///
     /// # Panics

@@ -31,9 +31,9 @@ impl OnTerminal {
         // A session of its own, with this terminal.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(binary).args(outfit.get_args()).env_clear();
+        command.env("NO_COLOR", "1").env("TERM", "xterm");
         command.envs(outfit.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(outfit.get_current_dir().expect("a command of a bed has a folder"));
-        command.env("NO_COLOR", "1").env("TERM", "xterm");
         command.stdin(stdio()).stdout(stdio()).stderr(stdio());
         let child = command.spawn().expect("the binary can be started");
         OnTerminal { master: File::from(master), child, heard: String::new(), seen: 0 }

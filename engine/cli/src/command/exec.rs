@@ -1,6 +1,6 @@
 //! `runbook exec FILE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use runbook_plan::{Given, GivenValue};
@@ -48,10 +48,7 @@ pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
     let (plan, root, environment) = exec.target.plan_or_show(planned, global)?;
     let answers = match &exec.answers {
         None => None,
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            CommandError::usage(format!("--answers {}: {error}", path.display()))
-                .hint("it names a YAML file, a map from the path of a step to its answer: `signoff: approve`")
-        })?),
+        Some(path) => Some(answers(path)?),
     };
     let host = host::host(global, root)?;
     let file = exec.target.file.display().to_string();
@@ -62,6 +59,20 @@ pub(crate) fn run(exec: &Exec, global: &Global) -> Result<Exit, CommandError> {
     } else {
         drive::new(plan, new, host, global)
     }
+}
+
+/// The text of an answers file, which reads: a run that cannot use it is not begun.
+fn answers(path: &Path) -> Result<String, CommandError> {
+    let fault = |place: String, error: &dyn std::fmt::Display| {
+        CommandError::usage(format!("--answers {place}: {error}"))
+            .hint("it names a YAML file, a map from the path of a step to its answer: `signoff: approve`")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| fault(path.display().to_string(), &error))?;
+    runbook_runtime::read_answers(&text).map_err(|error| {
+        let line = error.line.map_or_else(String::new, |line| format!(":{line}"));
+        fault(format!("{}{line}", path.display()), &error)
+    })?;
+    Ok(text)
 }
 
 /// Plans; asks for required inputs that are missing, if there is somebody to ask.

@@ -130,16 +130,23 @@ fn table(runs: &[RunSummary]) -> String {
     out
 }
 
+/// Of what `show` says, what is known without the run's records, in the same words; and `state`.
 fn json(run: &RunSummary) -> serde_json::Value {
-    let (status, exit_code) = match &run.status {
+    let (state, ended) = match &run.status {
         RunStatus::Running(_) => ("running", None),
         RunStatus::Stopped { .. } => ("stopped", None),
         RunStatus::Interrupted => ("interrupted", None),
-        RunStatus::Finished { exit_code, .. } => ("finished", Some(*exit_code)),
+        RunStatus::Finished { forward, rollback, exit_code } => {
+            ("finished", Some((forward, rollback, exit_code)))
+        }
     };
     serde_json::json!({
         "version": 1, "type": "run", "run": run.id, "runbook": run.runbook, "file": run.file, "plan": run.plan,
-        "environment": run.environment, "requester": run.requester, "created_ms": run.created_ms,
-        "updated_ms": run.updated_ms, "status": status, "words": words(&run.status), "exit_code": exit_code,
+        "environment": run.environment, "requester": run.requester,
+        "began": runbook_view::rfc3339(run.created_ms), "updated": runbook_view::rfc3339(run.updated_ms),
+        "state": state, "status": words(&run.status), "finished": ended.is_some(),
+        "interrupted": matches!(run.status, RunStatus::Stopped { .. } | RunStatus::Interrupted),
+        "forward": ended.map(|(forward, _, _)| forward), "rollback": ended.map(|(_, rollback, _)| rollback),
+        "exit_code": ended.map(|(_, _, code)| code),
     })
 }

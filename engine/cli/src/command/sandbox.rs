@@ -125,7 +125,12 @@ async fn act(action: &Action, global: &Global) -> Result<Exit, CommandError> {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, CommandError> {
-    serde_json::to_string(value).map_err(|error| CommandError::unexpected(error.to_string()))
+    let mut value =
+        serde_json::to_value(value).map_err(|error| CommandError::unexpected(error.to_string()))?;
+    if let serde_json::Value::Object(fields) = &mut value {
+        fields.insert("version".into(), 1.into());
+    }
+    Ok(value.to_string())
 }
 
 /// A line a part, and what is live.

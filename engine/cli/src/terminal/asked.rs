@@ -37,10 +37,8 @@ impl Asked {
             let mut choices = choices(&tree, &question);
             let item = choices.first().and_then(|choice| item(choice).map(str::to_owned));
             choices.retain(|choice| item.as_deref() == self::item(choice));
-            let text = match item.as_ref().and_then(|item| question.show.get(item)) {
-                Some(text) => text.as_str().map_or_else(|| text.to_string(), str::to_owned),
-                None => question.text.clone(),
-            };
+            let shown = item.and_then(|item| question.shown(run).into_iter().find(|(name, _)| *name == item));
+            let text = shown.map_or_else(|| question.text.clone(), |(_, text)| text);
             (!choices.is_empty()).then(|| Asked::Question(Box::new(Put { question, text, choices })))
         };
         tree.open_questions().iter().find_map(put)
@@ -99,7 +97,7 @@ impl Put {
             (None, _) if !line.is_empty() => Some((Answer::Value { value: line.into() }, None)),
             (Some(word), answer @ Answer::Value { .. }) if word == line => Some((answer.clone(), None)),
             (None, _) | (_, Answer::Value { .. }) => None,
-            (Some(word), _) if !first.eq_ignore_ascii_case(word) => None,
+            (Some(word), _) if !is_word(first, word) => None,
             _ if matches!(choice.with, With::MustBe(_)) && rest.is_none() => None,
             (_, Answer::Item { item, done: true, .. }) => {
                 Some((Answer::Item { item: item.clone(), done: true, evidence: rest.clone() }, None))
@@ -107,6 +105,12 @@ impl Put {
             (_, answer) => Some((answer.clone(), rest.clone())),
         })
     }
+}
+
+/// Whether what was typed is this word; `y` and `n` are enough for `yes` and `no`.
+fn is_word(typed: &str, word: &str) -> bool {
+    let short = matches!(word, "yes" | "no").then(|| &word[..1]);
+    typed.eq_ignore_ascii_case(word) || short.is_some_and(|short| typed.eq_ignore_ascii_case(short))
 }
 
 /// What was typed after an INT; `None`: that is none of the three.

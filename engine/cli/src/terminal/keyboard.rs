@@ -1,10 +1,12 @@
-//! What is typed while a question stands.
+//! What is typed while a run is on this terminal.
 //!
-//! While one stands, and only then, the characters come to us one by one and we show them: so the tree goes on moving
-//! above what is being typed, and what was typed at one question is never taken for an answer to the next. Ctrl-C and
-//! Ctrl-Z stay the terminal's. A `runbook` that is killed with SIGKILL meanwhile leaves the terminal like that. An
-//! interactive shell puts it right when its job dies, and so does the next `runbook` that executes a run there. (A process
-//! that waits for our death to do it would be one more to be killed, for the length of each question.)
+//! Below a live tree the characters come to us one by one. While a question stands we show them: so the tree goes on
+//! moving above what is being typed, and what was typed at one question is never taken for an answer to the next. While
+//! none stands nothing shows them: the terminal's own echo would write into the tree. Ctrl-C and Ctrl-Z stay the
+//! terminal's. A `runbook` that is killed with SIGKILL meanwhile leaves the terminal like that. An interactive shell puts
+//! it right when its job dies, and so does the next `runbook` that executes a run there. (A process that waits for our
+//! death to do it would be one more to be killed, for the length of each run.) A terminal that cannot be redrawn stays as
+//! it is, and gives us lines.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,12 +26,21 @@ const OURS: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
 pub(crate) struct Keyboard {
     /// Counts questions: keys that were hit before one was put are not for it.
     era: Arc<AtomicU64>,
-    /// How the terminal was before the question.
+    /// Whether characters come one by one.
+    held: bool,
+    /// How the terminal was before.
     before: Option<Termios>,
     line: Line,
 }
 
 impl Keyboard {
+    /// A keyboard whose keys come one by one, or line by line.
+    pub(crate) fn new(held: bool) -> Keyboard {
+        let mut keyboard = Keyboard::default();
+        keyboard.held = held;
+        keyboard
+    }
+
     /// Reads keys from now on. The thread ends with the process: a blocked read cannot be called back.
     pub(crate) fn listen(&self, to: Queue) {
         mend();
@@ -52,7 +63,7 @@ impl Keyboard {
     pub(crate) fn hold(&mut self) {
         let stdin = rustix::stdio::stdin();
         // From the background, setting a terminal's mode stops the process.
-        if !foreground() {
+        if !self.held || !foreground() {
             return;
         }
         let Ok(now) = rustix::termios::tcgetattr(stdin) else { return };
@@ -68,9 +79,15 @@ impl Keyboard {
         let _ = rustix::termios::tcsetattr(stdin, OptionalActions::Now, &held);
     }
 
-    /// No question stands any more: the terminal is as it was.
-    pub(crate) fn end(&mut self) {
+    /// No question stands any more: what was typed is for nothing.
+    pub(crate) fn forget(&mut self) {
+        self.line = Line::default();
         self.era.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Nothing is asked here any more: the terminal is as it was.
+    pub(crate) fn end(&mut self) {
+        self.forget();
         let before = self.before.take();
         if let Some(before) = before.filter(|_| foreground()) {
             let _ = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &before);

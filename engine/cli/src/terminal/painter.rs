@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use runbook_journal::Journal;
 use runbook_view::{Executor, Holder, Line, Now, Rollback, Run, Style, Tone, Tree};
-use runbook_wire::{Message, Record, Request, Via};
+use runbook_wire::{Body, Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
 
 use super::asked::{Asked, Way, way};
@@ -16,6 +16,7 @@ use super::queue::{Queue, Queued};
 use super::region::Region;
 use super::screen::{Acts, Mode, Setting, Shown};
 use super::style;
+use crate::error::CommandError;
 use crate::{history, output};
 
 /// How often a live tree is redrawn where nothing is heard: elapsed time and deadlines move.
@@ -37,6 +38,10 @@ pub(super) struct Painter {
     reason: Option<String>,
     /// How the run stood that holds a lock which is waited for.
     holder: Option<Holder>,
+    /// What was typed last is no answer, and what would be one; until something else is typed.
+    unclear: Option<String>,
+    /// It was said that stdout does not take events.
+    told: bool,
 }
 
 /// What an INT has led to.
@@ -53,8 +58,9 @@ impl Painter {
     pub(super) fn new(mut setting: Setting, replies: Queue, heard: Arc<AtomicBool>) -> Painter {
         let history = std::mem::take(&mut setting.history);
         let run = Run::replay(std::mem::take(&mut setting.outline), &history);
-        let keyboard = Keyboard::default();
+        let mut keyboard = Keyboard::new(setting.mode == Mode::Live);
         if setting.acts.is_some() {
+            keyboard.hold();
             keyboard.listen(replies.clone());
         }
         let mut painter = Painter {
@@ -69,6 +75,8 @@ impl Painter {
             interrupt: Interrupt::Calm,
             reason: None,
             holder: None,
+            unclear: None,
+            told: false,
         };
         painter.look_at_holder();
         painter
@@ -116,6 +124,7 @@ impl Painter {
                 self.sent = None;
             }
             Shown::Keys { era, keys } => {
+                self.unclear = None;
                 if let Some(line) = self.keyboard.press(era, &keys) {
                     self.typed(&line);
                 }
@@ -132,20 +141,58 @@ impl Painter {
     fn record(&mut self, record: &Record) -> bool {
         let held = self.run.lock_held.as_ref().map(|held| held.at);
         self.run.apply(record);
-        if self.setting.mode == Mode::Live && held != self.run.lock_held.as_ref().map(|held| held.at) {
+        if self.setting.mode != Mode::Json && held != self.run.lock_held.as_ref().map(|held| held.at) {
             self.look_at_holder();
         }
         if self.setting.mode == Mode::Lines {
             for line in runbook_view::lines(&self.run, record, &self.setting.style) {
                 output::line_to_stderr(&style::text(&line, self.setting.colour));
             }
+            if matches!(record.body, Body::LockAwaited { .. }) {
+                self.say_who_holds();
+            }
         }
         if self.setting.mode == Mode::Json {
             let event = runbook_view::json::event(self.run.id(), record).to_string();
             // A reader that went away ends who only watches. It does not stop a run.
-            return output::data_line(&event).is_ok() || self.setting.drives;
+            return match output::data_line(&event) {
+                Ok(()) => true,
+                Err(error) => {
+                    self.unwritten(&error);
+                    self.setting.drives
+                }
+            };
         }
         true
+    }
+
+    /// How the run stands that holds the lock which is waited for, and what makes it let go: from the beginning, since
+    /// nothing else is said until it does.
+    fn say_who_holds(&self) {
+        let Some(held) = &self.run.lock_held else { return };
+        let now = self.now();
+        let next = runbook_view::next(&Tree::of(&self.run), now);
+        let mut lines = vec![Line::of(Tone::Warn, held.words_at(now))];
+        let command = |n: &runbook_view::Next| {
+            Line::of(Tone::Dim, format!("  {}: ", n.what)).with(Tone::Accent, &n.command)
+        };
+        lines.extend(next.iter().map(command));
+        output::line_to_stderr(self.text(&lines).trim_end());
+    }
+
+    /// Events could not be written, and not because their reader has gone: said once.
+    fn unwritten(&mut self, error: &CommandError) {
+        if error.is_reader_gone() || std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let id = self.run.id();
+        self.say(
+            Tone::Warn,
+            &format!(
+                "warning: {}: events are missing there; all of them: runbook show {id} --events -o json",
+                error.message
+            ),
+        );
     }
 
     /// A line that stays, above the live tree.
@@ -159,12 +206,18 @@ impl Painter {
     }
 
     fn draw(&mut self) {
-        if self.setting.mode != Mode::Live {
-            return;
+        match self.setting.mode {
+            Mode::Live => self.put(),
+            Mode::Lines => return self.put_in_lines(),
+            Mode::Json => return,
         }
-        self.put();
+        if self.setting.acts.is_some() {
+            self.keyboard.hold();
+        }
         let (height, width) = terminal_size();
-        let below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
+        let mut below = self.asking.as_ref().map(|asked| self.prompt(asked, width)).unwrap_or_default();
+        let unclear = self.unclear.iter().filter(|_| self.asking.is_some());
+        below.extend(unclear.flat_map(|text| Line::of(Tone::Warn, format!("  {text}")).broken(width, 2)));
         let room = height.saturating_sub(below.len() + 1).max(1);
         let style = Style { max_lines: Some(room), ..self.setting.style.clone() };
         let mut lines = runbook_view::render(&self.run, self.now(), width, &style);
@@ -173,11 +226,26 @@ impl Painter {
         self.region.draw(&lines, typed.as_deref(), self.setting.colour);
     }
 
+    /// The same on a terminal that cannot be redrawn: what the question is stands above, and a line of keys is an answer.
+    fn put_in_lines(&mut self) {
+        let asked = self.due();
+        match (&self.asking, &asked) {
+            (Some(before), Some(now)) if before.same(now) => {}
+            (_, Some(now)) => {
+                self.keyboard.begin();
+                output::line_to_stderr(&format!("? {}  [{}]", now.text(), now.choices()));
+            }
+            (Some(_), None) => self.keyboard.forget(),
+            (None, None) => {}
+        }
+        self.asking = asked;
+    }
+
     /// Puts what is to be asked now, if that is not what stands there already.
     fn put(&mut self) {
         let asked = self.due();
         match (&self.asking, &asked) {
-            (Some(before), Some(now)) if before.same(now) => self.keyboard.hold(),
+            (Some(before), Some(now)) if before.same(now) => {}
             (_, Some(Asked::Question(put))) => {
                 self.keyboard.begin();
                 let (height, width) = terminal_size();
@@ -189,7 +257,7 @@ impl Painter {
                 }
             }
             (_, Some(Asked::Interrupt)) => self.keyboard.begin(),
-            (Some(_), None) => self.keyboard.end(),
+            (Some(_), None) => self.keyboard.forget(),
             (None, None) => {}
         }
         self.asking = asked;
@@ -280,7 +348,11 @@ impl Painter {
     }
 
     fn unclear(&mut self, asked: &Asked) {
-        self.say(Tone::Warn, &format!("that is not one of: {}", asked.choices()));
+        let text = format!("that is not one of: {}", asked.choices());
+        match self.setting.mode {
+            Mode::Live => self.unclear = Some(text),
+            Mode::Lines | Mode::Json => self.say(Tone::Warn, &text),
+        }
     }
 
     fn send(&self, acts: &Acts, request: Request) {
@@ -339,6 +411,5 @@ fn tail(text: &str, columns: usize) -> &str {
 
 /// Rows and columns of the terminal behind stderr.
 fn terminal_size() -> (usize, usize) {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map_or((24, 100), |size| (usize::from(size.ws_row).max(5), usize::from(size.ws_col).max(20)))
+    output::terminal_size().unwrap_or((24, 100))
 }

@@ -3,7 +3,6 @@
 //! The dispatcher's loop must never wait for a terminal, so it sends what happens here and goes on. Three modes: a live
 //! tree on a terminal, prefixed lines elsewhere, one JSON event a line for programs.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use runbook_wire::{Outline, Person, Record, Task};
 use super::painter::Painter;
 use super::queue::{Queue, queue};
 use crate::args::{Format, Global};
+use crate::output;
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Mode {
     pub(crate) fn of(global: &Global) -> Mode {
         match global.output {
             Format::Json => Mode::Json,
-            Format::Text if std::io::stderr().is_terminal() => Mode::Live,
+            Format::Text if output::moves_cursor() => Mode::Live,
             Format::Text => Mode::Lines,
         }
     }

@@ -276,6 +276,14 @@ steps:
 }
 
 #[test]
+fn an_environment_that_is_to_be_run_in_itself_has_its_faults_said_once() {
+    let mut project = Project::new("steps: []\n").environment("vars: {a: 1}\nroles: 7\n");
+    project.request.file = "environments/test.yaml".into();
+    let faults = project.faults();
+    assert_eq!(faults.matches(" E204 ").count(), 1, "{faults}");
+}
+
+#[test]
 fn calls() {
     let project = Project::new(
         "

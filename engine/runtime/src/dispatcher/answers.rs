@@ -24,6 +24,26 @@ pub(crate) enum Sheet {
     Environment(String),
 }
 
+/// Why an answers file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AnswersError {
+    /// Where, from 1, if that is known.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// Reads an answers file: a map from the path of a step to its answer.
+///
+/// # Errors
+/// If it is no such map.
+pub fn read_answers(text: &str) -> Result<BTreeMap<String, Json>, AnswersError> {
+    serde_yaml::from_str(text).map_err(|error| AnswersError {
+        line: error.location().map(|at| at.line()),
+        message: error.to_string(),
+    })
+}
+
 /// The answers of a file.
 pub(super) struct Answers {
     by_path: BTreeMap<String, Json>,
@@ -44,7 +64,7 @@ impl Answers {
                 BTreeMap::new(),
                 Some("the environment is protected: answers from a file are not used".to_owned()),
             ),
-            Some(text) => match serde_yaml::from_str::<BTreeMap<String, Json>>(&text) {
+            Some(text) => match read_answers(&text) {
                 Ok(answers) => (answers, None),
                 Err(error) => (BTreeMap::new(), Some(format!("the answers file does not read: {error}"))),
             },

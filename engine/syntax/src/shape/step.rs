@@ -285,7 +285,11 @@ static CHECKLIST_ITEM_MAP: Place = Place {
         required("text", Shape::Template, "What is to be true."),
         key("owner", Shape::Prose, "Who answers for it. Anybody may tick it; who did is recorded."),
         key("required", Shape::Bool, "False: it may be left open."),
-        key("evidence", Shape::Prose, "What is wanted as evidence, in words."),
+        key(
+            "evidence",
+            Shape::Prose,
+            "What is wanted as evidence, in words; what is given is recorded as it was said, and not checked.",
+        ),
     ],
     includes: &[],
     exactly_one: &[],

@@ -7,8 +7,8 @@ use super::{
     steps::{NEXT, is_next},
 };
 use crate::{
-    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, line, line::wrap, moment, run::subject,
-    summary,
+    Given, Key, Line, Node, Run, Status, TaskState, Tone, Undoing, choices, line, line::wrap, moment,
+    run::subject, summary,
 };
 
 /// The mark of a status, and its tone.
@@ -191,7 +191,10 @@ fn answered(page: &Page<'_>, node: &Node<'_>) -> Option<String> {
     });
     let mut names: Vec<String> = names.collect();
     names.dedup();
-    (!names.is_empty()).then(|| format!("by {}", names.join(", ")))
+    let open = choices::left_open(page.tree.run, node);
+    let open =
+        if open.is_empty() { String::new() } else { format!("; left open: {} (optional)", open.join(", ")) };
+    (!names.is_empty()).then(|| format!("by {}{open}", names.join(", ")))
 }
 
 /// Answers to this node's question that count.

@@ -103,18 +103,25 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
     pieces.extend(question.text.split_whitespace().map(|w| Line::of(Tone::Plain, w)));
     let mut lines = page.flow(pieces, 1, 4);
     let ticked = choices::ticked(page.tree.run, question);
-    for (name, value) in &question.show {
-        let done = if ticked.contains(&name) { "  (done)" } else { "" };
-        let text = format!("{name}: {}{done}", crate::value::short(value));
+    for (name, shown) in question.shown(page.tree.run) {
+        let done = if ticked.contains(&&name) { "  (done)" } else { "" };
+        let text = format!("{name}: {shown}{done}");
         lines.extend(
             wrap(&text, page.width - 6).into_iter().map(|t| Line::of(Tone::Plain, format!("      {t}"))),
         );
     }
+    let expired = question.expired(page.tree.run, page.now);
     let mut pieces = vec![Line::of(Tone::Dim, format!("      who: {}", summary::who(&page.tree, question)))];
     if let Some(deadline) = question.deadline_ms {
         let at = moment::time_of_day(deadline, &page.style.zone);
         let left = moment::relative(deadline, page.now.wall_ms);
-        pieces.push(Line::of(Tone::Dim, format!("until {at} ({left})")));
+        pieces.push(match expired {
+            true => Line::of(
+                Tone::Fail,
+                format!("expired at {at} ({left}): whoever goes on with the run ends it so"),
+            ),
+            false => Line::of(Tone::Dim, format!("until {at} ({left})")),
+        });
     }
     lines.extend(page.flow(pieces, 2, 6));
     // As many on a line as fit; one that is longer than a line stands alone.
@@ -126,7 +133,8 @@ pub(super) fn ask(page: &Page<'_>, question: &Question) -> Vec<Line> {
         }
         page.flow(pieces, 3, 6)
     };
-    for next in answers(&page.tree, question) {
+    let commands = if expired { Vec::new() } else { answers(&page.tree, question) };
+    for next in commands {
         let command = page.command(&next.command);
         let line = Line::of(Tone::Dim, format!("{}: ", next.what)).with(Tone::Accent, &command);
         if 6 + line.width() <= page.width && !command.contains('\n') {

@@ -17,6 +17,8 @@ pub(crate) fn evidence(run: &Run, node: &Node<'_>) -> Vec<String> {
     let mut all: Vec<String> = task.note.iter().cloned().collect();
     if node.is_human() {
         all.extend(crate::render::given(run, node).into_iter().map(timeline::answer));
+        let open = crate::choices::left_open(run, node);
+        all.extend((!open.is_empty()).then(|| format!("left open: {} (optional)", open.join(", "))));
     }
     let warnings = task.warning.iter().cloned().chain(value::masked(&task.masked));
     all.extend(warnings.map(|warning| format!("warning: {warning}")));

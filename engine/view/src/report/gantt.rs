@@ -21,7 +21,7 @@ struct Bar<'t, 'a> {
 /// An `<svg>` element; nothing where nothing ran.
 pub(super) fn gantt(report: &Report<'_>) -> String {
     let bars = bars(report);
-    let total = report.run.elapsed_ms(report.now).max(1);
+    let total = until(report).max(1);
     if bars.is_empty() {
         return String::new();
     }
@@ -61,9 +61,17 @@ pub(super) fn gantt(report: &Report<'_>) -> String {
     out
 }
 
+/// Run-elapsed time up to which something is known: nothing happens while nobody executes the run.
+fn until(report: &Report<'_>) -> u64 {
+    match report.run.last {
+        Some(last) if report.interrupted() => last.elapsed_ms,
+        _ => report.run.elapsed_ms(report.now),
+    }
+}
+
 fn row(out: &mut String, report: &Report<'_>, bar: &Bar<'_, '_>, y: f64, x: &dyn Fn(u64) -> f64) {
     let node = bar.node;
-    let elapsed = report.run.elapsed_ms(report.now);
+    let elapsed = until(report);
     let Some(began) = node.began else { return };
     let end = node.ended.map_or(elapsed, |e| e.elapsed_ms);
     let class = match node.status {

@@ -288,14 +288,17 @@ fn decisions(out: &mut String, report: &Report<'_>) {
         );
         if !q.show.is_empty() {
             body.push_str("<dl>");
-            for (name, value) in &q.show {
-                let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(&crate::short(value)));
+            for (name, shown) in q.shown(report.run) {
+                let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", escape(&name), escape(&shown));
             }
             body.push_str("</dl>");
         }
         body.push_str("<ul class=\"answers\">");
-        if decision.answers.is_empty() {
+        if decision.answers.is_empty() && report.commands(q).is_empty() {
             body.push_str("<li>Nobody answered.</li>");
+        }
+        for next in report.commands(q) {
+            let _ = write!(body, "<li>{}: <code>{}</code></li>", escape(&next.what), escape(&next.command));
         }
         for given in decision.answers {
             let at = moment::date_time(given.at.wall_ms, &report.zone);

@@ -112,8 +112,11 @@ fn decisions(out: &mut String, report: &Report<'_>) {
     out.push_str("## Decisions\n\n");
     for decision in decisions {
         let _ = writeln!(out, "- {}: {}", code(&decision.about), text(&decision.question.text));
-        for (name, value) in &decision.question.show {
-            let _ = writeln!(out, "  - shown: {} = {}", text(name), text(&crate::short(value)));
+        for (name, shown) in decision.question.shown(report.run) {
+            let _ = writeln!(out, "  - shown: {} = {}", text(&name), text(&shown));
+        }
+        for next in report.commands(decision.question) {
+            let _ = writeln!(out, "  - {}: {}", text(&next.what), code(&next.command));
         }
         for given in decision.answers {
             let at = moment::date_time(given.at.wall_ms, &report.zone);

@@ -60,10 +60,12 @@ impl<'a> Report<'a> {
         let took = moment::length(self.run.elapsed_ms(self.now));
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
         let interrupted = self.interrupted();
+        let waits = crate::exit::waits(tree, self.now);
         let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
         let stays = crate::summary::stays(tree);
         let rollback = match tree.rollback {
             Rollback::None => "",
+            Rollback::Pending | Rollback::Running if waits => "; its rollback waits for a person",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
             Rollback::Declined if undecided => "; somebody has to decide how it goes on",
             Rollback::NothingToUndo | Rollback::Partial
@@ -84,6 +86,7 @@ impl<'a> Report<'a> {
         let held = self.run.lock_held.as_ref().map_or_else(String::new, |held| format!(": {}", held.words()));
         let how = match tree.forward {
             Forward::NotBegun => "has not begun".to_owned(),
+            Forward::Running if waits => "waits for a person".to_owned(),
             Forward::Running if interrupted => "was interrupted".to_owned(),
             Forward::Running => "goes on".to_owned(),
             Forward::WaitingForPerson => "waits for a person".to_owned(),
@@ -106,10 +109,29 @@ impl<'a> Report<'a> {
         let mut steps = self.summary.steps.words().replacen(" done", " steps done", 1);
         if interrupted {
             steps = steps.replace(" running", " under way");
-            steps.push_str(&format!(". To go on: runbook resume {}", self.run.id()));
+            match waits {
+                true => steps.push_str(&format!(". {}", self.asked())),
+                false => steps.push_str(&format!(". To go on: runbook resume {}", self.run.id())),
+            }
         }
         let stays = stays.map_or_else(String::new, |s| format!(" {}.", crate::exit::capital(&s)));
         format!("The run {how}{rollback}, {time}. {steps}.{stays}")
+    }
+
+    /// What the run asks, and the commands that answer it.
+    fn asked(&self) -> String {
+        const COMMANDS: usize = 4;
+        let questions = crate::exit::answerable(&self.tree, self.now);
+        let texts: Vec<&str> = questions.iter().map(|q| q.text.as_str()).collect();
+        let answers = questions.iter().flat_map(|q| crate::answers(&self.tree, q));
+        let commands = answers.map(|next| format!("{}: {}", next.what, next.command)).take(COMMANDS);
+        format!("Asked: {} To answer: {}", texts.join(" "), commands.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The commands that answer a question, where it still stands.
+    pub(crate) fn commands(&self, question: &Question) -> Vec<crate::Next> {
+        let stands = crate::exit::answerable(&self.tree, self.now).iter().any(|q| q.asked == question.asked);
+        if stands { crate::answers(&self.tree, question) } else { Vec::new() }
     }
 
     /// Nobody executes the run, and it is not over.
@@ -205,8 +227,9 @@ impl<'a> Report<'a> {
         let run = self.run;
         let mut decisions: Vec<Decision<'a>> = Vec::new();
         for question in &run.questions {
-            // Asked again, after a resume: the same question.
-            if decisions.iter().any(|d| same(&d.question.about, &question.about)) {
+            // Asked again, after a resume: the same question, as it stands now.
+            if let Some(earlier) = decisions.iter_mut().find(|d| same(&d.question.about, &question.about)) {
+                earlier.question = question;
                 continue;
             }
             let answers = run.answers.iter().filter(|g| same(&g.about, &question.about)).collect();

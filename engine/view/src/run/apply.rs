@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Created, Executor, Finished, Given, Item, Key, Lock, LockHeld, Phase, Question, Run, TaskState,
-    attempt::Rules, task::Attempt,
+    attempt::Rules, subject, task::Attempt,
 };
 use crate::{Node, Stamp, Status, Tree, Undoing};
 
@@ -112,6 +112,8 @@ impl Run {
                 (state.inputs, state.title) = (inputs.clone(), title.clone());
             }
             Body::Items { task, keys, items, .. } => {
+                let index = keys.iter().cloned().zip(0..).collect();
+                self.places.insert(task.path.clone(), (Key::of(task), index));
                 let values = items.iter().cloned().chain(std::iter::repeat(serde_json::Value::Null));
                 let items = keys.iter().cloned().zip(values);
                 self.begin_scope(task, at).items =
@@ -187,10 +189,15 @@ impl Run {
                     state.unsettled = true;
                     state.settle(Phase::InDoubt, at);
                 }
+                let order = subject(about).and_then(|task| self.outline.entries.get(task.node as usize));
+                let order = order.map_or(&[][..], |entry| &entry.policy.shown);
+                let mut show: Vec<_> = show.clone().into_iter().collect();
+                // What the outline does not name comes last.
+                show.sort_by_key(|(name, _)| order.iter().position(|o| o == name).unwrap_or(order.len()));
                 self.questions.push(Question {
                     about: about.clone(),
                     text: question.clone(),
-                    show: show.clone(),
+                    show,
                     deadline_ms: *deadline_wall_ms,
                     asked: at,
                     settled: None,
@@ -259,15 +266,15 @@ impl Run {
     /// `broker[between 0].calm`.
     fn place_frame(&mut self, task: &Task) {
         let Some(each) = self.shape.each(task.node) else { return };
-        let found = self.tasks.iter().filter(|(key, _)| key.node == each).find_map(|(key, state)| {
-            let rest = task.path.strip_prefix(state.path.as_str())?.strip_prefix('[')?;
-            let fits = |name: &str| {
-                let rest = rest.strip_prefix(name).and_then(|rest| rest.strip_prefix(']'));
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-            };
-            match state.items.as_ref()?.iter().position(|item| fits(&item.key)) {
-                Some(index) => Some((*key, Some(index))),
-                None => rest.starts_with("between ").then_some((*key, None)),
+        let found = task.path.match_indices('[').find_map(|(at, _)| {
+            let (place, index) = self.places.get(&task.path[..at]).filter(|(key, _)| key.node == each)?;
+            let rest = &task.path[at + 1..];
+            // A key may hold brackets of its own.
+            let ends = rest.match_indices(']').map(|(end, _)| (&rest[..end], &rest[end + 1..]));
+            let fits = ends.filter(|(_, after)| after.is_empty() || after.starts_with(['.', '[']));
+            match fits.filter_map(|(name, _)| index.get(name)).min() {
+                Some(index) => Some((*place, Some(*index))),
+                None => rest.starts_with("between ").then_some((*place, None)),
             }
         });
         let Some((key, index)) = found else { return };

@@ -43,6 +43,8 @@ pub struct Run {
     pub held: BTreeMap<Key, Held>,
     /// Frames that a `for_each` opened: which, and the item's index; `None` between two batches.
     pub frames: BTreeMap<u32, (Key, Option<usize>)>,
+    /// Each `for_each` whose items are known, by its path: which, and the index of each item's key.
+    places: BTreeMap<String, (Key, BTreeMap<String, usize>)>,
     /// Waits that are over but for a look of their guards.
     overtime: BTreeSet<Key>,
     /// Every question that was put, in order; see [`crate::Tree::open_questions`].
@@ -172,6 +174,7 @@ impl Run {
             tasks: BTreeMap::new(),
             held: BTreeMap::new(),
             frames: BTreeMap::new(),
+            places: BTreeMap::new(),
             overtime: BTreeSet::new(),
             questions: Vec::new(),
             answers: Vec::new(),

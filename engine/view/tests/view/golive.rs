@@ -347,7 +347,6 @@ fn the_guard_trips_and_it_is_rolled_back() {
       ✓ deploy  undone in 300ms  puts the resource's previous content back
 
     FAILED, ROLLED BACK in 00:00:33   9 of 11 done, 1 failed, 1 not started   exit 20
-      its output: runbook logs b7k2m soak
       the record: runbook report b7k2m
     ");
 }
@@ -421,7 +420,6 @@ fn an_undo_fails_and_blocks_what_came_before() {
       ! deploy  not undone: blocked  the undo of `switch` did not complete
 
     FAILED, ROLLBACK INCOMPLETE in 00:00:34   9 of 11 done, 1 failed, 1 not started   exit 22
-      its output: runbook logs b7k2m soak
       the undo's output: runbook logs b7k2m switch.undo
       try the rollback again: runbook rollback b7k2m
       the record: runbook report b7k2m

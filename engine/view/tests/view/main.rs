@@ -10,4 +10,5 @@ mod record;
 mod scene;
 mod tolerance;
 mod undoing;
+mod waiting;
 mod words;

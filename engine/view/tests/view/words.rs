@@ -93,7 +93,11 @@ fn a_checklist_says_that_anybody_may_tick_who_owns_its_items_and_which_are_done(
     let mut s = Scene::new("ready");
     let list = s.step("ready", EntryKind::Checklist, "2 items", "pure").policy(|p| {
         p.who = vec!["ana".into()];
-        p.items = vec!["dns".into(), "page".into()];
+        p.items = vec!["page".into(), "dns".into()];
+        p.shown = ["page", "mail", "dns"].map(str::to_owned).to_vec();
+        p.owners = [("dns".to_owned(), "ana".to_owned())].into();
+        p.wanted = [("page".to_owned(), "a link".to_owned())].into();
+        p.evidence = vec!["page".into()];
     });
     let node = list.node;
     s.begin("k7f3q", "production", "ana");
@@ -102,21 +106,36 @@ fn a_checklist_says_that_anybody_may_tick_who_owns_its_items_and_which_are_done(
     s.start(&task).asked(
         about.clone(),
         "Ready?",
-        &[("dns", json!("DNS ok")), ("page", json!("a page"))],
+        &[("dns", json!("DNS ok")), ("mail", json!("a mail")), ("page", json!("a page"))],
         None,
     );
     let item = Answer::Item { item: "dns".into(), done: true, evidence: None };
-    s.answered(about, item, "root", Via::Command);
+    s.answered(about.clone(), item, "root", Via::Command);
     let run = s.run();
     insta::assert_snapshot!(text(&ask(&run, &run.questions[0], s.now(), 100, &Style::default())), @"
     ? ready: Ready?
-        dns: DNS ok (done)
-        page: a page
+        page: a page (evidence: a link)
+        mail: a mail (optional)
+        dns: DNS ok (ana) (done)
         who: anybody (owner: ana)
-        tick: runbook answer k7f3q ready --tick page
-        refuse: runbook answer k7f3q ready --refuse page
+        tick: runbook answer k7f3q ready --tick page --evidence TEXT
+        tick: runbook answer k7f3q ready --tick mail
+        refuse: runbook answer k7f3q ready --refuse ITEM
     ");
     assert!(s.screen(100, None).contains("waits for anybody (owner: ana)"), "{}", s.screen(100, None));
+    let shown = runbook_view::json::show(&run, s.now());
+    assert_eq!(shown["questions"][0]["shown"], json!(["page", "mail", "dns"]));
+    let page = json!({"id": "page", "text": "a page", "owner": null, "required": true, "evidence": "a link"});
+    assert_eq!(shown["questions"][0]["items"][0], page);
+    assert_eq!(shown["questions"][0]["items"][1]["required"], false);
+    let item = Answer::Item { item: "page".into(), done: true, evidence: Some("a link".into()) };
+    s.answered(about, item, "root", Via::Command);
+    let screen = s.screen(100, None);
+    assert!(screen.contains("by root; left open: mail (optional)"), "{screen}");
+    let mut timeline = runbook_view::Timeline::new(s.outline.clone(), jiff::tz::TimeZone::UTC);
+    s.records.iter().for_each(|record| timeline.apply(record));
+    let said = markdown(&Report::of(&timeline, s.now(), jiff::tz::TimeZone::UTC));
+    assert!(said.contains("left open: mail (optional)"), "{said}");
 }
 
 #[test]
