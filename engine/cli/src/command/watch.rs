@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use runbook_journal::{Journal, News, RunStatus, RunSummary};
+use runbook_view::Executor;
 
 use crate::args::{Format, Global};
 use crate::error::{CommandError, Exit};
@@ -75,12 +76,13 @@ fn ending(journal: &Journal, run: &str) -> Result<Exit, CommandError> {
     let run = history::find(journal, Some(run), |_| true)?;
     match run.status {
         RunStatus::Finished { exit_code, .. } => Ok(Exit(u8::try_from(exit_code).unwrap_or(1))),
-        RunStatus::Running(_) => Ok(Exit::SUCCESS),
-        RunStatus::Stopped { ref reason } => {
-            let code = runbook_view::exit_code(&history::replay(journal, &run)?);
-            let exit = code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::UNEXPECTED, Exit);
+        // Its executor may hold the run for a moment after it has recorded that it stops.
+        RunStatus::Running(_) | RunStatus::Stopped { .. } => {
+            let replayed = history::replay(journal, &run)?;
+            let Executor::Stopped { reason, .. } = &replayed.executor else { return Ok(Exit::SUCCESS) };
+            let code = runbook_view::exit_code(&replayed).and_then(|code| u8::try_from(code).ok());
             Err(CommandError::unexpected(format!("run {} is stopped: {reason}", run.id))
-                .exit(exit)
+                .exit(code.map_or(Exit::UNEXPECTED, Exit))
                 .hint(format!("runbook show {}", run.id)))
         }
         RunStatus::Interrupted => {
