@@ -589,6 +589,7 @@ steps:
   - {uses: loook}
   - {id: m, uses: set, with: {l: [1]}}
   - {run: 'true', effect: read, env: {L: \"${{ [1, 2] }}\"}}
+inputs: {v: {type: string, pattern: '^v', default: x}}
 ";
     insta::assert_snapshot!(Project::new(body).faults(), @r"
     main:5:12 E415 there is no step type `nope.check` ⟨nope.check⟩
@@ -597,6 +598,8 @@ steps:
         Did you mean `look`?
     main:8:47 E321 `L` wants text or a secret, or a whole number, or `true` or `false`, and this gives a list of any value ⟨[1, 2]⟩
         `… | tojson` makes text of it.
+    main:9:52 E320 the default does not fit: wanted text that matches `^v`, got the text `x` ⟨x⟩
+        Write a text that this regular expression matches.
     ");
 }
 
