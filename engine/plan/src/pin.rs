@@ -91,7 +91,7 @@ impl<'p, 'a> Pins<'p, 'a> {
         let message = match self.value(template) {
             Known::Value(Value::Str(path)) => {
                 let computed = !matches!(template, Template::Const(_));
-                let listed = |file: String| is_listed(site.folder(), patterns, &file);
+                let listed = |file: String| is_listed(site.folder(), patterns, &file) || self.is_given(&file);
                 if !computed || join(site.folder(), &path).is_none_or(listed) {
                     return self.named(site.folder(), &path, at);
                 }
@@ -104,6 +104,13 @@ impl<'p, 'a> Pins<'p, 'a> {
         };
         let hint = "Say under `files` of the runbook what it may be: `files: [\"k8s/*.yaml\"]`.";
         self.planner.report.push(Diagnostic::error(codes::PATH_NOT_LISTED, at, message).hint(hint));
+    }
+
+    /// Whether an input whose type is `file` names it: that says what it may be as `files` does.
+    fn is_given(&self, file: &str) -> bool {
+        let folder = self.planner.graph.arena.module(ModuleId::ROOT).folder();
+        let given = &self.planner.inputs[ModuleId::ROOT.0 as usize].files;
+        given.iter().any(|(path, _)| join(folder, path).as_deref() == Some(file))
     }
 
     /// A file that must be there.

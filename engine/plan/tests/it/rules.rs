@@ -476,7 +476,7 @@ inputs:
   more: {type: list, of: file, default: [conf/b.conf]}
   parts: {type: map, fields: {one: file, text: string}, default: {one: conf/c.conf, text: none}}
   alert: {type: file, required: false}
-steps: [{uses: look, with: {at: \"${{ inputs.config }}\"}}]
+steps: [{id: a, uses: put, with: {to: x, file: \"${{ inputs.config }}\"}}]
 ",
     )
     .file("conf/a.conf", "a")
