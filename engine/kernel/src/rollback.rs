@@ -159,10 +159,11 @@ impl Kernel {
     fn undo_composite(&mut self, task: TaskIx, mode: Mode) {
         let node = self.chart.node(self.tasks[task].id.node);
         match node.undo {
-            Undo::Scope(scope) if mode.undoes() && self.any_child_begun(task) => {
-                self.run_undo(task, scope);
+            // Nothing in it has begun: there is nothing to bring back, nor to leave.
+            Undo::Scope(_) if !self.any_child_begun(task) => {
+                self.unwind_inner(task, Mode::Settle, Mode::Settle, false);
             }
-            Undo::Scope(_) if mode.undoes() => self.unwind_inner(task, Mode::Settle, Mode::Settle, false),
+            Undo::Scope(scope) if mode.undoes() => self.run_undo(task, scope),
             Undo::Scope(_) | Undo::Left | Undo::Missing => self.unwind_inner(task, mode, Mode::Settle, false),
             Undo::Nothing => self.unwind_inner(task, mode, mode, false),
         }

@@ -49,8 +49,11 @@ impl Planner<'_> {
             return;
         }
         self.check_reason(step);
+        // That a message stays, and why, may be said; steps that would undo it are never run.
+        let announced =
+            effect != Effect::Notify || matches!(step.rollback.as_deref(), Some(RollbackDecl::Steps { .. }));
         if effect != Effect::Write
-            && let Some((key, span)) = undo_key(step)
+            && let Some((key, span)) = undo_key(step).filter(|_| announced)
         {
             let (does, hint) = match effect {
                 Effect::Notify => (

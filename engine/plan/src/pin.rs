@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_kernel::NodeId;
-use runbook_step::Value;
+use runbook_step::{Type, Value};
 use runbook_syntax::{Diagnostic, Span, Spanned};
 
 use crate::arena::Doc;
@@ -97,7 +97,7 @@ impl<'p, 'a> Pins<'p, 'a> {
                 }
                 format!("this path is computed, and no pattern under `files` matches `{path}`")
             }
-            Known::InTheRun if patterns.is_empty() => {
+            Known::InTheRun | Known::Open if patterns.is_empty() && !self.is_file_input(template) => {
                 "which file this names is only known in the run, so it cannot be stored with the plan".into()
             }
             Known::Value(_) | Known::Open | Known::InTheRun => return,
@@ -111,6 +111,14 @@ impl<'p, 'a> Pins<'p, 'a> {
         let folder = self.planner.graph.arena.module(ModuleId::ROOT).folder();
         let given = &self.planner.inputs[ModuleId::ROOT.0 as usize].files;
         given.iter().any(|(path, _)| join(folder, path).as_deref() == Some(file))
+    }
+
+    /// Whether it is an input whose type is `file`, and nothing else.
+    fn is_file_input(&self, template: &Template) -> bool {
+        let Template::Expr(expression) = template else { return false };
+        let specs = &self.planner.inputs[ModuleId::ROOT.0 as usize].specs;
+        let is_file = |input: &str| specs.iter().any(|spec| spec.name == input && spec.ty == Type::File);
+        expression.source.trim().strip_prefix("inputs.").is_some_and(is_file)
     }
 
     /// A file that must be there.

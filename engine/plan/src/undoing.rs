@@ -35,21 +35,26 @@ pub(crate) fn check(arena: &Arena<'_>, drafts: &[Draft], report: &Report) {
     for (number, brings_back) in brings_back.iter().enumerate() {
         let id = NodeId(number as u32);
         let What::Step(step) = arena.node(id).what else { continue };
-        let tolerated = step.continue_on_error.as_ref().filter(|yes| yes.value && *brings_back);
         // The two nodes of a `for_each` are one step.
-        let Some(tolerated) = tolerated.filter(|_| arena.node(id).item_of.is_none()) else { continue };
+        if !brings_back || arena.node(id).item_of.is_some() {
+            continue;
+        }
+        let tolerated = step.continue_on_error.as_ref().filter(|yes| yes.value);
+        let tolerated = tolerated.map(|yes| ("continue_on_error", yes.span));
+        let most = match (&drafts[number].kernel.kind, &step.for_each) {
+            (Kind::Each(kind), Some(each)) if kind.max_failures > 0 => each.max_failures.as_ref(),
+            _ => None,
+        };
+        let Some((key, span)) = tolerated.or(most.map(|most| ("max_failures", most.span))) else { continue };
         let list = match list_around(arena, id) {
             ScopeRole::Undo => "an undo",
             ScopeRole::Revert => "`revert`",
             _ => continue,
         };
         let message = format!("{list} would count as done though this failed");
-        let fault = Diagnostic::error(codes::UNDO_UNSURE, tolerated.span, message);
-        report.push(
-            fault.hint(
-                "Leave `continue_on_error` out: what depends on this is then left as it is, and named.",
-            ),
-        );
+        let fault = Diagnostic::error(codes::UNDO_UNSURE, span, message);
+        let hint = format!("Leave `{key}` out: what depends on this is then left as it is, and named.");
+        report.push(fault.hint(hint));
     }
 }
 

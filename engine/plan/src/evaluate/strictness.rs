@@ -137,15 +137,21 @@ fn whole(expr: Expr<'_>, span: Span) -> Expr<'_> {
 
 /// `… | map(attribute=…)`
 fn picked_attribute<'f, 'a>(filter: &'f Filter<'a>) -> Option<&'f Expr<'a>> {
-    let attribute = |arg: &'f CallArg<'a>| match arg {
-        CallArg::Kwarg("attribute", name) => Some(name),
-        _ => None,
-    };
-    filter.args.iter().filter(|_| filter.name == "map").find_map(attribute)
+    named_attribute(filter).filter(|_| filter.name == "map")
 }
 
-/// `… | selectattr('a.b', TEST, …)`, unless it is a test for being there.
+fn named_attribute<'f, 'a>(filter: &'f Filter<'a>) -> Option<&'f Expr<'a>> {
+    filter.args.iter().find_map(|arg| match arg {
+        CallArg::Kwarg("attribute", name) => Some(name),
+        _ => None,
+    })
+}
+
+/// `… | selectattr('a.b', TEST, …)`, unless it is a test for being there; `… | sum(attribute='a.b')` and the like.
 fn compared_attribute<'f, 'a>(filter: &'f Filter<'a>) -> Option<&'f Expr<'a>> {
+    if let Some(attribute) = named_attribute(filter) {
+        return Some(attribute);
+    }
     let (CallArg::Pos(attribute), rest) = filter.args.split_first()? else { return None };
     let tolerant = match rest.first() {
         Some(CallArg::Pos(Expr::Const(test))) => test.value.as_str().is_some_and(tolerates_absence),

@@ -247,6 +247,9 @@ fn what_an_item_of_a_list_lacks_is_an_error_unless_it_is_covered() {
         "selectattr('o.v', 'eq', 2) | list | length",
         "selectattr('o.v') | list | length",
         "rejectattr('o.v', 'eq', 2) | list | length",
+        "sum(attribute='o.v')",
+        "sort(attribute='o.v') | length",
+        "unique(attribute='o.v') | list | length",
     ] {
         let error = eval(&format!("{list} | {over}")).unwrap_err();
         assert!(error.message.starts_with("item "), "{over}: {}", error.message);
@@ -254,6 +257,7 @@ fn what_an_item_of_a_list_lacks_is_an_error_unless_it_is_covered() {
     for (over, wanted) in [
         ("map(attribute='o.v', default=0) | join(' ')", text("2 0")),
         ("map(attribute='k') | join(' ')", text("1 3")),
+        ("sum(attribute='k')", Value::Int(4)),
         ("selectattr('k', 'gt', 1) | map(attribute='k') | join(' ')", text("3")),
         ("selectattr('o.v', 'defined') | map(attribute='o.v') | join(' ')", text("2")),
         ("rejectattr('o.v', 'undefined') | list | length", Value::Int(1)),

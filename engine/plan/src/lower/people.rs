@@ -23,7 +23,9 @@ impl Planner<'_> {
         let decl = &approval.value;
         let count = decl.count.as_ref().and_then(|count| self.count(count, start, "`count`", 1)).unwrap_or(1);
         let exclude_requester = decl.exclude_requester.as_ref().is_some_and(|yes| yes.value);
-        let from = self.people(approval, count, exclude_requester);
+        // Who asks for the run matters only where it is sure to come to this approval.
+        let requester = self.setting.requester.filter(|_| exclude_requester && self.always(id));
+        let from = self.people(approval, count, requester);
         let valid_for = decl.valid_for.as_ref().and_then(|time| self.period(time, start, "`valid_for`"));
         let show = decl
             .show
@@ -62,7 +64,7 @@ impl Planner<'_> {
     }
 
     /// Who may approve, roles resolved. An approval that they cannot give is reported.
-    fn people(&self, approval: &Spanned<Approval>, count: u32, exclude_requester: bool) -> Vec<String> {
+    fn people(&self, approval: &Spanned<Approval>, count: u32, requester: Option<&str>) -> Vec<String> {
         let mut people: BTreeSet<String> = BTreeSet::new();
         let mut complete = true;
         for from in &approval.value.from {
@@ -100,7 +102,7 @@ impl Planner<'_> {
             }
         }
         if complete && !approval.value.from.is_empty() {
-            self.check_enough(approval, count, exclude_requester, &people);
+            self.check_enough(approval, count, requester, &people);
         }
         people.into_iter().collect()
     }
@@ -110,10 +112,10 @@ impl Planner<'_> {
         &self,
         approval: &Spanned<Approval>,
         count: u32,
-        exclude_requester: bool,
+        requester: Option<&str>,
         people: &BTreeSet<String>,
     ) {
-        let left_out = self.setting.requester.filter(|who| exclude_requester && people.contains(*who));
+        let left_out = requester.filter(|who| people.contains(*who));
         let may = people.len() - usize::from(left_out.is_some());
         if may >= count as usize {
             return;

@@ -135,7 +135,7 @@ impl Planner<'_> {
         }
     }
 
-    /// `most`: how many failures the whole puts up with, and a batch that says nothing.
+    /// `most`: how many failures the whole puts up with.
     fn batches(&self, batches: &[BatchDecl], start: Place, most: u32) -> Vec<Batch> {
         let mut built = Vec::new();
         let last = batches.len().saturating_sub(1);
@@ -149,7 +149,7 @@ impl Planner<'_> {
                 let fault = Diagnostic::error(codes::BATCHES, batch.size.span, message);
                 self.report.push(fault.hint("Move it to the end of `batches`."));
             }
-            let max_failures = count(&batch.max_failures, "`max_failures`", 0).unwrap_or(most);
+            let max_failures = count(&batch.max_failures, "`max_failures`", 0).unwrap_or(0);
             if let Some(span) =
                 batch.max_failures.as_ref().map(|data| data.span).filter(|_| max_failures > most)
             {

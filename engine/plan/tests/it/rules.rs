@@ -604,18 +604,31 @@ inputs: {v: {type: string, pattern: '^v', default: x}}
 }
 
 #[test]
-fn what_the_file_says_of_an_effect_is_claimed_and_what_a_batch_leaves_out_is_the_wholes() {
+fn what_the_file_says_of_an_effect_is_claimed() {
     let body = "
 steps:
   - {id: a, run: 'true', effect: read}
   - {id: b, run: 'true', effect: notify}
   - {id: c, run: 'true', rollback: {run: 'true'}}
   - {id: d, uses: tell, with: {text: x}}
-  - {id: e, for_each: {items: [1, 2, 3], max_failures: 2, batches: [{size: 1, max_failures: 0}, rest]}, uses: look}
 ";
     let entries = Project::new(body).plan().outline.entries;
     let words = |id: &str| entries.iter().find(|entry| entry.segment == id).unwrap().effect_words();
     assert_eq!(["a", "b", "c", "d"].map(words), ["read (claimed)", "notify (claimed)", "write", "notify"]);
-    let each = entries.iter().find(|entry| !entry.policy.batches.is_empty()).unwrap();
-    assert_eq!(each.policy.batch_failures, [0, 2]);
+}
+
+/// A file input as a path needs no pattern; a computed one without any is refused whatever else is known.
+#[test]
+fn what_a_computed_path_may_name_is_said_somewhere() {
+    let steps = |input: &str, path: &str| {
+        format!(
+            "\ninputs: {{f: {input}}}\nsteps: [{{id: a, uses: put, with: {{to: x, file: \"{path}\"}}}}]\n"
+        )
+    };
+    let given = Project::new(&steps("file", "${{ inputs.f }}")).file("conf/a", "a").input("f", "conf/a");
+    assert_eq!(given.plan().pinned.keys().collect::<Vec<_>>(), ["conf/a"]);
+    let incomplete = |input, path| Project::new(&steps(input, path)).incomplete().faults();
+    assert_eq!(incomplete("file", "${{ inputs.f }}"), "");
+    assert!(incomplete("string", "${{ inputs.f }}").contains("E604"));
+    assert!(incomplete("file", "conf/${{ inputs.f }}").contains("E604"));
 }

@@ -281,8 +281,8 @@ fn without_secrets(prepared: Value, mask: &Mask) -> Result<Value, Unready> {
     let at = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
     Err(Unready {
         kind: FailureKind::Invalid,
-        message: format!("a secret is in what is there now{at}: its undo would need it, and a secret is not recorded"),
-        hint: Some("change it with a script that has a `rollback` of its own; or give a secret that is a common word another content".into()),
+        message: format!("a secret is in what is there now{at}: it would have to be recorded before it is changed, and a secret is not"),
+        hint: Some("change it with a script, which records nothing of it; or give a secret that is a common word another content".into()),
     })
 }
 

@@ -328,7 +328,7 @@ async fn nothing_is_changed_whose_undo_would_need_a_secret() {
     executor resumed=false
     new started
     new done {"bytes":13,"changed":true}
-    live notdone invalid: a secret is in what is there now (at `text`): its undo would need it, and a secret is not recorded
+    live notdone invalid: a secret is in what is there now (at `text`): it would have to be recorded before it is changed, and a secret is not
     new.undo started
     new.undo done
     finished failed complete 20 {}

@@ -361,11 +361,7 @@ static BATCH: Place = Place {
     keys: &[
         required("size", Shape::Size, "A number, a percentage such as `25%`, or `rest`."),
         key("max_parallel", Shape::Count, "How many at a time; 1 where left out."),
-        key(
-            "max_failures",
-            Shape::Count,
-            "How many of this batch may fail; as many as of the whole where left out.",
-        ),
+        key("max_failures", Shape::Count, "How many of this batch may fail; 0 where left out."),
     ],
     includes: &[],
     exactly_one: &[],

@@ -325,3 +325,20 @@ fn what_policy_or_a_person_kept_is_told_from_what_has_no_undo() {
     ended(&run, Forward::Failed, Rollback::Declined);
     assert!(run.kernel.keeps());
 }
+
+/// Whether its undo would have run, or policy left everything as it is.
+#[test]
+fn a_group_in_which_nothing_began_has_nothing_to_undo_nor_to_keep() {
+    for policy in [policy(RollbackPolicy::Auto), policy(RollbackPolicy::None)] {
+        let whole = group("g", [write("a")]).undo([bare("u")]);
+        let run = tell(
+            book([whole, read("z")]).on_failure(policy),
+            "
+            began; g entered; a skipped; z started  -> *
+            z failed                                -> finish
+            finished
+            ",
+        );
+        ended(&run, Forward::Failed, Rollback::NothingToUndo);
+    }
+}
