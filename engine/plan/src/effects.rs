@@ -120,10 +120,15 @@ impl Planner<'_> {
         false
     }
 
-    /// Whether there are steps, the type's own among them, that undo a node or a group around it.
+    /// Whether steps, the type's own among them, undo a node: what the outermost group around it says decides.
     pub(crate) fn is_undone_by_steps(&self, id: NodeId) -> bool {
         let arena = self.graph.arena;
-        std::iter::successors(Some(id), |node| arena.owner(*node)).any(|node| arena.node(node).undo.is_some())
+        let says = |node: &NodeId| {
+            let written = matches!(arena.node(*node).what, What::Step(step) if undo_key(step).is_some());
+            written || arena.node(*node).undo.is_some()
+        };
+        let outermost = std::iter::successors(Some(id), |node| arena.owner(*node)).filter(says).last();
+        outermost.is_some_and(|node| arena.node(node).undo.is_some())
     }
 
     /// The rules of undo for a group, a switch or a call.

@@ -84,20 +84,23 @@ impl<'p, 'a> Pins<'p, 'a> {
         let mut at = span;
         template.for_each_expression(&mut |expression| at = expression.span);
         let site = self.planner.graph.arena.module(module);
-        let patterns = match site.doc {
-            Doc::Runbook(runbook) => &runbook.files[..],
-            Doc::Environment(_) => &[],
+        // An environment has no `files`: what it computes is made of its own values, and read with the plan.
+        let (patterns, may_list) = match site.doc {
+            Doc::Runbook(runbook) => (&runbook.files[..], true),
+            Doc::Environment(_) => (&[][..], false),
         };
         let message = match self.value(template) {
             Known::Value(Value::Str(path)) => {
-                let computed = !matches!(template, Template::Const(_));
+                let by_type = self.is_file_input(module, template);
+                let computed = may_list && !by_type && !matches!(template, Template::Const(_));
                 let listed = |file: String| is_listed(site.folder(), patterns, &file) || self.is_given(&file);
                 if !computed || join(site.folder(), &path).is_none_or(listed) {
                     return self.named(site.folder(), &path, at);
                 }
                 format!("this path is computed, and no pattern under `files` matches `{path}`")
             }
-            Known::InTheRun | Known::Open if patterns.is_empty() && !self.is_file_input(template) => {
+            Known::Open if !may_list || self.is_file_input(module, template) => return,
+            Known::InTheRun | Known::Open if patterns.is_empty() => {
                 "which file this names is only known in the run, so it cannot be stored with the plan".into()
             }
             Known::Value(_) | Known::Open | Known::InTheRun => return,
@@ -113,10 +116,10 @@ impl<'p, 'a> Pins<'p, 'a> {
         given.iter().any(|(path, _)| join(folder, path).as_deref() == Some(file))
     }
 
-    /// Whether it is an input whose type is `file`, and nothing else.
-    fn is_file_input(&self, template: &Template) -> bool {
+    /// Whether it is an input of its runbook whose type is `file`, and nothing else: that says what it may be.
+    fn is_file_input(&self, module: ModuleId, template: &Template) -> bool {
         let Template::Expr(expression) = template else { return false };
-        let specs = &self.planner.inputs[ModuleId::ROOT.0 as usize].specs;
+        let specs = &self.planner.inputs[module.0 as usize].specs;
         let is_file = |input: &str| specs.iter().any(|spec| spec.name == input && spec.ty == Type::File);
         expression.source.trim().strip_prefix("inputs.").is_some_and(is_file)
     }

@@ -248,7 +248,8 @@ async fn apply(call: &Call, ctx: &dyn Context) -> Result<Success, Outcome> {
 
 /// Whether each field that is to be changed still is as it was recorded, or is so already: no other value could be put back.
 fn as_recorded(call: &Call, wish: &State, now: &State) -> Result<(), Failure> {
-    let before = State::from_value(&call.prepared);
+    // What an attempt before has made of it is ours, and cannot be told from what somebody else has.
+    let before = State::from_value(&call.prepared).filter(|_| call.attempt <= 1);
     let (State::Is(wanted), State::Is(fields), Some(before)) = (wish, now, before) else { return Ok(()) };
     let shown = wish.part_of(call, &before);
     let place = match before {

@@ -224,15 +224,18 @@ fn whole(value: Jinja) -> Result<Jinja, Error> {
 }
 
 /// What `map(attribute=…)` took from the items of a list, if each has it.
-fn picked(values: Jinja, attribute: &str) -> Result<Jinja, Error> {
+fn picked(values: Jinja, attribute: &Jinja) -> Result<Jinja, Error> {
     match values.try_iter()?.position(|value| value.is_undefined()) {
-        Some(at) => Err(lacking(at, attribute, &format!("`map(attribute='{attribute}', default=…)`"))),
+        Some(at) => {
+            Err(lacking(at, &attribute.to_string(), &format!("`map(attribute='{attribute}', default=…)`")))
+        }
         None => Ok(values),
     }
 }
 
 /// A list that `selectattr` or `rejectattr` looks through, if each item has the attribute.
-fn having(values: Jinja, attribute: &str) -> Result<Jinja, Error> {
+fn having(values: Jinja, attribute: &Jinja) -> Result<Jinja, Error> {
+    let attribute = attribute.to_string();
     let mut found = values.try_iter()?.map(|item| {
         attribute.split('.').try_fold(item, |item, part| match part.parse::<usize>() {
             Ok(at) => item.get_item_by_index(at),
@@ -240,7 +243,7 @@ fn having(values: Jinja, attribute: &str) -> Result<Jinja, Error> {
         })
     });
     match found.position(|value| value.is_ok_and(|value| value.is_undefined())) {
-        Some(at) => Err(lacking(at, attribute, "`selectattr(…, 'defined')` before it")),
+        Some(at) => Err(lacking(at, &attribute, "`selectattr(…, 'defined')` before it")),
         None => Ok(values),
     }
 }

@@ -631,4 +631,7 @@ fn what_a_computed_path_may_name_is_said_somewhere() {
     assert_eq!(incomplete("file", "${{ inputs.f }}"), "");
     assert!(incomplete("string", "${{ inputs.f }}").contains("E604"));
     assert!(incomplete("file", "conf/${{ inputs.f }}").contains("E604"));
+    let setup = "vars: {name: a}\nsetup: [{id: s, uses: put, with: {to: x, file: \"${{ environment.vars.name }}\"}}]\n";
+    let prepared = Project::new("\nsteps: [{uses: look}]\n").environment(setup).file("environments/a", "a");
+    assert_eq!(prepared.plan().pinned.keys().collect::<Vec<_>>(), ["environments/a"]);
 }
