@@ -380,3 +380,29 @@ fn who_waits_for_a_lock_is_told_from_the_beginning_what_makes_it_free() {
     bed.runbook(&["cancel", &first]);
     second.wait().expect(0);
 }
+
+#[test]
+fn who_waits_for_a_lock_is_told_when_somebody_has_gone_on_with_its_holder_and_when_that_is_gone() {
+    let bed = Bed::new();
+    let text = |steps: &str, lock: &str| {
+        runbook(steps).replace("summary: A test.\n", &format!("summary: A test.\nlocks: [{lock}]\n"))
+    };
+    let dies = "run: 'while ! test -e go; do sleep 0.05; done; kill -9 $PPID; sleep 60', effect: read";
+    let steps =
+        format!("  - {{id: ok, approval: {{message: Go?, timeout: 1h}}}}\n  - {{id: dies, {dies}}}\n");
+    bed.write("a.yaml", &text(&steps, "{name: shop}"));
+    let wait = "{name: shop, if_held: wait, timeout: 1m}";
+    bed.write("b.yaml", &text("  - {id: b, run: 'true', effect: read}\n", wait));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let first = bed.newest_run();
+    let mut second = bed.start(&["exec", "b.yaml"]);
+    second.stderr_until("unfinished: it waits for a person");
+    let goes_on = bed.start(&["approve", &first, "ok"]);
+    second.stderr_until("  what holds the lock: runbook show");
+    bed.write("go", "");
+    second.stderr_until("unfinished: nobody executes it");
+    second.stderr_until(&format!("runbook resume {first}"));
+    assert_eq!(goes_on.wait().code(), 137);
+    bed.runbook(&["cancel", &first]);
+    second.wait().expect(0);
+}
