@@ -53,7 +53,8 @@ pub(crate) fn capital(text: &str) -> String {
 
 /// Whether nobody executes the run because it waits for somebody's answer: its executor left it in good order.
 pub(crate) fn waits(tree: &Tree<'_>, now: Now) -> bool {
-    let left = matches!(tree.run.executor, Executor::Stopped { .. });
+    // One that was stopped from outside left more than a question behind.
+    let left = matches!(exit_code(tree.run), Some(23 | 24));
     left && tree.run.interrupted(now) && !answerable(tree, now).is_empty()
 }
 

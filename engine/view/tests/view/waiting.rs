@@ -94,3 +94,18 @@ fn no_log_is_named_of_what_writes_none() {
     let commands: Vec<String> = next(&Tree::of(&s.run()), s.now()).into_iter().map(|n| n.command).collect();
     assert_eq!(commands, ["runbook report k7f3q"]);
 }
+
+#[test]
+fn a_run_that_was_stopped_from_outside_beside_a_question_was_interrupted() {
+    let mut s = Scene::new("stopped");
+    let gate = s.step("ok", EntryKind::Approval, "approval", "pure").free().node;
+    let long = s.step("long", EntryKind::Action, "run", "read").free().node;
+    s.begin("k7f3q", "production", "ana");
+    let (gate, long) = (s.task(0, gate), s.task(0, long));
+    s.start(&long).start(&gate).asked(About::Human(gate.clone()), "Go?", &[], None);
+    stopped(&mut s, "stopped by signal 15");
+    assert_eq!(standing(&Tree::of(&s.run()), later()), "interrupted");
+    let timeline = timeline(&s);
+    let headline = Report::of(&timeline, later(), jiff::tz::TimeZone::UTC).headline();
+    assert!(headline.contains("was interrupted") && headline.contains("runbook resume k7f3q"), "{headline}");
+}
