@@ -108,7 +108,8 @@ pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<
 pub(crate) fn now(journal: &Journal, run: &Run) -> Result<Now, CommandError> {
     let executor_alive = Some(journal.holder(run.id())?.is_some());
     let holder = holder(journal, run).and_then(|found| left(journal, &found));
-    Ok(Now { executor_alive, holder: holder.map(|holder| Holder::of(&holder)), ..output::now() })
+    let now = output::now();
+    Ok(Now { executor_alive, holder: holder.map(|holder| Holder::of(&holder, now)), ..now })
 }
 
 /// The run that holds a lock which this one wants.

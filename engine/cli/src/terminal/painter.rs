@@ -318,7 +318,8 @@ impl Painter {
             self.holder.left = journal.as_ref().and_then(look);
             self.holder.found = found;
         }
-        self.holder.standing = self.holder.left.as_ref().map(Holder::of);
+        let now = Now::at(self.holder.looked_ms);
+        self.holder.standing = self.holder.left.as_ref().map(|run| Holder::of(run, now));
         before != self.holder.standing
     }
 

@@ -1,6 +1,6 @@
 //! Runs that nobody executes: they wait for a person, or their time is over, or they were cut short.
 
-use runbook_view::{Now, Tree, json, next, report::Report, report::html, report::markdown, standing};
+use runbook_view::{Holder, Now, Tree, json, next, report::Report, report::html, report::markdown, standing};
 use runbook_wire::{About, Answer, Body, EntryKind, Result, Via};
 
 use crate::{
@@ -108,4 +108,23 @@ fn a_run_that_was_stopped_from_outside_beside_a_question_was_interrupted() {
     let timeline = timeline(&s);
     let headline = Report::of(&timeline, later(), jiff::tz::TimeZone::UTC).headline();
     assert!(headline.contains("was interrupted") && headline.contains("runbook resume k7f3q"), "{headline}");
+}
+
+#[test]
+fn what_holds_a_lock_waits_for_a_person_only_where_an_answer_would_bring_it_further() {
+    let asks = |ends: Option<&str>, deadline| {
+        let mut s = Scene::new("holds");
+        let gate = s.step("ok", EntryKind::Approval, "approval", "pure").node;
+        s.begin("k7f3q", "production", "ana");
+        let gate = s.task(0, gate);
+        s.start(&gate).asked(About::Human(gate.clone()), "Go?", &[], deadline);
+        if let Some(reason) = ends {
+            stopped(&mut s, reason);
+        }
+        Holder::of(&s.run(), later()).asks
+    };
+    assert!(asks(Some("waiting for a person"), None));
+    assert!(!asks(Some("waiting for a person"), Some(START + 1_000)), "its time is over");
+    assert!(!asks(Some("stopped by signal 15"), None));
+    assert!(!asks(None, None), "its process is gone");
 }
