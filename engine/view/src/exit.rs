@@ -63,6 +63,11 @@ pub(crate) fn answerable<'a>(tree: &Tree<'a>, now: Now) -> Vec<&'a crate::Questi
     tree.open_questions().into_iter().filter(|question| !question.expired(tree.run, now)).collect()
 }
 
+/// Whether it failed after its point of no return, and somebody is asked how it goes on.
+pub(crate) fn undecided(tree: &Tree<'_>) -> bool {
+    tree.open_questions().into_iter().any(|question| question.about == About::AfterPivot)
+}
+
 /// How a run ended, or stands, as one phrase: `failed, rolled back`. What goes on is `interrupted` where nobody executes
 /// the run.
 pub fn standing(tree: &Tree<'_>, now: Now) -> String {
@@ -92,6 +97,7 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
         },
         Rollback::Pending | Rollback::Running if waits => "rollback waiting for a person".to_owned(),
         Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
+        Rollback::Declined if undecided(tree) => "to be decided how it goes on".to_owned(),
         _ => rolled_back(tree),
     };
     format!("{forward}, {rollback}")

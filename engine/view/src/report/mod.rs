@@ -61,13 +61,12 @@ impl<'a> Report<'a> {
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
         let interrupted = self.interrupted();
         let waits = crate::exit::waits(tree, self.now);
-        let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
         let stays = crate::summary::stays(tree);
         let rollback = match tree.rollback {
             Rollback::None => "",
             Rollback::Pending | Rollback::Running if waits => "; its rollback waits for a person",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
-            Rollback::Declined if undecided => "; somebody has to decide how it goes on",
+            Rollback::Declined if crate::exit::undecided(tree) => "; somebody has to decide how it goes on",
             Rollback::NothingToUndo | Rollback::Partial
                 if stays.is_some() && crate::summary::nothing_undone(tree) =>
             {
