@@ -171,3 +171,13 @@ fn the_sandbox_is_told_to_a_program_as_versioned_json() {
     let status = bed.runbook(&["sandbox", "status", "-o", "json"]).expect(0).json_lines();
     assert_eq!(status[0]["version"], 1);
 }
+
+#[test]
+fn who_gets_events_is_told_beside_them_that_a_step_waits_for_its_program() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo changed > tool.sh', effect: read}\n  - {id: b, argv: [sh, tool.sh], effect: read}\n",
+    );
+    bed.write("tool.sh", "true");
+    let ran = bed.runbook(&["exec", "a.yaml", "-o", "json"]).expect(24);
+    assert!(ran.stderr.contains("b waits: tool.sh: not the program that was planned"), "{}", ran.stderr);
+}

@@ -116,7 +116,8 @@ impl Painter {
             Shown::Record(record) => return self.record(&record),
             Shown::Progress { task, text } => self.run.progress(&task, &text),
             Shown::Held { task, held } => {
-                if self.setting.mode == Mode::Lines {
+                // No event says it, so whoever gets the events is told beside them.
+                if self.setting.mode != Mode::Live {
                     let line = format!("{} waits: {}", task.path, held.why);
                     output::line_to_stderr(&runbook_view::clean(line));
                 }
