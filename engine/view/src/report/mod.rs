@@ -88,6 +88,9 @@ impl<'a> Report<'a> {
             Forward::Running if waits => "waits for a person".to_owned(),
             Forward::Running if interrupted => "was interrupted".to_owned(),
             Forward::Running => "goes on".to_owned(),
+            Forward::WaitingForPerson if interrupted && !self.answerable() => {
+                "waited for an answer until its time was over".to_owned()
+            }
             Forward::WaitingForPerson => "waits for a person".to_owned(),
             Forward::InDoubt => "waits: it is in doubt whether a step happened".to_owned(),
             Forward::Failed => format!("failed{place}"),
@@ -138,12 +141,25 @@ impl<'a> Report<'a> {
         self.run.interrupted(self.now)
     }
 
+    /// Whether the time for what a step asks is over, and somebody has to go on with the run for that to count.
+    fn out_of_time(&self, node: &Node<'_>) -> bool {
+        let of_step = |q: &&Question| q.subject().is_some_and(|task| Key::of(task) == node.key);
+        self.tree.open_questions().into_iter().any(|q| of_step(&q) && q.expired(self.run, self.now))
+    }
+
+    /// Whether it asks something that can still be answered.
+    fn answerable(&self) -> bool {
+        !crate::exit::answerable(&self.tree, self.now).is_empty()
+    }
+
     /// How a step stands, in words and as its mark: what was under way when the executor went is as good as in doubt.
     pub(crate) fn stands(&self, node: &Node<'_>) -> (&'static str, Status) {
         let runs =
             matches!(node.status, Status::Preparing | Status::Running | Status::Retrying | Status::Verifying);
         if runs && self.interrupted() {
             ("was under way", Status::InDoubt)
+        } else if node.status == Status::WaitingForPerson && self.out_of_time(node) {
+            ("expired", node.status)
         } else {
             (node.status.words(), node.status)
         }

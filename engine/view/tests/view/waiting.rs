@@ -65,6 +65,10 @@ fn a_question_whose_time_is_over_is_not_to_be_answered_any_more() {
     let lines = runbook_view::render(&run, later(), 100, &runbook_view::Style::default());
     let screen = crate::scene::text(&lines);
     assert!(screen.contains("expired at 02:10:26") && !screen.contains("runbook approve"), "{screen}");
+    let timeline = timeline(&s);
+    let report = markdown(&Report::of(&timeline, later(), jiff::tz::TimeZone::UTC));
+    assert!(report.contains("waited for an answer until its time was over"), "{report}");
+    assert!(report.contains("| expired |") && !report.contains("| waiting for a person |"), "{report}");
     let shown = json::show(&run, later());
     assert_eq!(shown["questions"][0]["expired"], true);
     assert_eq!(shown["questions"][0]["answers"], serde_json::json!([]));
