@@ -78,8 +78,10 @@ impl<'a> Report<'a> {
             Rollback::Declined => " and was not rolled back",
             Rollback::Running => " and is being rolled back",
             Rollback::Complete => " and was rolled back",
-            Rollback::Partial if stays.is_some() => " and was rolled back in part",
-            Rollback::Partial => " and was rolled back in part, as far as was wanted",
+            Rollback::Partial if self.down_to_a_step() => {
+                " and was rolled back in part, as far as was wanted"
+            }
+            Rollback::Partial => " and was rolled back in part",
             Rollback::Incomplete => "; the rollback is incomplete",
         };
         let held = self.run.lock_held.as_ref().map_or_else(String::new, |held| format!(": {}", held.words()));
@@ -139,6 +141,11 @@ impl<'a> Report<'a> {
     /// Nobody executes the run, and it is not over.
     pub(crate) fn interrupted(&self) -> bool {
         self.run.interrupted(self.now)
+    }
+
+    /// Whether the rollback that somebody asked for was not to reach everything.
+    fn down_to_a_step(&self) -> bool {
+        matches!(self.run.rollback_requested, Some((_, Some(_), _)))
     }
 
     /// Whether the time for what a step asks is over, and somebody has to go on with the run for that to count.
