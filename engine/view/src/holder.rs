@@ -31,9 +31,9 @@ impl Holder {
         }
     }
 
-    /// In words, behind those for the lock.
+    /// In words.
     pub(crate) fn words(self) -> &'static str {
-        if self.asks { ", unfinished: it waits for a person" } else { ", unfinished: nobody executes it" }
+        if self.asks { "unfinished: it waits for a person" } else { "unfinished: nobody executes it" }
     }
 
     /// What makes it let go, most certain first.

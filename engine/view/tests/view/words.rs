@@ -86,6 +86,20 @@ fn a_lock_whose_holder_nobody_executes_is_said_to_be_so_with_the_way_out_first()
     let asks = screen(standing(false, true));
     assert!(asks.contains("(golive by bo), unfinished: it waits for a person."), "{asks}");
     assert!(!s.screen(200, None).contains("unfinished"));
+
+    let mut s = Scene::new("waits");
+    s.begin("k7f3q", "production", "ana").push(Body::LockAwaited {
+        name: "deploy/shop".into(),
+        holder: "b7k2m".into(),
+        reason: "golive by bo".into(),
+        since_wall_ms: START,
+        until_wall_ms: START + 60_000,
+    });
+    let now = Now { holder: Some(Holder { cancels: true, asks: false }), ..s.now() };
+    let waits = text(&runbook_view::render(&s.run(), now, 200, &Style::default()));
+    let said = "is held by run b7k2m (golive by bo) since 02:10:25, waits until 02:11:25: nothing starts before; \
+                run b7k2m is unfinished: nobody executes it";
+    assert!(waits.contains(said), "the time is that of the lock: {waits}");
 }
 
 #[test]
