@@ -113,7 +113,7 @@ fn in_the_background(
         match journal.fate(&run.id, entry, Duration::ZERO)? {
             Fate::Taken { seq } => {
                 let exit = accepted(&run.id, seq, done, global)?;
-                output::line_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id));
+                drive::say_detached(&run.id, global);
                 return Ok(exit);
             }
             Fate::Refused { reason } => return Err(refused(&run.id, &reason)),

@@ -67,16 +67,26 @@ pub(crate) fn new_detached(
 ) -> Result<Exit, CommandError> {
     let create = async { Ok::<_, CommandError>(Execution::create(host, plan, new).await?.run().to_owned()) };
     let run = in_runtime(create)?;
-    detach(&run, global)?;
+    left_to_itself(&run, global)
+}
+
+/// Leaves a run that nobody executes to a process of its own, and says which it is.
+pub(crate) fn left_to_itself(run: &str, global: &Global) -> Result<Exit, CommandError> {
+    detach(run, global)?;
     match global.output {
         Format::Json => {
-            let made = serde_json::json!({"version": 1, "type": "detached", "run": run});
-            output::data_line(&made.to_string())?;
+            let detached = serde_json::json!({"version": 1, "type": "detached", "run": run});
+            output::data_line(&detached.to_string())?;
         }
-        Format::Text => output::data_line(&run)?,
+        Format::Text => output::data_line(run)?,
     }
-    output::next_to_stderr(&format!("detached; follow it with: runbook watch {run}"), global);
+    say_detached(run, global);
     Ok(Exit::SUCCESS)
+}
+
+/// Says how a run that was detached is followed.
+pub(crate) fn say_detached(run: &str, global: &Global) {
+    output::next_to_stderr(&format!("detached; follow it with: runbook watch {run}"), global);
 }
 
 /// Starts a process that resumes the run in a session of its own, so that it outlives this terminal.

@@ -107,14 +107,20 @@ pub(crate) fn load(journal: &Journal, run: &RunSummary) -> Result<(Outline, Vec<
 /// The reader's moment: whether anybody executes this run, and the one that holds a lock which it wants.
 pub(crate) fn now(journal: &Journal, run: &Run) -> Result<Now, CommandError> {
     let executor_alive = Some(journal.holder(run.id())?.is_some());
-    Ok(Now { executor_alive, holder: holder(journal, run), ..output::now() })
+    let holder = holder(journal, run).and_then(|found| left(journal, &found));
+    let now = output::now();
+    Ok(Now { executor_alive, holder: holder.map(|holder| Holder::of(&holder, now)), ..now })
 }
 
-/// How the run stands that holds a lock which this one wants, if it is unfinished and nobody executes it.
-pub(crate) fn holder(journal: &Journal, run: &Run) -> Option<Holder> {
-    let found = journal.find(&run.lock_held.as_ref()?.holder).ok()?;
-    let left = matches!(found.status, RunStatus::Stopped { .. } | RunStatus::Interrupted);
-    left.then(|| replay(journal, &found).ok().map(|holder| Holder::of(&holder))).flatten()
+/// The run that holds a lock which this one wants.
+pub(crate) fn holder(journal: &Journal, run: &Run) -> Option<RunSummary> {
+    journal.find(&run.lock_held.as_ref()?.holder).ok()
+}
+
+/// All that is recorded of a run, if it is unfinished and nobody executes it.
+pub(crate) fn left(journal: &Journal, run: &RunSummary) -> Option<Run> {
+    let left = matches!(run.status, RunStatus::Stopped { .. } | RunStatus::Interrupted);
+    left.then(|| replay(journal, run).ok()).flatten()
 }
 
 /// A run as its records tell it.

@@ -53,13 +53,19 @@ pub(crate) fn capital(text: &str) -> String {
 
 /// Whether nobody executes the run because it waits for somebody's answer: its executor left it in good order.
 pub(crate) fn waits(tree: &Tree<'_>, now: Now) -> bool {
-    let left = matches!(tree.run.executor, Executor::Stopped { .. });
+    // One that was stopped from outside left more than a question behind.
+    let left = matches!(exit_code(tree.run), Some(23 | 24));
     left && tree.run.interrupted(now) && !answerable(tree, now).is_empty()
 }
 
 /// Open questions that can still be answered: not those whose time is over and whose run somebody has to go on with.
 pub(crate) fn answerable<'a>(tree: &Tree<'a>, now: Now) -> Vec<&'a crate::Question> {
     tree.open_questions().into_iter().filter(|question| !question.expired(tree.run, now)).collect()
+}
+
+/// Whether it failed after its point of no return, and somebody is asked how it goes on.
+pub(crate) fn undecided(tree: &Tree<'_>) -> bool {
+    tree.open_questions().into_iter().any(|question| question.about == About::AfterPivot)
 }
 
 /// How a run ended, or stands, as one phrase: `failed, rolled back`. What goes on is `interrupted` where nobody executes
@@ -91,6 +97,7 @@ pub fn standing(tree: &Tree<'_>, now: Now) -> String {
         },
         Rollback::Pending | Rollback::Running if waits => "rollback waiting for a person".to_owned(),
         Rollback::Pending | Rollback::Running if interrupted => "rollback interrupted".to_owned(),
+        Rollback::Declined if undecided(tree) => "to be decided how it goes on".to_owned(),
         _ => rolled_back(tree),
     };
     format!("{forward}, {rollback}")

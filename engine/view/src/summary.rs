@@ -222,13 +222,13 @@ pub(crate) fn how_many_stay(count: usize) -> String {
 }
 
 /// Writes that nothing undoes, in the order they began: those that were done, and those that failed. What somebody, or the
-/// runbook, left as it is counts as what has no undo; not what a rollback was not to reach, nor what `revert` stands for.
+/// runbook, left as it is counts as what has no undo, also what a rollback was not to reach; not what `revert` stands for.
 pub(crate) fn left_for_good(tree: &Tree<'_>) -> (Vec<Stay>, Vec<Stay>) {
-    let wanted = tree.rollback == Rollback::Partial || tree.revert.iter().any(|n| n.began.is_some());
+    let reverted = tree.revert.iter().any(|n| n.began.is_some());
     let mut left = Vec::new();
     tree.walk(&mut |node| match node.undoing {
         Undoing::Left => writes(node, &undo_text(node), &mut left),
-        Undoing::Kept if !wanted => writes(node, &undo_text(node), &mut left),
+        Undoing::Kept if !reverted => writes(node, &undo_text(node), &mut left),
         _ => {}
     });
     left.sort_by_key(|stay| stay.began.map(|began| began.seq));

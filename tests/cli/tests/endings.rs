@@ -93,10 +93,11 @@ fn finally_runs_once_after_the_rollback_and_knows_how_it_went() {
 fn finally_knows_whether_what_stays_was_declared_to() {
     let finally = "finally:\n  - run: 'echo \"$S $R\" >> log'\n    env: {S: '${{ run.status }}', R: '${{ rollback.status }}'}\n    effect: read\n";
     let fails = "  - {id: z, run: 'false', effect: read}\n";
-    for (undo, status, words) in [
-        ("irreversible: it is sent", "partial", "failed, partly rolled back"),
-        ("timeout: 1m", "partial", "failed, partly rolled back"),
-        ("rollback: none, reason: it is kept", "complete", "failed, rolled back"),
+    let partly = ["failed, partly rolled back", "failed, not everything undone"];
+    for (undo, status, [words, in_list]) in [
+        ("irreversible: it is sent", "partial", partly),
+        ("timeout: 1m", "partial", partly),
+        ("rollback: none, reason: it is kept", "complete", ["failed, rolled back"; 2]),
     ] {
         let bed = Bed::new();
         let stays = format!("  - {{id: w, run: touch w, {undo}}}\n");
@@ -104,7 +105,7 @@ fn finally_knows_whether_what_stays_was_declared_to() {
         let ran = bed.runbook(&["exec", "a.yaml"]).expect(20);
         assert_eq!(bed.read("log").unwrap(), format!("a\nundo a\nfailed {status}\n"));
         let listed = bed.runbook(&["runs"]).expect(0).stdout;
-        assert!(listed.contains(words), "{listed}");
+        assert!(listed.contains(in_list), "{listed}");
         let shown = bed.runbook(&["show"]).expect(0).stdout;
         let said = format!("{}, 1 WRITE STAYS", words.to_uppercase());
         assert!(ran.stderr.contains(&said) && shown.contains(&said), "{}\n{shown}", ran.stderr);
@@ -377,6 +378,32 @@ fn who_waits_for_a_lock_is_told_from_the_beginning_what_makes_it_free() {
     let mut second = bed.start(&["exec", "b.yaml"]);
     second.stderr_until("unfinished");
     second.stderr_until(&format!("runbook cancel {first}"));
+    bed.runbook(&["cancel", &first]);
+    second.wait().expect(0);
+}
+
+#[test]
+fn who_waits_for_a_lock_is_told_when_somebody_has_gone_on_with_its_holder_and_when_that_is_gone() {
+    let bed = Bed::new();
+    let text = |steps: &str, lock: &str| {
+        runbook(steps).replace("summary: A test.\n", &format!("summary: A test.\nlocks: [{lock}]\n"))
+    };
+    let dies = "run: 'while ! test -e go; do sleep 0.05; done; kill -9 $PPID; sleep 60', effect: read";
+    let steps =
+        format!("  - {{id: ok, approval: {{message: Go?, timeout: 1h}}}}\n  - {{id: dies, {dies}}}\n");
+    bed.write("a.yaml", &text(&steps, "{name: shop}"));
+    let wait = "{name: shop, if_held: wait, timeout: 1m}";
+    bed.write("b.yaml", &text("  - {id: b, run: 'true', effect: read}\n", wait));
+    bed.runbook(&["exec", "a.yaml"]).expect(24);
+    let first = bed.newest_run();
+    let mut second = bed.start(&["exec", "b.yaml"]);
+    second.stderr_until("unfinished: it waits for a person");
+    let goes_on = bed.start(&["approve", &first, "ok"]);
+    second.stderr_until("  what holds the lock: runbook show");
+    bed.write("go", "");
+    second.stderr_until("unfinished: nobody executes it");
+    second.stderr_until(&format!("runbook resume {first}"));
+    assert_eq!(goes_on.wait().code(), 137);
     bed.runbook(&["cancel", &first]);
     second.wait().expect(0);
 }

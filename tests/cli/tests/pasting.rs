@@ -137,3 +137,16 @@ fn a_reason_that_says_what_to_type_names_the_folder_too() {
     assert!(commands.len() > 3, "{}", ran.stderr);
     assert!(commands.iter().all(|command| command.starts_with("--state ")), "{}", ran.stderr);
 }
+
+#[test]
+fn what_is_left_to_the_background_is_followed_in_the_folder_that_the_command_was_given() {
+    let bed =
+        Bed::with_steps("  - {id: ok, approval: {timeout: 1h}}\n  - {id: a, run: 'true', effect: read}\n");
+    let state = bed.project().join("other");
+    let state = ["--state", state.to_str().unwrap()];
+    bed.runbook(&[&["exec", "a.yaml"], &state[..]].concat()).expect(24);
+    let run = &bed.runbook(&[&["runs", "-o", "json"], &state[..]].concat()).json_lines()[0]["run"];
+    let approve = ["approve", run.as_str().unwrap(), "--detach"];
+    let approved = bed.runbook(&[&approve[..], &state[..]].concat()).expect(0);
+    bed.hinted(&approved.command("detached; follow it with")).expect(0);
+}

@@ -155,10 +155,14 @@ fn events_that_cannot_be_written_are_missed_aloud_and_the_run_goes_on() {
 
 #[test]
 fn a_detached_run_is_told_to_a_program_as_json() {
-    let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
+    let bed = Bed::with_steps("  - {id: ok, approval: {timeout: 1h}}\n");
     let told = bed.runbook(&["exec", "a.yaml", "--detach", "-o", "json"]).expect(0).json_lines();
     assert_eq!((&told[0]["version"], &told[0]["type"]), (&1.into(), &"detached".into()));
-    bed.runbook(&["watch", told[0]["run"].as_str().unwrap()]).expect(0);
+    let run = told[0]["run"].as_str().unwrap();
+    bed.runbook(&["watch", run]).expect(24);
+    let again = bed.runbook(&["resume", run, "--detach", "-o", "json"]).expect(0).json_lines();
+    assert_eq!(again, told);
+    bed.runbook(&["watch", run]).expect(24);
 }
 
 #[test]
@@ -166,4 +170,14 @@ fn the_sandbox_is_told_to_a_program_as_versioned_json() {
     let bed = Bed::with_steps("  - {id: a, run: 'true', effect: read}\n");
     let status = bed.runbook(&["sandbox", "status", "-o", "json"]).expect(0).json_lines();
     assert_eq!(status[0]["version"], 1);
+}
+
+#[test]
+fn who_gets_events_is_told_beside_them_that_a_step_waits_for_its_program() {
+    let bed = Bed::with_steps(
+        "  - {id: a, run: 'echo changed > tool.sh', effect: read}\n  - {id: b, argv: [sh, tool.sh], effect: read}\n",
+    );
+    bed.write("tool.sh", "true");
+    let ran = bed.runbook(&["exec", "a.yaml", "-o", "json"]).expect(24);
+    assert!(ran.stderr.contains("b waits: tool.sh: not the program that was planned"), "{}", ran.stderr);
 }

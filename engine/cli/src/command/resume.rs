@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::args::Global;
 use crate::error::{CommandError, Exit};
-use crate::{drive, history, output};
+use crate::{drive, history};
 
 /// Go on with a run whose process is gone, from its journal.
 ///
@@ -34,10 +34,7 @@ pub(crate) fn run(resume: &Resume, global: &Global) -> Result<Exit, CommandError
             .hint(format!("runbook show {}", run.id)));
     }
     if resume.detach {
-        drive::detach(&run.id, global)?;
-        output::data_line(&run.id)?;
-        output::next_to_stderr(&format!("detached; follow it with: runbook watch {}", run.id), global);
-        return Ok(Exit::SUCCESS);
+        return drive::left_to_itself(&run.id, global);
     }
     Ok(drive::taken(&run.id, None, global)?)
 }

@@ -84,8 +84,10 @@ pub(crate) fn words(status: &RunStatus) -> String {
         RunStatus::Interrupted => "interrupted".into(),
         RunStatus::Finished { forward, rollback, .. } => match rollback.as_str() {
             "none" => forward.replace('_', " "),
-            // Whether a write stays that nothing undoes is not known without the run's records: `show` says it.
+            // Whether a write stays that nothing undoes, and whether anything was undone, is not known without the run's
+            // records: `show` says it.
             "nothing_to_undo" => format!("{}, nothing undone", forward.replace('_', " ")),
+            "partial" => format!("{}, not everything undone", forward.replace('_', " ")),
             code => {
                 let rollback = Rollback::of_code(code);
                 let words = rollback.map_or_else(|| format!("rollback {code}"), |r| r.words().to_owned());

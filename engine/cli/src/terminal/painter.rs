@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use runbook_journal::Journal;
+use runbook_journal::{Journal, RunStatus, RunSummary};
 use runbook_view::{Executor, Holder, Line, Now, Rollback, Run, Style, Tone, Tree};
 use runbook_wire::{Body, Message, Record, Request, Via};
 use unicode_width::UnicodeWidthChar;
@@ -36,12 +36,22 @@ pub(super) struct Painter {
     sent: Option<Asked>,
     interrupt: Interrupt,
     reason: Option<String>,
-    /// How the run stood that holds a lock which is waited for.
-    holder: Option<Holder>,
+    holder: LockHolder,
     /// What was typed last is no answer, and what would be one; until something else is typed.
     unclear: Option<String>,
     /// It was said that stdout does not take events.
     told: bool,
+}
+
+/// The run that holds a lock which is waited for, as it was found when it was last looked at.
+#[derive(Default)]
+struct LockHolder {
+    /// Wall time of that, milliseconds.
+    looked_ms: u64,
+    found: Option<RunSummary>,
+    /// Its records, where it is unfinished and nobody executes it.
+    left: Option<Run>,
+    standing: Option<Holder>,
 }
 
 /// What an INT has led to.
@@ -74,7 +84,7 @@ impl Painter {
             sent: None,
             interrupt: Interrupt::Calm,
             reason: None,
-            holder: None,
+            holder: LockHolder::default(),
             unclear: None,
             told: false,
         };
@@ -106,7 +116,8 @@ impl Painter {
             Shown::Record(record) => return self.record(&record),
             Shown::Progress { task, text } => self.run.progress(&task, &text),
             Shown::Held { task, held } => {
-                if self.setting.mode == Mode::Lines {
+                // No event says it, so whoever gets the events is told beside them.
+                if self.setting.mode != Mode::Live {
                     let line = format!("{} waits: {}", task.path, held.why);
                     output::line_to_stderr(&runbook_view::clean(line));
                 }
@@ -206,11 +217,14 @@ impl Painter {
     }
 
     fn draw(&mut self) {
-        match self.setting.mode {
-            Mode::Live => self.put(),
-            Mode::Lines => return self.put_in_lines(),
-            Mode::Json => return,
+        if self.setting.mode == Mode::Json {
+            return;
         }
+        self.keep_an_eye_on_holder();
+        if self.setting.mode == Mode::Lines {
+            return self.put_in_lines();
+        }
+        self.put();
         if self.setting.acts.is_some() {
             self.keyboard.hold();
         }
@@ -286,18 +300,44 @@ impl Painter {
     }
 
     fn now(&self) -> Now {
-        Now { holder: self.holder, ..Now::at(self.setting.clock.wall_ms()) }
+        Now { holder: self.holder.standing, ..Now::at(self.setting.clock.wall_ms()) }
     }
 
-    /// Looks how the run stands that holds the lock which is waited for. It takes reading the whole of it, so not at each
-    /// redraw: whenever that is another one, and at the end.
-    fn look_at_holder(&mut self) {
-        self.holder = match &self.run.lock_held {
-            Some(_) => Journal::open_read_only(&self.setting.state)
-                .ok()
-                .and_then(|journal| history::holder(&journal, &self.run)),
+    /// Looks how the run stands that holds the lock which is waited for, and whether that is not what it was. Its records
+    /// are read again only where the list of runs shows another one.
+    fn look_at_holder(&mut self) -> bool {
+        let before = self.holder.standing;
+        self.holder.looked_ms = self.setting.clock.wall_ms();
+        // Most runs wait for no lock.
+        let journal = match self.run.lock_held {
+            Some(_) => Journal::open_read_only(&self.setting.state).ok(),
             None => None,
         };
+        let found = journal.as_ref().and_then(|journal| history::holder(journal, &self.run));
+        if found != self.holder.found {
+            let look = |journal: &Journal| history::left(journal, found.as_ref()?);
+            self.holder.left = journal.as_ref().and_then(look);
+            self.holder.found = found;
+        }
+        let now = Now::at(self.holder.looked_ms);
+        self.holder.standing = self.holder.left.as_ref().map(|run| Holder::of(run, now));
+        before != self.holder.standing
+    }
+
+    /// Looks again each second while the lock is waited for: what makes its holder let go is something else once somebody
+    /// has gone on with it, or its process is gone.
+    fn keep_an_eye_on_holder(&mut self) {
+        let waits = self.run.lock_held.as_ref().is_some_and(|held| held.until_ms.is_some());
+        let since_ms = self.holder.looked_ms.abs_diff(self.setting.clock.wall_ms());
+        if !waits || u128::from(since_ms) < SECOND.as_millis() || !self.look_at_holder() {
+            return;
+        }
+        // One that has ended lets go, and that is recorded.
+        let ended =
+            self.holder.found.as_ref().is_none_or(|run| matches!(run.status, RunStatus::Finished { .. }));
+        if self.setting.mode == Mode::Lines && !ended {
+            self.say_who_holds();
+        }
     }
 
     /// Whether there is something to cancel: nothing failed, nothing is being undone.

@@ -206,8 +206,12 @@ fn ended(page: &Page<'_>) -> Vec<Line> {
             0 => String::new(),
             n => format!("{n} undone, "),
         };
-        let left = [certain, failed].concat();
-        let text = format!("  {undone}{} left: {}", left.len(), summary::few(&left));
+        // Of what failed nobody knows whether it stays: it is not counted above either.
+        let failed = match failed.is_empty() {
+            true => String::new(),
+            false => format!("; not undone: {}", summary::few(&failed)),
+        };
+        let text = format!("  {undone}{} left: {}{failed}", certain.len(), summary::few(&certain));
         lines.extend(Line::of(Tone::Warn, text).broken(page.width, 4));
     }
     if summary.answers_from_file > 0 {

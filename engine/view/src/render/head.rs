@@ -33,10 +33,13 @@ pub(super) fn head(page: &Page<'_>) -> Vec<Line> {
     if let Some(held) = run.lock_held.as_ref().filter(|_| run.finished.is_none()) {
         let time = |ms| moment::time_of_day(ms, &page.style.zone);
         let until = held.until_ms.map_or_else(String::new, |until| format!(", waits until {}", time(until)));
+        // Behind the times, which are those of the lock.
+        let left = page.now.holder.map(|standing| format!("; run {} is {}", held.holder, standing.words()));
         let text = format!(
-            "{} since {}{until}: nothing starts before",
-            held.words_at(page.now),
-            time(held.since_ms)
+            "{} since {}{until}: nothing starts before{}",
+            held.words(),
+            time(held.since_ms),
+            left.unwrap_or_default()
         );
         lines.extend(Line::of(Tone::Warn, format!("  {text}")).broken(page.width, 4));
     }

@@ -86,13 +86,13 @@ fn packs(node: &Node<'_>, level: Level) -> Option<Class> {
     }
 }
 
-/// What is said of steps that nothing but a free place keeps from starting.
-pub(super) const NEXT: &str = "next, waiting for a free place";
+/// What is said of steps that could start and have not. Why not is not recorded: there may be no free place, the run may
+/// wait for a lock, a program may have changed.
+pub(super) const NEXT: &str = "not started yet";
 
-/// Whether a step could start, and has not: no gate stands against it. (A question waits for no place.)
+/// Whether a step could start, and has not: no gate stands against it.
 pub(super) fn is_next(node: &Node<'_>) -> bool {
     node.status == Status::Preparing
-        && !node.is_human()
         && node.began.is_none()
         && node.held.is_none()
         && node.task.is_none_or(|t| t.gate.is_none() && t.attempts.is_empty())
@@ -146,7 +146,7 @@ fn pack(page: &Page<'_>, nodes: &[Node<'_>], class: Class, indent: usize) -> Vec
 }
 
 fn one(page: &Page<'_>, node: &Node<'_>, names: usize, indent: usize, level: Level, rows: &mut Vec<Row>) {
-    let seen = if page.interrupted() && node.status.is_active() && !node.is_scope() {
+    let seen = if page.interrupted() && node.status.is_active() && !node.is_scope() && !is_next(node) {
         // Nobody sees how it goes on: as good as in doubt until the run is resumed.
         Status::InDoubt
     } else {

@@ -61,13 +61,12 @@ impl<'a> Report<'a> {
         let place = crate::first_failure(tree).map_or_else(String::new, |f| format!(" in {}", f.path));
         let interrupted = self.interrupted();
         let waits = crate::exit::waits(tree, self.now);
-        let undecided = tree.open_questions().into_iter().any(|q| q.about == About::AfterPivot);
         let stays = crate::summary::stays(tree);
         let rollback = match tree.rollback {
             Rollback::None => "",
             Rollback::Pending | Rollback::Running if waits => "; its rollback waits for a person",
             Rollback::Pending | Rollback::Running if interrupted => "; its rollback was interrupted",
-            Rollback::Declined if undecided => "; somebody has to decide how it goes on",
+            Rollback::Declined if crate::exit::undecided(tree) => "; somebody has to decide how it goes on",
             Rollback::NothingToUndo | Rollback::Partial
                 if stays.is_some() && crate::summary::nothing_undone(tree) =>
             {
@@ -79,8 +78,10 @@ impl<'a> Report<'a> {
             Rollback::Declined => " and was not rolled back",
             Rollback::Running => " and is being rolled back",
             Rollback::Complete => " and was rolled back",
-            Rollback::Partial if stays.is_some() => " and was rolled back in part",
-            Rollback::Partial => " and was rolled back in part, as far as was wanted",
+            Rollback::Partial if self.down_to_a_step() => {
+                " and was rolled back in part, as far as was wanted"
+            }
+            Rollback::Partial => " and was rolled back in part",
             Rollback::Incomplete => "; the rollback is incomplete",
         };
         let held = self.run.lock_held.as_ref().map_or_else(String::new, |held| format!(": {}", held.words()));
@@ -89,6 +90,9 @@ impl<'a> Report<'a> {
             Forward::Running if waits => "waits for a person".to_owned(),
             Forward::Running if interrupted => "was interrupted".to_owned(),
             Forward::Running => "goes on".to_owned(),
+            Forward::WaitingForPerson if interrupted && !self.answerable() => {
+                "waited for an answer until its time was over".to_owned()
+            }
             Forward::WaitingForPerson => "waits for a person".to_owned(),
             Forward::InDoubt => "waits: it is in doubt whether a step happened".to_owned(),
             Forward::Failed => format!("failed{place}"),
@@ -139,12 +143,30 @@ impl<'a> Report<'a> {
         self.run.interrupted(self.now)
     }
 
+    /// Whether the rollback that somebody asked for was not to reach everything.
+    fn down_to_a_step(&self) -> bool {
+        matches!(self.run.rollback_requested, Some((_, Some(_), _)))
+    }
+
+    /// Whether the time for what a step asks is over, and somebody has to go on with the run for that to count.
+    fn out_of_time(&self, node: &Node<'_>) -> bool {
+        let of_step = |q: &&Question| q.subject().is_some_and(|task| Key::of(task) == node.key);
+        self.tree.open_questions().into_iter().any(|q| of_step(&q) && q.expired(self.run, self.now))
+    }
+
+    /// Whether it asks something that can still be answered.
+    fn answerable(&self) -> bool {
+        !crate::exit::answerable(&self.tree, self.now).is_empty()
+    }
+
     /// How a step stands, in words and as its mark: what was under way when the executor went is as good as in doubt.
     pub(crate) fn stands(&self, node: &Node<'_>) -> (&'static str, Status) {
         let runs =
             matches!(node.status, Status::Preparing | Status::Running | Status::Retrying | Status::Verifying);
         if runs && self.interrupted() {
             ("was under way", Status::InDoubt)
+        } else if node.status == Status::WaitingForPerson && self.out_of_time(node) {
+            ("expired", node.status)
         } else {
             (node.status.words(), node.status)
         }

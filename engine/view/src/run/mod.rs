@@ -140,7 +140,7 @@ impl LockHeld {
 
     /// The same, with whether its run is under way at the reader's moment.
     pub fn words_at(&self, now: crate::Now) -> String {
-        let left = now.holder.map_or("", crate::Holder::words);
+        let left = now.holder.map_or_else(String::new, |standing| format!(", {}", standing.words()));
         format!("{}{left}", self.words())
     }
 }

@@ -393,3 +393,15 @@ fn what_an_item_that_is_put_up_with_has_written_and_nothing_undoes_is_named() {
     assert!(html.contains("<code>e[y].w</code></th><td>it stays"), "{html}");
     assert!(json.contains("\"writes_stay\":1"), "{json}");
 }
+
+#[test]
+fn a_run_whose_way_on_is_to_be_decided_is_not_over() {
+    let mut s = writes(&[("u", own()), ("p", gone())], "declined");
+    s.records.pop();
+    s.outline.entries.iter_mut().filter(|e| e.segment == "p").for_each(|e| e.pivot = true);
+    s.asked(About::AfterPivot, "How does it go on?", &[], None);
+    s.push(Body::ExecutorStopped { reason: "waiting for a decision about the run".into() });
+    assert_eq!(standing_of(&s), "failed, to be decided how it goes on");
+    s.answered(About::AfterPivot, Answer::Keep, "ana", Via::Command).finished("failed", "declined", 21);
+    assert_eq!(standing_of(&s), "failed, not rolled back, 2 writes stay");
+}

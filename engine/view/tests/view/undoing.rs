@@ -3,6 +3,7 @@
 use runbook_view::{
     Now, Rollback, Run, Summary, Timeline, Tree, Undoing, answers, next,
     report::{Report, html, junit, markdown},
+    standing,
 };
 use runbook_wire::{About, Answer, Body, EntryKind, Promise, Result, Role, Task, Via};
 
@@ -149,6 +150,29 @@ fn down_to_a_step_only_what_came_after_it_is_undone() {
     let why = "only what came after `a` is undone";
     assert_eq!(undoing(&s.run()), [format!("a: kept, {why}"), "b: pending".into(), "c: pending".into()]);
     assert!(s.screen(100, None).contains("0 of 2 undone"), "{}", s.screen(100, None));
+}
+
+#[test]
+fn what_a_rollback_was_not_to_reach_stays_and_is_counted() {
+    let mut s = three();
+    let d = s.step("d", EntryKind::Action, "run", "write").node();
+    [0, 2, 4].iter().for_each(|node| write(&mut s, *node));
+    fail(&mut s, d);
+    s.finished("failed", "declined", 21);
+    let to = Some(s.task(0, 2));
+    s.push(Body::RollbackRequested { by: person("ana"), to });
+    undo(&mut s, 4, Result::Done);
+    s.finished("failed", "partial", 20);
+    let run = s.run();
+    assert_eq!(standing(&Tree::of(&run), s.now()), "failed, partly rolled back, 2 writes stay");
+    assert_eq!(runbook_view::json::show(&run, s.now())["counts"]["writes_stay"], 2);
+    // The step that failed is no write that stays, in either line.
+    let screen = s.screen(200, None);
+    let why = "only what came after `b` is undone";
+    assert!(
+        screen.contains(&format!("1 undone, 2 left: a ({why}), b ({why}); not undone: d (it failed; ")),
+        "{screen}"
+    );
 }
 
 #[test]

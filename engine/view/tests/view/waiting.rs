@@ -1,6 +1,6 @@
 //! Runs that nobody executes: they wait for a person, or their time is over, or they were cut short.
 
-use runbook_view::{Now, Tree, json, next, report::Report, report::html, report::markdown, standing};
+use runbook_view::{Holder, Now, Tree, json, next, report::Report, report::html, report::markdown, standing};
 use runbook_wire::{About, Answer, Body, EntryKind, Result, Via};
 
 use crate::{
@@ -65,6 +65,10 @@ fn a_question_whose_time_is_over_is_not_to_be_answered_any_more() {
     let lines = runbook_view::render(&run, later(), 100, &runbook_view::Style::default());
     let screen = crate::scene::text(&lines);
     assert!(screen.contains("expired at 02:10:26") && !screen.contains("runbook approve"), "{screen}");
+    let timeline = timeline(&s);
+    let report = markdown(&Report::of(&timeline, later(), jiff::tz::TimeZone::UTC));
+    assert!(report.contains("waited for an answer until its time was over"), "{report}");
+    assert!(report.contains("| expired |") && !report.contains("| waiting for a person |"), "{report}");
     let shown = json::show(&run, later());
     assert_eq!(shown["questions"][0]["expired"], true);
     assert_eq!(shown["questions"][0]["answers"], serde_json::json!([]));
@@ -93,4 +97,38 @@ fn no_log_is_named_of_what_writes_none() {
     s.answered(about, Answer::Reject, "bo", Via::Command).finished("failed", "nothing_to_undo", 25);
     let commands: Vec<String> = next(&Tree::of(&s.run()), s.now()).into_iter().map(|n| n.command).collect();
     assert_eq!(commands, ["runbook report k7f3q"]);
+}
+
+#[test]
+fn a_run_that_was_stopped_from_outside_beside_a_question_was_interrupted() {
+    let mut s = Scene::new("stopped");
+    let gate = s.step("ok", EntryKind::Approval, "approval", "pure").free().node;
+    let long = s.step("long", EntryKind::Action, "run", "read").free().node;
+    s.begin("k7f3q", "production", "ana");
+    let (gate, long) = (s.task(0, gate), s.task(0, long));
+    s.start(&long).start(&gate).asked(About::Human(gate.clone()), "Go?", &[], None);
+    stopped(&mut s, "stopped by signal 15");
+    assert_eq!(standing(&Tree::of(&s.run()), later()), "interrupted");
+    let timeline = timeline(&s);
+    let headline = Report::of(&timeline, later(), jiff::tz::TimeZone::UTC).headline();
+    assert!(headline.contains("was interrupted") && headline.contains("runbook resume k7f3q"), "{headline}");
+}
+
+#[test]
+fn what_holds_a_lock_waits_for_a_person_only_where_an_answer_would_bring_it_further() {
+    let asks = |ends: Option<&str>, deadline| {
+        let mut s = Scene::new("holds");
+        let gate = s.step("ok", EntryKind::Approval, "approval", "pure").node;
+        s.begin("k7f3q", "production", "ana");
+        let gate = s.task(0, gate);
+        s.start(&gate).asked(About::Human(gate.clone()), "Go?", &[], deadline);
+        if let Some(reason) = ends {
+            stopped(&mut s, reason);
+        }
+        Holder::of(&s.run(), later()).asks
+    };
+    assert!(asks(Some("waiting for a person"), None));
+    assert!(!asks(Some("waiting for a person"), Some(START + 1_000)), "its time is over");
+    assert!(!asks(Some("stopped by signal 15"), None));
+    assert!(!asks(None, None), "its process is gone");
 }

@@ -86,6 +86,20 @@ fn a_lock_whose_holder_nobody_executes_is_said_to_be_so_with_the_way_out_first()
     let asks = screen(standing(false, true));
     assert!(asks.contains("(golive by bo), unfinished: it waits for a person."), "{asks}");
     assert!(!s.screen(200, None).contains("unfinished"));
+
+    let mut s = Scene::new("waits");
+    s.begin("k7f3q", "production", "ana").push(Body::LockAwaited {
+        name: "deploy/shop".into(),
+        holder: "b7k2m".into(),
+        reason: "golive by bo".into(),
+        since_wall_ms: START,
+        until_wall_ms: START + 60_000,
+    });
+    let now = Now { holder: Some(Holder { cancels: true, asks: false }), ..s.now() };
+    let waits = text(&runbook_view::render(&s.run(), now, 200, &Style::default()));
+    let said = "is held by run b7k2m (golive by bo) since 02:10:25, waits until 02:11:25: nothing starts before; \
+                run b7k2m is unfinished: nobody executes it";
+    assert!(waits.contains(said), "the time is that of the lock: {waits}");
 }
 
 #[test]
@@ -139,7 +153,7 @@ fn a_checklist_says_that_anybody_may_tick_who_owns_its_items_and_which_are_done(
 }
 
 #[test]
-fn steps_that_wait_for_a_free_place_share_a_line_and_push_out_nothing_that_runs() {
+fn steps_that_could_start_share_a_line_and_push_out_nothing_that_runs() {
     let mut s = Scene::new("many");
     let nodes: Vec<u32> =
         (0..40).map(|n| s.step(&format!("s{n}"), EntryKind::Action, "run", "read").free().node).collect();
@@ -152,21 +166,21 @@ fn steps_that_wait_for_a_free_place_share_a_line_and_push_out_nothing_that_runs(
     s.ran(&task, 10);
     insta::assert_snapshot!(s.screen(80, Some(14)), @"
     many  run k7f3q  production  by ana  00:00:00
-      · s0 next, waiting for a free place
+      · s0 not started yet
       ✓ s1
-      · s2 next, waiting for a free place
+      · s2 not started yet
       ◐ s3   0s
-      · s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19
-        next, waiting for a free place
+      · s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 not started yet
       ◐ s20  0s
       · s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31 s32 s33 s34 s35 s36 s37 s38 s39
-        next, waiting for a free place
+        not started yet
       waiting: s3 and 1 more    logs: runbook logs k7f3q s3
     ");
 }
 
+/// Not even whether it is a free place that is missing: a lock, or a program that was changed, may keep it too.
 #[test]
-fn a_question_waits_for_no_place() {
+fn why_a_step_that_could_start_has_not_is_not_claimed() {
     let mut s = Scene::new("asks");
     s.step("long", EntryKind::Action, "run", "read");
     s.step("next", EntryKind::Action, "run", "read").free();
@@ -177,10 +191,13 @@ fn a_question_waits_for_no_place() {
     insta::assert_snapshot!(s.screen(80, None), @"
     asks  run k7f3q  production  by ana  00:00:00
       ◐ long  0s
-      · next  next, waiting for a free place
-      · ok    preparing
+      · next  not started yet
+      · ok    not started yet
       waiting: long    logs: runbook logs k7f3q long
     ");
+    s.ran(&task, 10).push(Body::ExecutorStopped { reason: "`next` waits: tool.sh".into() });
+    let stopped = s.screen(80, None);
+    assert!(stopped.contains("  · next  not started yet"), "nothing of it is in doubt: {stopped}");
 }
 
 #[test]
