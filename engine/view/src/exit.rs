@@ -111,6 +111,7 @@ pub(crate) fn rolled_back(tree: &Tree<'_>) -> String {
     match tree.rollback {
         // Only items that failed, as some may, are undone.
         Rollback::None if !certain.is_empty() => stay,
+        Rollback::None if nothing => "nothing undone".to_owned(),
         Rollback::None => "undone where it failed".to_owned(),
         Rollback::NothingToUndo | Rollback::Partial if nothing && !certain.is_empty() => stay,
         Rollback::NothingToUndo | Rollback::Partial if nothing && !failed.is_empty() => {

@@ -70,8 +70,9 @@ impl Painter {
         let run = Run::replay(std::mem::take(&mut setting.outline), &history);
         let mut keyboard = Keyboard::new(setting.mode == Mode::Live);
         if setting.acts.is_some() {
-            keyboard.hold();
+            // Listening puts right what another left of the terminal: first that, then our own hold on it.
             keyboard.listen(replies.clone());
+            keyboard.hold();
         }
         let mut painter = Painter {
             run,

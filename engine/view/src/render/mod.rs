@@ -127,8 +127,11 @@ impl Page<'_> {
         lines
     }
 
-    /// A warning that may say what to type: a command in it stays on one line if it can.
+    /// A warning that may say what to type: a command in it stays on one line if it can, else on lines of its own that a
+    /// shell reads as one.
     pub(crate) fn text_with_commands(&self, text: &str) -> Vec<Line> {
+        const INDENT: usize = 4;
+        let mut lines = Vec::new();
         let mut pieces = vec![Line::of(Tone::Plain, " ")];
         let text = with_state(text, self.style.state.as_deref());
         for (n, part) in text.split("runbook ").enumerate() {
@@ -138,10 +141,21 @@ impl Page<'_> {
                 _ if words.is_empty() => (Some(format!("runbook {command}")), ""),
                 _ => (Some(format!("runbook {command};")), words),
             };
-            pieces.extend(command.map(|command| Line::of(Tone::Accent, command.trim_end())));
+            match command.as_deref().map(str::trim_end) {
+                Some(command) if Line::of(Tone::Accent, command).width() + INDENT > self.width => {
+                    lines.extend(self.flow(std::mem::take(&mut pieces), 1, INDENT));
+                    let command = shell::lines(command, INDENT, self.width);
+                    lines.extend(command.into_iter().map(|line| Line::of(Tone::Accent, line)));
+                    pieces.push(Line::of(Tone::Plain, " ".repeat(INDENT - 1)));
+                }
+                Some(command) => pieces.push(Line::of(Tone::Accent, command)),
+                None => {}
+            }
             pieces.extend(words.split_whitespace().map(|word| Line::of(Tone::Warn, word)));
         }
-        self.flow(pieces, 1, 4)
+        lines.extend(self.flow(pieces, 1, INDENT));
+        lines.retain(|line| !line.spans.iter().all(|span| span.text.trim().is_empty()));
+        lines
     }
 
     /// Pieces one after the other, as many on a line as fit, later lines indented.

@@ -1,13 +1,13 @@
 //! How far each effect was brought back, and what is said of it.
 
 use runbook_view::{
-    Now, Rollback, Run, Summary, Timeline, Tree, Undoing, answers, next,
+    Now, Rollback, Run, Style, Summary, Timeline, Tree, Undoing, answers, next, render,
     report::{Report, html, junit, markdown},
     standing,
 };
 use runbook_wire::{About, Answer, Body, EntryKind, Promise, Result, Role, Task, Via};
 
-use crate::scene::{Scene, person};
+use crate::scene::{Scene, person, text};
 
 /// Steps `a`, `b` and `c`, each with an undo; the node of each, and that of its undo after it.
 fn three() -> Scene {
@@ -253,6 +253,22 @@ fn undoing_a_doubt_is_offered_where_something_is_undone() {
     s.begin("r1", "production", "ana");
     let task = s.task(0, 0);
     assert_eq!(asked(&mut s, task), ["--done", "--not-done", "--retry"]);
+}
+
+/// Wider than the screen: a shell that is given these lines reads one command.
+#[test]
+fn a_command_in_the_head_is_broken_as_a_shell_puts_it_together() {
+    let mut s = three();
+    let task = s.task(0, 0);
+    s.start(&task);
+    let now = Now { executor_alive: Some(false), ..s.now() };
+    let state = "/srv/teams/platform and others/runbook-state/production";
+    let style = Style { state: Some(state.into()), ..Style::default() };
+    let shown = text(&render(&s.run(), now, 60, &style));
+    let command = shown.split("runbook ").nth(1).unwrap();
+    let command = command.replace("\\\n", "").replace("'\"'\"'", "").replace("''", "");
+    let command = command.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(command, format!("--state '{state}' resume r1"), "{shown}");
 }
 
 #[test]
