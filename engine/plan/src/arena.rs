@@ -148,6 +148,12 @@ impl<'a> Arena<'a> {
         self.scope(self.node(id).scope).owner
     }
 
+    /// The role of the first scope outward from a node whose role is such a one.
+    pub(crate) fn list_around(&self, id: NodeId, wanted: impl Fn(ScopeRole) -> bool) -> Option<ScopeRole> {
+        let outward = std::iter::successors(Some(id), |node| self.owner(*node));
+        outward.map(|node| self.scope(self.node(node).scope).role).find(|role| wanted(*role))
+    }
+
     /// Where a node stands in its file.
     pub(crate) fn span(&self, id: NodeId) -> Span {
         match self.node(id).what {

@@ -25,21 +25,7 @@ pub(crate) fn of(declaration: &Declaration, says: Option<&str>) -> Effect {
 impl Planner<'_> {
     /// Whether `assert_target` binds what a node writes: everywhere but in `finally`.
     pub(crate) fn is_bound(&self, id: NodeId) -> bool {
-        self.list_around(id, |role| role == ScopeRole::Finally).is_none()
-    }
-
-    /// The first scope outward from a node with such a role.
-    fn list_around(&self, id: NodeId, wanted: impl Fn(ScopeRole) -> bool) -> Option<ScopeRole> {
-        let arena = self.graph.arena;
-        let mut at = Some(id);
-        while let Some(node) = at {
-            let scope = arena.scope(arena.node(node).scope);
-            if wanted(scope.role) {
-                return Some(scope.role);
-            }
-            at = scope.owner;
-        }
-        None
+        self.graph.arena.list_around(id, |role| role == ScopeRole::Finally).is_none()
     }
 
     /// The rules of undo for a step with attempts.
@@ -169,7 +155,7 @@ impl Planner<'_> {
 
     /// A step in a list that is never undone itself.
     fn check_aside(&self, id: NodeId, step: &Step, effect: Effect) {
-        let Some(role) = self.list_around(id, |role| role != ScopeRole::Body) else { return };
+        let Some(role) = self.graph.arena.list_around(id, |role| role != ScopeRole::Body) else { return };
         let list = match role {
             ScopeRole::Undo => "an undo",
             ScopeRole::Finally => "`finally`",

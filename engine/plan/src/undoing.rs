@@ -46,9 +46,9 @@ pub(crate) fn check(arena: &Arena<'_>, drafts: &[Draft], report: &Report) {
             _ => None,
         };
         let Some((key, span)) = tolerated.or(most.map(|most| ("max_failures", most.span))) else { continue };
-        let list = match list_around(arena, id) {
-            ScopeRole::Undo => "an undo",
-            ScopeRole::Revert => "`revert`",
+        let list = match arena.list_around(id, |role| role != ScopeRole::Body) {
+            Some(ScopeRole::Undo) => "an undo",
+            Some(ScopeRole::Revert) => "`revert`",
             _ => continue,
         };
         let message = format!("{list} would count as done though this failed");
@@ -75,13 +75,6 @@ fn brings_back(arena: &Arena<'_>, drafts: &[Draft]) -> Vec<bool> {
         }
     }
     brings_back
-}
-
-/// The role of the list that a node, or the outermost group around it there, stands in.
-fn list_around(arena: &Arena<'_>, id: NodeId) -> ScopeRole {
-    let scopes = std::iter::successors(Some(id), |node| arena.owner(*node))
-        .map(|node| arena.scope(arena.node(node).scope).role);
-    scopes.into_iter().find(|role| *role != ScopeRole::Body).unwrap_or(ScopeRole::Body)
 }
 
 impl What<'_> {
